@@ -1,0 +1,169 @@
+"""The closed set of ops that the deploy graph writes: those a phone's NPU runs.
+
+An op is a frozen record of its attributes; ``op.kind`` is TFLite's builtin name. Inputs are listed per class.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Activation = Literal["NONE", "RELU", "RELU6", "RELU_N1_TO_1"]
+"""What a kernel applies to its result before it is written (TFLite ``ActivationFunctionType``)."""
+
+Padding = Literal["SAME", "VALID"]
+
+
+@dataclass(frozen=True)
+class Op:
+    """An op with its attributes."""
+
+    kind: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Conv2D(Op):
+    """Convolution. Inputs: x NHWC, weight OHWI (grouped: I = C/groups), bias O."""
+
+    kind: ClassVar[str] = "CONV_2D"
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = "SAME"
+    activation: Activation = "NONE"
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2D(Op):
+    """One kernel per output channel, ``multiplier`` of them per input channel. Inputs: x NHWC, weight 1HWO, bias O."""
+
+    kind: ClassVar[str] = "DEPTHWISE_CONV_2D"
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = "SAME"
+    activation: Activation = "NONE"
+    multiplier: int = 1
+
+
+@dataclass(frozen=True)
+class Add(Op):
+    """Sum. Inputs: two NHWC tensors, or one and a constant that broadcasts."""
+
+    kind: ClassVar[str] = "ADD"
+    activation: Activation = "NONE"
+
+
+@dataclass(frozen=True)
+class Sub(Op):
+    """Difference. Inputs: as Add."""
+
+    kind: ClassVar[str] = "SUB"
+    activation: Activation = "NONE"
+
+
+@dataclass(frozen=True)
+class Mul(Op):
+    """Product. Inputs: as Add."""
+
+    kind: ClassVar[str] = "MUL"
+    activation: Activation = "NONE"
+
+
+@dataclass(frozen=True)
+class Concatenation(Op):
+    """Tensors side by side along ``axis`` (3: channels)."""
+
+    kind: ClassVar[str] = "CONCATENATION"
+    axis: int = 3
+
+
+@dataclass(frozen=True)
+class Relu(Op):
+    """``max(x, 0)``."""
+
+    kind: ClassVar[str] = "RELU"
+
+
+@dataclass(frozen=True)
+class Relu6(Op):
+    """``min(max(x, 0), 6)``."""
+
+    kind: ClassVar[str] = "RELU6"
+
+
+@dataclass(frozen=True)
+class Relu0To1(Op):
+    """``min(max(x, 0), 1)``."""
+
+    kind: ClassVar[str] = "RELU_0_TO_1"
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Op):
+    """``x`` where x ≥ 0, else ``alpha · x``."""
+
+    kind: ClassVar[str] = "LEAKY_RELU"
+    alpha: float = 0.2
+
+
+@dataclass(frozen=True)
+class PRelu(Op):
+    """``x`` where x ≥ 0, else ``alpha[c] · x``. Inputs: x NHWC, alpha 1·1·C."""
+
+    kind: ClassVar[str] = "PRELU"
+
+
+@dataclass(frozen=True)
+class Minimum(Op):
+    """Elementwise minimum. Inputs: two tensors, or one and a constant that broadcasts."""
+
+    kind: ClassVar[str] = "MINIMUM"
+
+
+@dataclass(frozen=True)
+class Maximum(Op):
+    """Elementwise maximum. Inputs: as Minimum."""
+
+    kind: ClassVar[str] = "MAXIMUM"
+
+
+@dataclass(frozen=True)
+class Logistic(Op):
+    """``1 / (1 + exp(−x))``."""
+
+    kind: ClassVar[str] = "LOGISTIC"
+
+
+@dataclass(frozen=True)
+class DepthToSpace(Op):
+    """Pixel shuffle, order DCR: output pixel (h·r+i, w·r+j), channel k reads input channel (i·r+j)·C + k."""
+
+    kind: ClassVar[str] = "DEPTH_TO_SPACE"
+    block_size: int = 2
+
+
+@dataclass(frozen=True)
+class ResizeNearestNeighbor(Op):
+    """Every pixel becomes a block of ``factor`` × ``factor`` equal pixels. TFLite's size input follows from the shape."""
+
+    kind: ClassVar[str] = "RESIZE_NEAREST_NEIGHBOR"
+    factor: int = 2
+
+
+@dataclass(frozen=True)
+class Quantize(Op):
+    """To the output tensor's type and quantization parameters."""
+
+    kind: ClassVar[str] = "QUANTIZE"
+
+
+@dataclass(frozen=True)
+class Dequantize(Op):
+    """To float32."""
+
+    kind: ClassVar[str] = "DEQUANTIZE"
+
+
+@dataclass(frozen=True)
+class Opaque(Op):
+    """An op outside the set, met in a file: it can be listed, and is refused where it would have to be run or written."""
+
+    kind: ClassVar[str] = "OPAQUE"
+    name: str = ""

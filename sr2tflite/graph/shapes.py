@@ -1,0 +1,92 @@
+"""Shape inference, and giving a graph other sizes."""
+
+from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.graph import ops
+from sr2tflite.graph.model import Graph, Node, Shape
+
+
+def _conv_size(size: int | None, kernel: int, stride: int, dilation: int, padding: ops.Padding) -> int | None:
+    if size is None:
+        return None
+    span = dilation * (kernel - 1) + 1
+    return -(-size // stride) if padding == "SAME" else -(-(size - span + 1) // stride)
+
+
+def _conv(graph: Graph, node: Node, op: ops.Conv2D | ops.DepthwiseConv2D) -> Shape:
+    batch, height, width, _ = graph.tensors[node.inputs[0]].shape
+    weight = graph.tensors[node.inputs[1]].shape
+    channels = weight[0] if isinstance(op, ops.Conv2D) else weight[3]
+    assert weight[1] is not None
+    assert weight[2] is not None
+    return (
+        batch,
+        _conv_size(height, weight[1], op.stride[0], op.dilation[0], op.padding),
+        _conv_size(width, weight[2], op.stride[1], op.dilation[1], op.padding),
+        channels,
+    )
+
+
+def _broadcast(graph: Graph, node: Node) -> Shape:
+    shapes = [graph.tensors[name].shape for name in node.inputs]
+    rank = max(len(shape) for shape in shapes)
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    result: list[int | None] = []
+    for sizes in zip(*padded, strict=True):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            raise InputError(f"shapes {shapes} do not broadcast", where=f"{node.op.kind} {node.output}")
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)
+
+
+def _enlarged(shape: Shape, factor: int, channel_divisor: int) -> Shape:
+    batch, height, width, channels = shape
+    assert channels is not None
+    return (batch, height and height * factor, width and width * factor, channels // channel_divisor)
+
+
+def output_shape(graph: Graph, node: Node) -> Shape:
+    """The shape a node's output has, from the shapes of its inputs.
+
+    Raises:
+        UnsupportedError: The op is outside the set.
+        InputError: The input shapes do not fit the op.
+    """
+    op, first = node.op, graph.tensors[node.inputs[0]].shape
+    match op:
+        case ops.Conv2D() | ops.DepthwiseConv2D():
+            return _conv(graph, node, op)
+        case ops.Add() | ops.Sub() | ops.Mul() | ops.Minimum() | ops.Maximum():
+            return _broadcast(graph, node)
+        case ops.Concatenation():
+            sizes = [graph.tensors[name].shape[op.axis] for name in node.inputs]
+            return (*first[: op.axis], sum(size or 0 for size in sizes), *first[op.axis :][1:])
+        case ops.DepthToSpace():
+            return _enlarged(first, op.block_size, op.block_size**2)
+        case ops.ResizeNearestNeighbor():
+            return _enlarged(first, op.factor, 1)
+        case ops.Opaque():
+            raise UnsupportedError(f"op {op.name} is outside the deploy graph's set", where=node.outputs[0])
+        case _:
+            return first
+
+
+def infer_shapes(graph: Graph) -> None:
+    """Give every activation the shape that follows from the graph's inputs."""
+    for node in graph.nodes:
+        graph.update(node.output, shape=output_shape(graph, node))
+
+
+def with_size(graph: Graph, height: int | None, width: int | None) -> Graph:
+    """A copy of the graph whose input has this height and width; None leaves it free.
+
+    Raises:
+        InputError: A size is not positive.
+    """
+    if (height is not None and height < 1) or (width is not None and width < 1):
+        raise InputError(f"size {height}×{width} is not positive", where=graph.name)
+    sized = graph.copy()
+    batch, _, _, channels = sized.input.shape
+    sized.update(sized.input.name, shape=(batch, height, width, channels))
+    infer_shapes(sized)
+    return sized

@@ -1,0 +1,112 @@
+"""Quantization parameters: real = scale · (q − zero_point), on the grids the TFLite INT8 specification allows.
+
+Activations are int8 (or uint8 at a file's ends), affine, per tensor; convolution weights are int8, symmetric, per
+output channel and narrow (−127…127); biases are int32 with scale s_x·s_w[c].
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntegerType = Literal["int8", "uint8", "int32"]
+FloatArray = NDArray[np.floating[Any]]
+
+LIMITS: dict[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}
+"""Smallest and largest code of each integer type."""
+
+WEIGHT_LIMIT = 127
+"""Weights use −127…127: the grid is symmetric, and −128 · −128 cannot occur in the kernels."""
+
+SCALE_BITS = 16
+"""Scales carry this many significant bits, so that scale · 255 and the like stay exact in float32 on every road."""
+
+SMALLEST_SCALE = 2.0**-40
+"""A range of zero width still needs a scale; this one is far under any pixel's worth and keeps multipliers normal."""
+
+
+@dataclass(frozen=True)
+class QuantParams:
+    """Scale and zero point of a tensor, per tensor or per channel.
+
+    ``real = scale · (q − zero_point)``.
+    """
+
+    scale: tuple[float, ...]
+    """One value, or one per channel; each is exactly a float32."""
+
+    zero_point: tuple[int, ...]
+    """As many as scales; 0 for weights and biases."""
+
+    axis: int | None = None
+    """The channel axis, or None for one pair for the whole tensor."""
+
+    @property
+    def per_channel(self) -> bool:
+        return self.axis is not None
+
+    def broadcast(self, rank: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Scale and zero point shaped to broadcast against a tensor of ``rank`` dimensions."""
+        shape = [1] * rank
+        if self.axis is not None:
+            shape[self.axis] = -1
+        return (
+            np.asarray(self.scale, np.float32).reshape(shape),
+            np.asarray(self.zero_point, np.int32).reshape(shape),
+        )
+
+
+def round_scale(scale: FloatArray | float) -> NDArray[np.float32]:
+    """Scales rounded to 16 significant bits (ties to even), the form every scale is born in.
+
+    A scale that passes through another tool as float32 range ends (min = s·(qmin − z), max = s·(qmax − z)) comes back
+    the same only while those products are exact in float32.
+    """
+    mantissa, exponent = np.frexp(np.maximum(np.asarray(scale, np.float64), SMALLEST_SCALE))
+    return np.ldexp(np.rint(mantissa * 2**SCALE_BITS), exponent - SCALE_BITS).astype(np.float32)
+
+
+def affine(low: float, high: float, dtype: Literal["int8", "uint8"] = "int8") -> QuantParams:
+    """Parameters for the real range low…high with zero exactly on the grid.
+
+    ``l = min(low, 0); u = max(high, 0); s = (u − l)/255; z = clip(round(qmin − l/s), qmin, qmax)``.
+    """
+    qmin, qmax = LIMITS[dtype]
+    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    scale = float(round_scale((high - low) / (qmax - qmin)))
+    zero_point = int(np.clip(np.rint(qmin - low / scale), qmin, qmax))
+    return QuantParams((scale,), (zero_point,))
+
+
+def symmetric(max_abs: FloatArray | float, axis: int | None) -> QuantParams:
+    """Weight parameters from the largest magnitude per channel (or of the tensor): ``s = max|w| / 127``, ``z = 0``."""
+    scales = round_scale(np.atleast_1d(np.asarray(max_abs, np.float64)) / WEIGHT_LIMIT)
+    return QuantParams(tuple(float(s) for s in scales), (0,) * len(scales), axis)
+
+
+def bias_params(input_scale: float, weight: QuantParams) -> QuantParams:
+    """Bias parameters: ``s_b[c] = s_x · s_w[c]`` in float32, ``z = 0``, along axis 0."""
+    scales = np.float32(input_scale) * np.asarray(weight.scale, np.float32)
+    return QuantParams(tuple(float(s) for s in scales), (0,) * len(scales), 0 if weight.per_channel else None)
+
+
+def quantize(real: FloatArray, params: QuantParams, dtype: IntegerType, limit: int | None = None) -> NDArray[Any]:
+    """Codes of real values: ``q = clip(round_half_even(x / s) + z)``, in float64.
+
+    Args:
+        real: Real values.
+        params: Their quantization parameters.
+        dtype: The integer type of the codes.
+        limit: For the narrow weight grid: the largest magnitude of a code.
+    """
+    qmin, qmax = (-limit, limit) if limit else LIMITS[dtype]
+    scale, zero_point = params.broadcast(real.ndim)
+    codes = np.rint(real.astype(np.float64) / scale.astype(np.float64)) + zero_point
+    return np.clip(codes, qmin, qmax).astype(dtype)
+
+
+def dequantize(codes: NDArray[Any], params: QuantParams) -> NDArray[np.float32]:
+    """Real values of codes: ``x = s · (q − z)`` in float32."""
+    scale, zero_point = params.broadcast(codes.ndim)
+    return scale * (codes.astype(np.int32) - zero_point).astype(np.float32)

@@ -1,0 +1,62 @@
+"""From 32-bit accumulators back to 8-bit codes, as LiteRT's default delegate XNNPACK does it on x86 and ARM CPUs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def conv_multipliers(input_scale: float, weight_scale: tuple[float, ...], output_scale: float) -> NDArray[np.float32]:
+    """``m[c] = (s_x · s_w[c]) / s_out``, each operation rounded to float32.
+
+    Must equal ``xnn_create_convolution2d_nhwc_qs8_qc8w`` (``input_scale * kernel_scale[c] / output_scale``).
+    """
+    products = np.float32(input_scale) * np.asarray(weight_scale, np.float32)
+    return (products / np.float32(output_scale)).astype(np.float32)
+
+
+def requantize(
+    acc: NDArray[Any], multiplier: NDArray[np.float32], zero_point: int, low: int, high: int
+) -> NDArray[np.int8]:
+    """``q = clip(round_half_even(float32(acc) · m) + z, low, high)``; channels are the last axis.
+
+    Must equal XNNPACK's ``xnn_qs8_requantize_fp32`` (``lrintf``).
+
+    Args:
+        acc: Accumulators, int32, channels last.
+        multiplier: One per channel, or one.
+        zero_point: Of the output.
+        low: Smallest code kept: −128, or the zero point under a fused ReLU.
+        high: Largest code kept.
+    """
+    scaled = np.rint(acc.astype(np.float32) * multiplier)
+    return np.clip(scaled.astype(np.int64) + zero_point, low, high).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class AddParams:
+    """Fixed-point constants of a quantized ADD: ``((q_a − z_a)·m_a + (q_b − z_b)·m_b + 2^(shift−1)) >> shift``."""
+
+    multiplier_a: int
+    multiplier_b: int
+    shift: int
+
+
+def add_params(scale_a: float, scale_b: float, scale_out: float) -> AddParams:
+    """The constants of ADD, 21 bits for the larger ratio.
+
+    ``r = s_in / s_out`` in float32; ``shift = 20 − exponent(max r)``; ``m = round_half_even(r · 2^shift)``.
+    Must equal XNNPACK's ``xnn_init_qs8_add_minmax_scalar_params`` (``src/microparams-init.c``).
+    """
+    ratio_a = float(np.float32(scale_a) / np.float32(scale_out))
+    ratio_b = float(np.float32(scale_b) / np.float32(scale_out))
+    exponent = int(np.frexp(max(ratio_a, ratio_b))[1]) - 1
+    shift = 20 - exponent
+    return AddParams(int(np.rint(np.ldexp(ratio_a, shift))), int(np.rint(np.ldexp(ratio_b, shift))), shift)
+
+
+def add_ratio_is_delegated(scale_a: float, scale_b: float, scale_out: float) -> bool:
+    """Whether XNNPACK takes this ADD: both ratios s_in / s_out in 2⁻¹⁰ … 2⁸ (exclusive); else the builtin kernel runs."""
+    ratios = (scale_a / scale_out, scale_b / scale_out)
+    return all(2.0**-10 <= ratio < 2.0**8 for ratio in ratios)

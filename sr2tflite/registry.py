@@ -1,0 +1,73 @@
+"""Kinds and components: a kind is a package, a component is one file in it, and both names are the same word.
+
+``STUDENTS["abpn"]`` imports ``…/students/abpn.py`` on first use; ``STUDENTS.names()`` lists files without importing.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from sr2tflite.errors import RecipeError
+
+T = TypeVar("T")
+
+
+class Settings(BaseModel):
+    """A frozen, typed record whose fields are the keys of a recipe; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def nearest(name: str, names: list[str]) -> str | None:
+    """The hint for a name that is not one of ``names``: the nearest one, or the sorted list.
+
+    Returns:
+        ``did you mean 'x'?`` or ``one of: a, b``; None when there are no names.
+    """
+    if not names:
+        return None
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else "one of: " + ", ".join(sorted(names))
+
+
+class Registry(Generic[T]):
+    """The components of one kind, found by file name and imported on first use.
+
+    Args:
+        kind: What one component is called in messages, as in ``student``.
+        package: The package whose files are the components; ``_name.py`` is never a component.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._components: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: this class is the component ``name``."""
+
+        def keep(component: type[T]) -> type[T]:
+            if name in self._components:
+                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            self._components[name] = component
+            return component
+
+        return keep
+
+    def names(self) -> list[str]:
+        """Sorted names of the components, without importing any."""
+        spec = find_spec(self.package)
+        folders = spec.submodule_search_locations if spec else None
+        return sorted(module.name for module in pkgutil.iter_modules(folders) if not module.name.startswith("_"))
+
+    def __getitem__(self, name: str) -> type[T]:
+        if name not in self._components:
+            if name not in self.names():
+                raise RecipeError(f"unknown {self.kind} {name!r}", hint=nearest(name, self.names()))
+            importlib.import_module(f"{self.package}.{name}")
+        return self._components[name]

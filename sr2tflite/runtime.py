@@ -1,0 +1,85 @@
+"""The one door to the LiteRT interpreter."""
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError
+
+
+class Kernels(Enum):
+    """Which kernel family runs the ops."""
+
+    XNNPACK = "xnnpack"
+    """LiteRT's default on x86 and ARM CPUs."""
+
+    BUILTIN = "builtin"
+    REFERENCE = "reference"
+
+
+class LiteRT:
+    """A loaded ``.tflite`` that runs images of any size its shapes allow.
+
+    Args:
+        model: The file's path or its bytes.
+        kernels: The kernel family.
+        threads: For XNNPACK and the builtin kernels.
+
+    Raises:
+        InputError: The runtime refuses the file.
+    """
+
+    def __init__(self, model: Path | bytes, kernels: Kernels = Kernels.XNNPACK, threads: int = 1) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        resolver = {
+            Kernels.XNNPACK: OpResolverType.AUTO,
+            Kernels.BUILTIN: OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
+        }[kernels]
+        where = str(model) if isinstance(model, Path) else "model"
+        content = model.read_bytes() if isinstance(model, Path) else model
+        try:
+            self._interpreter = Interpreter(
+                model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
+            )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"LiteRT refuses the file: {error}", where=where) from error
+        self.where = where
+        self.input: dict[str, Any] = self._interpreter.get_input_details()[0]
+        self.output: dict[str, Any] = self._interpreter.get_output_details()[0]
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of a fixed-shape file; None when they are free."""
+        _, height, width, _ = (int(size) for size in self.input["shape_signature"])
+        return None if height < 0 or width < 0 else (height, width)
+
+    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+        """One inference, raw: the array goes in as it is and the output comes out as it is.
+
+        Args:
+            x: NHWC, of the input's type.
+        """
+        self._resize(x.shape)
+        self._interpreter.set_tensor(self.input["index"], np.ascontiguousarray(x))
+        self._interpreter.invoke()
+        result: NDArray[Any] = self._interpreter.get_tensor(self.output["index"])
+        return result
+
+    def _resize(self, shape: Sequence[int]) -> None:
+        current = tuple(self._interpreter.get_input_details()[0]["shape"])
+        if current == tuple(shape):
+            return
+        try:
+            self._interpreter.resize_tensor_input(self.input["index"], list(shape), strict=True)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(
+                f"input of shape {tuple(shape)} does not fit; expected {current}", where=self.where
+            ) from error
