@@ -8,19 +8,45 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sr2tflite.errors import RecipeError
-
-T = TypeVar("T")
 
 
 class Settings(BaseModel):
     """A frozen, typed record whose fields are the keys of a recipe; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+T = TypeVar("T", bound=Settings)
+
+
+def parse_settings(model: type[SettingsT], data: Any, where: str) -> SettingsT:
+    """Settings from plain data, with every mistake reported at once.
+
+    Raises:
+        RecipeError: Unknown keys (with the nearest known one), missing keys, wrong types or values.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [_problem(model, dict(item), where) for item in error.errors()]
+        raise RecipeError("\n".join(problems), hint="sr2tflite recipe schema") from error
+
+
+def _problem(model: type[BaseModel], item: dict[str, Any], where: str) -> str:
+    path = ".".join([where, *map(str, item["loc"])])
+    if item["type"] != "extra_forbidden":
+        return f"{path}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    owner: Any = model
+    for key in item["loc"][:-1]:
+        field = getattr(owner, "model_fields", {}).get(key)
+        owner = field.annotation if field else None
+    return f"{path}: unknown key; {nearest(str(item['loc'][-1]), list(getattr(owner, 'model_fields', {})))}"
 
 
 def nearest(name: str, names: list[str]) -> str | None:
@@ -64,6 +90,18 @@ class Registry(Generic[T]):
         spec = find_spec(self.package)
         folders = spec.submodule_search_locations if spec else None
         return sorted(module.name for module in pkgutil.iter_modules(folders) if not module.name.startswith("_"))
+
+    def parse(self, spec: str | dict[str, Any], where: str = "") -> tuple[str, T]:
+        """Name and settings of a component written as ``ecb`` or ``{name: ecb, depth: 2}``.
+
+        Raises:
+            RecipeError: No or an unknown name, or settings that do not fit.
+        """
+        fields = {"name": spec} if isinstance(spec, str) else dict(spec)
+        name = fields.pop("name", None)
+        if not isinstance(name, str):
+            raise RecipeError(f"a {self.kind} needs a name", where=where, hint="one of: " + ", ".join(self.names()))
+        return name, parse_settings(self[name], fields, where or name)
 
     def __getitem__(self, name: str) -> type[T]:
         if name not in self._components:

@@ -60,24 +60,41 @@ class LiteRT:
         _, height, width, _ = (int(size) for size in self.input["shape_signature"])
         return None if height < 0 or width < 0 else (height, width)
 
-    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+    def run(self, x: NDArray[Any], *, strict: bool = True) -> NDArray[Any]:
         """One inference, raw: the array goes in as it is and the output comes out as it is.
 
         Args:
             x: NHWC, of the input's type.
+            strict: Refuse sizes that the file fixes otherwise; False gives the file's ops another size.
         """
-        self._resize(x.shape)
+        self.feed(x, strict=strict)
+        self.invoke()
+        return self.fetch()
+
+    def feed(self, x: NDArray[Any], *, strict: bool = True) -> None:
+        """Put in the input; see :meth:`run`."""
+        self._resize(x.shape, strict)
         self._interpreter.set_tensor(self.input["index"], np.ascontiguousarray(x))
+
+    def invoke(self) -> None:
+        """Run the ops on what was fed."""
         self._interpreter.invoke()
+
+    def fetch(self) -> NDArray[Any]:
+        """The output of the last :meth:`invoke`."""
         result: NDArray[Any] = self._interpreter.get_tensor(self.output["index"])
         return result
 
-    def _resize(self, shape: Sequence[int]) -> None:
+    def plan(self) -> list[dict[str, Any]]:
+        """The file's ops and, after them, the delegate's nodes: ``op_name``, and tensor indices ``inputs``, ``outputs``."""
+        return list(self._interpreter._get_ops_details())
+
+    def _resize(self, shape: Sequence[int], strict: bool) -> None:
         current = tuple(self._interpreter.get_input_details()[0]["shape"])
         if current == tuple(shape):
             return
         try:
-            self._interpreter.resize_tensor_input(self.input["index"], list(shape), strict=True)
+            self._interpreter.resize_tensor_input(self.input["index"], list(shape), strict=strict)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(

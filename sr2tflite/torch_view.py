@@ -1,4 +1,4 @@
-"""The deploy graph as a float torch function, channels first: the reference that fusing, calibration and training share.
+"""The deploy graph as a float torch function, channels first: what fusing, calibration and training refer to.
 
 ``FloatView(graph)`` computes what the float graph says, in the dtype of its weights. Tensors are NCHW inside.
 """

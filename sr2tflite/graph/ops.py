@@ -141,7 +141,7 @@ class DepthToSpace(Op):
 
 @dataclass(frozen=True)
 class ResizeNearestNeighbor(Op):
-    """Every pixel becomes a block of ``factor`` × ``factor`` equal pixels. TFLite's size input follows from the shape."""
+    """Every pixel becomes a block of ``factor`` × ``factor`` equal ones; TFLite's size input follows from the shape."""
 
     kind: ClassVar[str] = "RESIZE_NEAREST_NEIGHBOR"
     factor: int = 2
@@ -163,7 +163,7 @@ class Dequantize(Op):
 
 @dataclass(frozen=True)
 class Opaque(Op):
-    """An op outside the set, met in a file: it can be listed, and is refused where it would have to be run or written."""
+    """An op outside the set, met in a file: it can be listed, and is refused where it would be run or written."""
 
     kind: ClassVar[str] = "OPAQUE"
     name: str = ""

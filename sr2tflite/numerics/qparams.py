@@ -64,7 +64,8 @@ def round_scale(scale: FloatArray | float) -> NDArray[np.float32]:
     the same only while those products are exact in float32.
     """
     mantissa, exponent = np.frexp(np.maximum(np.asarray(scale, np.float64), SMALLEST_SCALE))
-    return np.ldexp(np.rint(mantissa * 2**SCALE_BITS), exponent - SCALE_BITS).astype(np.float32)
+    rounded: NDArray[np.float32] = np.ldexp(np.rint(mantissa * 2**SCALE_BITS), exponent - SCALE_BITS).astype(np.float32)
+    return rounded
 
 
 def affine(low: float, high: float, dtype: Literal["int8", "uint8"] = "int8") -> QuantParams:

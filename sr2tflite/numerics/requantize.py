@@ -31,7 +31,8 @@ def requantize(
         high: Largest code kept.
     """
     scaled = np.rint(acc.astype(np.float32) * multiplier)
-    return np.clip(scaled.astype(np.int64) + zero_point, low, high).astype(np.int8)
+    codes: NDArray[np.int8] = np.clip(scaled.astype(np.int64) + zero_point, low, high).astype(np.int8)
+    return codes
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,6 @@ def add_params(scale_a: float, scale_b: float, scale_out: float) -> AddParams:
 
 
 def add_ratio_is_delegated(scale_a: float, scale_b: float, scale_out: float) -> bool:
-    """Whether XNNPACK takes this ADD: both ratios s_in / s_out in 2⁻¹⁰ … 2⁸ (exclusive); else the builtin kernel runs."""
+    """Whether XNNPACK takes this ADD: 2⁻¹⁰ ≤ s_in / s_out < 2⁸ for both; else the builtin kernel runs."""
     ratios = (scale_a / scale_out, scale_b / scale_out)
     return all(2.0**-10 <= ratio < 2.0**8 for ratio in ratios)

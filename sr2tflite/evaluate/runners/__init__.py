@@ -1,0 +1,107 @@
+"""Runners: every kind of artifact as one function, low-resolution uint8 image in, high-resolution uint8 image out."""
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes, sha256
+
+Image = NDArray[np.uint8]
+"""Height × width × 3, RGB, 0…255."""
+
+KINDS = {
+    ".safetensors": "checkpoint",
+    ".pt": "checkpoint",
+    ".pth": "checkpoint",
+    ".onnx": "onnx",
+    ".tflite": "tflite",
+}
+"""The runner module of each file name suffix."""
+
+SEEN_KEYS = ("calibrated_on", "trained_on")
+"""Metadata that lists, as JSON, the SHA-256 of the image files an artifact was made with."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a runner module makes of a file."""
+
+    upscale: Callable[[Image], Image]
+    scale: int
+    metadata: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Runner:
+    """An artifact that upscales images."""
+
+    path: Path
+    kind: str
+    """``checkpoint``, ``onnx`` or ``tflite``."""
+
+    sha256: str
+    network: Network
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def scale(self) -> int:
+        return self.network.scale
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the numbers should know of how the file was run."""
+        return self.network.notes
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """SHA-256 of the image files this artifact was calibrated or trained on, as far as it says."""
+        return frozenset().union(*(json.loads(self.network.metadata.get(key, "[]")) for key in SEEN_KEYS))
+
+    def __call__(self, lr: Image) -> Image:
+        """The image, ``scale`` times as high and wide, rounded half to even and clipped to 0…255."""
+        return self.network.upscale(lr)
+
+
+def open_runner(path: Path, *, threads: int = 2) -> Runner:
+    """The runner of an artifact, chosen by the file's suffix.
+
+    Raises:
+        InputError: The file cannot be read, or is of no known kind.
+    """
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(f"cannot run a {path.suffix or 'nameless'} file", where=str(path), hint=f"one of: {_suffixes()}")
+    data = read_bytes(path)
+    module = importlib.import_module(f"{__name__}.{kind}")
+    return Runner(path, kind, sha256(data), module.open_network(path, data, threads))
+
+
+def _suffixes() -> str:
+    return ", ".join(sorted(KINDS))
+
+
+def to_pixels(real: NDArray[np.floating]) -> Image:
+    """Real pixel values as uint8: rounded half to even, clipped to 0…255."""
+    return np.clip(np.rint(real), 0, 255).astype(np.uint8)
+
+
+def scale_between(small: tuple[int, int], large: tuple[int, int], where: str) -> int:
+    """The whole factor between two image sizes.
+
+    Raises:
+        InputError: There is none.
+    """
+    scale = large[0] // small[0]
+    if scale < 1 or large != (small[0] * scale, small[1] * scale):
+        raise InputError(f"makes {large[0]}×{large[1]} of {small[0]}×{small[1]}; expected a whole factor", where=where)
+    return scale

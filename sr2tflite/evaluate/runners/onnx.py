@@ -1,0 +1,86 @@
+"""Running an ``.onnx`` through onnxruntime, in the value range its metadata names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
+from sr2tflite.evaluate.tiling import FixedSize
+from sr2tflite.graph import Graph
+
+_PROBE = 16
+
+
+def _session(data: bytes, where: str, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Q and DQ are computed as the standard says: fused integer kernels saturate on some CPUs
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001  # onnxruntime's exceptions share no public base
+        raise InputError(f"onnxruntime refuses the file: {error}", where=where) from error
+
+
+@dataclass(frozen=True)
+class _File:
+    session: Any
+    channels_first: bool
+    high: float
+    """What white is: 1 or 255."""
+
+    def __call__(self, lr: Image) -> Image:
+        x = (lr / np.float32(255 / self.high)).astype(np.float32)[None]
+        name = self.session.get_inputs()[0].name
+        (y,) = self.session.run(None, {name: np.ascontiguousarray(self._turn(x, inwards=True))})
+        return to_pixels(self._turn(y, inwards=False)[0] * np.float32(255 / self.high))
+
+    def _turn(self, x: NDArray[Any], *, inwards: bool) -> NDArray[Any]:
+        if not self.channels_first:
+            return x
+        return x.transpose(0, 3, 1, 2) if inwards else x.transpose(0, 2, 3, 1)
+
+
+def _layout(session: Any, where: str) -> tuple[bool, tuple[int, int] | None]:
+    """Whether the input is NCHW, and its height and width where the file fixes them."""
+    inputs = session.get_inputs()
+    shape = inputs[0].shape
+    known = len(inputs) == 1 and len(shape) == 4 and inputs[0].type == "tensor(float)" and 3 in (shape[1], shape[3])
+    if not known:
+        found = ", ".join(f"{one.type} {one.shape}" for one in inputs)
+        raise InputError(f"takes {found}; expected one float RGB image", where=where)
+    channels_first = shape[1] == 3
+    height, width = shape[2:] if channels_first else shape[1:3]
+    return channels_first, (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def _graph(data: bytes, where: str) -> Graph | None:
+    """The file as a deploy graph, or None for a foreign one that does not fit into it."""
+    from sr2tflite.graph.onnx import read
+
+    try:
+        return read(data, where)
+    except UnsupportedError:
+        return None
+
+
+def open_network(path: Path, data: bytes, threads: int) -> Network:
+    """The file under onnxruntime's CPU kernels; a fixed shape is tiled."""
+    where = str(path)
+    session, graph = _session(data, where, threads), _graph(data, where)
+    channels_first, size = _layout(session, where)
+    file = _File(session, channels_first, graph.value_range[1] if graph else 1.0)
+    probe = size or (_PROBE, _PROBE)
+    height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
+    scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}
+    if size is None:
+        return Network(file, scale, metadata)
+    fixed = FixedSize(file, size, scale, where, graph)
+    return Network(fixed, scale, metadata, (fixed.note,))

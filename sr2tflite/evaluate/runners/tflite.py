@@ -1,0 +1,112 @@
+"""Running a ``.tflite`` through LiteRT: raw pixels in, raw pixels out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
+from sr2tflite.evaluate.tiling import FixedSize
+from sr2tflite.graph import Graph
+from sr2tflite.numerics.qparams import LIMITS
+from sr2tflite.runtime import LiteRT
+
+_RAW_ZERO_POINT = {"int8": -128, "uint8": 0}
+_PROBE = 16
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How pixels become the numbers of a file's input or output: ``q = clip(round(p·unit / scale) + zero_point)``.
+
+    With ``unit = scale = 1`` the codes are the raw pixels (int8: pixel − 128), which is what this project's files take
+    and what a caller that never looks at the quantization gives them.
+    """
+
+    dtype: str
+    unit: float = 1.0
+    """Real value of one pixel step: 1, or 1/255 in files whose white is 1."""
+
+    scale: float = 1.0
+    zero_point: int = 0
+
+    def encode(self, image: Image) -> NDArray[Any]:
+        if self.dtype == "float32":
+            return (image * np.float32(self.unit)).astype(np.float32)
+        low, high = LIMITS[self.dtype]
+        codes = np.rint(image * (self.unit / self.scale)) + self.zero_point
+        return np.clip(codes, low, high).astype(self.dtype)
+
+    def decode(self, numbers: NDArray[Any]) -> Image:
+        if self.dtype == "float32":
+            return to_pixels(numbers / np.float32(self.unit))
+        return to_pixels((numbers.astype(np.float64) - self.zero_point) * (self.scale / self.unit))
+
+    def note(self, end: str) -> tuple[str, ...]:
+        """What to tell of a file whose codes are not the raw pixels."""
+        if self.dtype == "float32" or (self.unit == self.scale and self.zero_point == _RAW_ZERO_POINT[self.dtype]):
+            return ()
+        return (f"{end} is not raw pixels: its scale {self.scale:.8g} and zero point {self.zero_point} were applied",)
+
+
+def pixels_of(detail: dict[str, Any], where: str, unit: float = 1.0) -> Pixels:
+    """The pixel code of a file's input or output tensor.
+
+    A quantized tensor that spans less than two units holds values 0…1; any other one holds pixel values.
+
+    Raises:
+        InputError: It is not an RGB image of int8, uint8 or float32.
+    """
+    dtype, shape = np.dtype(detail["dtype"]).name, [int(size) for size in detail["shape"]]
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or dtype not in ("float32", *_RAW_ZERO_POINT):
+        raise InputError(f"{detail['name']} is {dtype} {shape}; expected int8, uint8 or float32 [1, H, W, 3]", where=where)
+    if dtype == "float32":
+        return Pixels(dtype, unit)
+    scales, zero_points = (detail["quantization_parameters"][key] for key in ("scales", "zero_points"))
+    if len(scales) != 1:
+        return Pixels(dtype, zero_point=_RAW_ZERO_POINT[dtype])
+    scale = float(scales[0])
+    return Pixels(dtype, 1 / 255 if scale * 255 < 2 else 1.0, scale, int(zero_points[0]))
+
+
+@dataclass(frozen=True)
+class _File:
+    engine: LiteRT
+    taken: Pixels
+    given: Pixels
+
+    def __call__(self, lr: Image, *, strict: bool = True) -> Image:
+        return self.given.decode(self.engine.run(self.taken.encode(lr)[None], strict=strict)[0])
+
+    def scale(self) -> int:
+        probe = self.engine.fixed_size or (_PROBE, _PROBE)
+        height, width, _ = self(np.zeros((*probe, 3), np.uint8)).shape
+        return scale_between(probe, (height, width), self.engine.where)
+
+
+def _graph(data: bytes, where: str) -> Graph | None:
+    """The file as a deploy graph, or None for a foreign one that does not fit into it."""
+    from sr2tflite.graph.tflite import read
+
+    try:
+        return read(data, where)
+    except UnsupportedError:
+        return None
+
+
+def open_network(path: Path, data: bytes, threads: int) -> Network:
+    """The file under LiteRT's default kernels; a fixed shape is tiled."""
+    where = str(path)
+    engine, graph = LiteRT(path, threads=threads), _graph(data, where)
+    unit = graph.value_range[1] / 255 if graph else 1.0
+    file = _File(engine, pixels_of(engine.input, where, unit), pixels_of(engine.output, where, unit))
+    notes = file.taken.note("input") + file.given.note("output")
+    metadata = graph.metadata if graph else {}
+    scale = file.scale()
+    if engine.fixed_size is None:
+        return Network(file, scale, metadata, notes)
+    fixed = FixedSize(file, engine.fixed_size, scale, where, graph, lambda lr: file(lr, strict=False))
+    return Network(fixed, scale, metadata, (*notes, fixed.note))

@@ -1,0 +1,137 @@
+"""Affine regions: parts of the captured graph between non-linearities, with one way in and one way out.
+
+An activation *u* dominates *v* when every path from the input to *v* passes through *u*. The nodes between the two are
+a region when none of them is non-linear and nothing outside uses what they compute (a use outside is allowed when it
+is free: when computing it twice costs no multiplication).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+from torch.fx import Node
+
+from sr2tflite.fuse.capture import Captured
+from sr2tflite.fuse.provenance import op_name, region_name
+
+NONLINEAR = frozenset(
+    "relu relu6 relu_ hardtanh clamp clamp_min clamp_max prelu leaky_relu sigmoid tanh gelu silu elu celu selu mish "
+    "softplus softmax log_softmax hardswish hardsigmoid abs exp log sqrt rsqrt pow maximum minimum max_pool2d max min "
+    "amax amin sort topk argmax where sign round floor ceil trunc reciprocal group_norm layer_norm instance_norm "
+    "scaled_dot_product_attention pixel_shuffle pixel_unshuffle upsample_nearest2d upsample_bilinear2d "
+    "upsample_bicubic2d grid_sampler conv_transpose2d".split()
+)
+"""Ops at which a region ends: the truly non-linear ones, and those that change height and width. What is not listed
+is tried, and found out by numbers."""
+
+BILINEAR = frozenset("mul div matmul mm bmm linear einsum conv2d convolution addmm baddbmm batch_norm".split())
+"""Ops that are affine in one operand as long as the others lie in weight space."""
+
+WEIGHTED = frozenset("matmul mm bmm linear einsum conv2d convolution addmm baddbmm".split())
+"""Ops whose constants cost a multiplication each per pixel."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """The nodes from ``entry`` (outside) to the last of ``nodes`` (the exit)."""
+
+    entry: Node
+    nodes: tuple[Node, ...]
+    macs: int
+    """Multiplications per pixel of the ops with weights."""
+
+    @property
+    def exit(self) -> Node:
+        return self.nodes[-1]
+
+    @property
+    def name(self) -> str:
+        return region_name(list(self.nodes))
+
+
+def shape(node: Node) -> tuple[int, ...] | None:
+    """The sizes of a captured value; None when it is no single tensor."""
+    value = node.meta.get("val")
+    return tuple(int(size) for size in value.shape) if isinstance(value, Tensor) else None
+
+
+class Regions:
+    """Finds the regions that end at a node.
+
+    Args:
+        captured: The graph.
+    """
+
+    def __init__(self, captured: Captured) -> None:
+        self.captured = captured
+        self.order = {node: index for index, node in enumerate((captured.input, *captured.nodes))}
+
+    @cached_property
+    def dominators(self) -> dict[Node, Node]:
+        """The nearest dominator of every activation but the input."""
+        nearest: dict[Node, Node] = {}
+        for node in self.captured.nodes:
+            first, *others = self.captured.operands(node)
+            for other in others:
+                while first is not other:
+                    if self.order[first] > self.order[other]:
+                        first = nearest[first]
+                    else:
+                        other = nearest[other]  # noqa: PLW2901
+            nearest[node] = first
+        return nearest
+
+    def is_barrier(self, node: Node) -> bool:
+        """Whether no region may hold the node."""
+        name = op_name(node)
+        if name in NONLINEAR:
+            return True
+        if name not in BILINEAR:
+            return False
+        return len(self.captured.operands(node)) > 1 or self._squares(node) or self._weighs_by_activation(node)
+
+    def _squares(self, node: Node) -> bool:
+        return op_name(node) != "batch_norm" and sum(arg in self.order for arg in node.args) > 1
+
+    def _weighs_by_activation(self, node: Node) -> bool:
+        return op_name(node) in ("div", "conv2d", "convolution") and node.args[0] not in self.order
+
+    def macs(self, node: Node) -> int:
+        """Multiplications per pixel of one node: the size of its weight."""
+        if op_name(node) not in WEIGHTED:
+            return 0
+        sizes = [value.numel() for value in self.captured.value(node.args) if isinstance(value, Tensor)]
+        return max(sizes, default=0)
+
+    def _between(self, entry: Node, last: Node) -> tuple[Node, ...]:
+        seen, todo = {last}, [last]
+        while todo:
+            for operand in self.captured.operands(todo.pop()):
+                if operand is not entry and operand not in seen:
+                    seen.add(operand)
+                    todo.append(operand)
+        return tuple(sorted(seen, key=self.order.__getitem__))
+
+    def _leaks(self, entry: Node, nodes: tuple[Node, ...]) -> bool:
+        inside = set(nodes)
+        shared = [n for n in nodes[:-1] if any(u in self.order and u not in inside for u in n.users)]
+        return any(self.macs(part) for node in shared for part in self._between(entry, node))
+
+    def ending_at(self, last: Node) -> list[Region]:
+        """Every region whose exit is ``last``, the largest first."""
+        found: list[Region] = []
+        wanted, entry = shape(last), last
+        while entry in self.dominators:
+            entry = self.dominators[entry]
+            nodes = self._between(entry, last)
+            if any(self.is_barrier(node) for node in nodes) or self._leaks(entry, nodes):
+                break
+            if _same_size(shape(entry), wanted):
+                found.append(Region(entry, nodes, sum(self.macs(node) for node in nodes)))
+        return found[::-1]
+
+
+def _same_size(entry: tuple[int, ...] | None, last: tuple[int, ...] | None) -> bool:
+    if entry is None or last is None or len(entry) != 4 or len(last) != 4:
+        return False
+    return entry[2:] == last[2:] and entry[0] == last[0]

@@ -1,0 +1,1 @@
+"""Rewrites of the deploy graph: one file, one pass; each takes a graph and returns another."""

@@ -1,0 +1,129 @@
+"""How each op of the deploy graph is spelled in the TFLite schema: its options, both ways."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from sr2tflite.graph import ops
+
+NAME_OF_BUILTIN: dict[int, str] = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
+}
+"""Builtin operator code → TFLite's name."""
+
+_ACTIVATIONS: dict[str, int] = {
+    name: getattr(schema.ActivationFunctionType, name) for name in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+}
+_ACTIVATION_NAMES = {code: name for name, code in _ACTIVATIONS.items()}
+_PADDING_NAMES = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
+
+
+@dataclass(frozen=True)
+class OpCodec:
+    """One op's options: which schema record holds them, how they are put in and taken out."""
+
+    options: str | None
+    """Name of the record, as in ``Conv2DOptions``; None where the op has none."""
+
+    fill: Callable[[Any, Any], None]
+    """Puts an op's attributes into the record."""
+
+    decode: Callable[[Any], ops.Op]
+    """The op from the record; KeyError where the record says what the deploy graph cannot."""
+
+    def encode(self, op: ops.Op) -> tuple[int, Any]:
+        """The options' union type and record."""
+        if self.options is None:
+            return schema.BuiltinOptions.NONE, None
+        record = getattr(schema, f"{self.options}T")()
+        self.fill(record, op)
+        return getattr(schema.BuiltinOptions, self.options), record
+
+
+def _plain(op: type[ops.Op], options: str | None = None) -> OpCodec:
+    return OpCodec(options, lambda _record, _op: None, lambda _record: op())
+
+
+def _activated(op: Callable[..., ops.Op], options: str) -> OpCodec:
+    def fill(record: Any, op: Any) -> None:
+        record.fusedActivationFunction = _ACTIVATIONS[op.activation]
+
+    return OpCodec(options, fill, lambda r: op(activation=_ACTIVATION_NAMES[r.fusedActivationFunction]))
+
+
+def _fill_conv(record: Any, op: ops.Conv2D | ops.DepthwiseConv2D) -> None:
+    record.padding = getattr(schema.Padding, op.padding)
+    record.strideH, record.strideW = op.stride
+    record.dilationHFactor, record.dilationWFactor = op.dilation
+    record.fusedActivationFunction = _ACTIVATIONS[op.activation]
+    if isinstance(op, ops.DepthwiseConv2D):
+        record.depthMultiplier = op.multiplier
+
+
+def _conv_attributes(record: Any) -> dict[str, Any]:
+    return {
+        "stride": (record.strideH, record.strideW),
+        "dilation": (record.dilationHFactor, record.dilationWFactor),
+        "padding": _PADDING_NAMES[record.padding],
+        "activation": _ACTIVATION_NAMES[record.fusedActivationFunction],
+    }
+
+
+def _fill_concatenation(record: Any, op: ops.Concatenation) -> None:
+    record.axis = op.axis
+
+
+def _concatenation(record: Any) -> ops.Op:
+    if record.fusedActivationFunction != schema.ActivationFunctionType.NONE:
+        raise KeyError("fused activation")
+    return ops.Concatenation(record.axis)
+
+
+def _fill_leaky_relu(record: Any, op: ops.LeakyRelu) -> None:
+    record.alpha = op.alpha
+
+
+def decimal(value: float) -> float:
+    """The shortest decimal that is this float32: 0.2 for 0.20000000298…"""
+    return float(str(np.float32(value)))
+
+
+def _fill_depth_to_space(record: Any, op: ops.DepthToSpace) -> None:
+    record.blockSize = op.block_size
+
+
+def _resize(record: Any) -> ops.Op:
+    """Half-pixel centers change nothing at a whole factor: ⌊(i + ½)/f⌋ = ⌊i/f⌋."""
+    if record.alignCorners:
+        raise KeyError("aligned corners")
+    return ops.ResizeNearestNeighbor()
+
+
+CODECS: dict[str, OpCodec] = {
+    "CONV_2D": OpCodec("Conv2DOptions", _fill_conv, lambda r: ops.Conv2D(**_conv_attributes(r))),
+    "DEPTHWISE_CONV_2D": OpCodec(
+        "DepthwiseConv2DOptions",
+        _fill_conv,
+        lambda r: ops.DepthwiseConv2D(**_conv_attributes(r), multiplier=r.depthMultiplier),
+    ),
+    "ADD": _activated(ops.Add, "AddOptions"),
+    "SUB": _activated(ops.Sub, "SubOptions"),
+    "MUL": _activated(ops.Mul, "MulOptions"),
+    "CONCATENATION": OpCodec("ConcatenationOptions", _fill_concatenation, _concatenation),
+    "RELU": _plain(ops.Relu),
+    "RELU6": _plain(ops.Relu6),
+    "RELU_0_TO_1": _plain(ops.Relu0To1),
+    "LEAKY_RELU": OpCodec("LeakyReluOptions", _fill_leaky_relu, lambda r: ops.LeakyRelu(decimal(r.alpha))),
+    "PRELU": _plain(ops.PRelu),
+    "MINIMUM": _plain(ops.Minimum, "MaximumMinimumOptions"),
+    "MAXIMUM": _plain(ops.Maximum, "MaximumMinimumOptions"),
+    "LOGISTIC": _plain(ops.Logistic),
+    "DEPTH_TO_SPACE": OpCodec("DepthToSpaceOptions", _fill_depth_to_space, lambda r: ops.DepthToSpace(r.blockSize)),
+    "RESIZE_NEAREST_NEIGHBOR": OpCodec("ResizeNearestNeighborOptions", lambda _record, _op: None, _resize),
+    "QUANTIZE": _plain(ops.Quantize, "QuantizeOptions"),
+    "DEQUANTIZE": _plain(ops.Dequantize, "DequantizeOptions"),
+}
+"""Op kind → its spelling; the keys are TFLite's builtin names."""

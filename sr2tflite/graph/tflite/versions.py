@@ -1,0 +1,35 @@
+"""Op versions: the lowest that is right for the types used, because a runtime refuses versions it does not register.
+
+LiteRT's reference kernels, for one, register DEPTH_TO_SPACE 1 only, though int8 files of other tools ask for 2.
+"""
+
+from sr2tflite.graph import Graph, Node, ops
+
+_INT8_VERSIONS = {
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "ADD": 2,
+    "SUB": 2,
+    "MUL": 2,
+    "CONCATENATION": 2,
+    "RELU": 2,
+    "RELU6": 2,
+    "MINIMUM": 2,
+    "MAXIMUM": 2,
+    "LOGISTIC": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 2,
+    "DEQUANTIZE": 2,
+}
+"""The version that first knew int8; 1 for the ops that are not here."""
+
+_GROUPED_CONV = 6
+
+
+def version(graph: Graph, node: Node) -> int:
+    """The version of a node's op."""
+    x = graph.tensors[node.inputs[0]]
+    if isinstance(node.op, ops.Conv2D) and graph.tensors[node.inputs[1]].channels != x.channels:
+        return _GROUPED_CONV
+    if x.dtype == "int8":
+        return _INT8_VERSIONS.get(node.op.kind, 1)
+    return 2 if isinstance(node.op, ops.DepthwiseConv2D) and node.op.dilation != (1, 1) else 1

@@ -1,0 +1,171 @@
+"""Whether a graph holds together: every name known, every op given what it needs, every number usable.
+
+Both codecs ask this of what they read and of what they write, so that no later code meets a broken graph.
+"""
+
+import numpy as np
+
+from sr2tflite.errors import InputError
+from sr2tflite.graph import ops
+from sr2tflite.graph.model import Graph, Node, Shape, Tensor
+from sr2tflite.graph.shapes import output_shape
+from sr2tflite.numerics.qparams import LIMITS
+
+_ARITY = {
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "ADD": 2,
+    "SUB": 2,
+    "MUL": 2,
+    "MINIMUM": 2,
+    "MAXIMUM": 2,
+    "PRELU": 2,
+}
+_IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR")
+
+
+def validate(graph: Graph, where: str) -> None:
+    """Refuse a graph that is broken.
+
+    Args:
+        graph: The graph, as read or about to be written.
+        where: The file or graph that messages name.
+
+    Raises:
+        InputError: A name is unknown, an order impossible, a shape or number does not fit.
+    """
+    for tensor in graph.tensors.values():
+        _check(f"{where}: tensor {tensor.name}", _tensor_fault(tensor))
+    _check(where, _flow_fault(graph))
+    for node in graph.nodes:
+        if not isinstance(node.op, ops.Opaque):
+            place = f"{where}: {node.op.kind} {node.output if len(node.outputs) == 1 else node.outputs}"
+            _check(place, _arity_fault(node) or _operand_fault(graph, node))
+            _check(place, _shape_fault(graph, node))
+
+
+def _check(where: str, fault: str | None) -> None:
+    if fault:
+        raise InputError(fault, where=where, hint="the file is damaged or was written by a faulty tool; make it again")
+
+
+def _tensor_fault(tensor: Tensor) -> str | None:
+    if any(size is not None and size < 1 for size in tensor.shape):
+        return f"shape {tensor.shape} has a size under 1"
+    if tensor.data is not None:
+        if (tensor.data.shape, tensor.data.dtype.name) != (tensor.shape, tensor.dtype):
+            return f"holds {tensor.data.dtype.name} {tensor.data.shape}; expected {tensor.dtype} {tensor.shape}"
+        if tensor.dtype == "float32" and not np.isfinite(tensor.data).all():
+            return "holds values that are not finite"
+    return _quant_fault(tensor)
+
+
+def _quant_fault(tensor: Tensor) -> str | None:
+    quant = tensor.quant
+    if quant is None:
+        return None
+    if tensor.dtype == "float32":
+        return "is float32 and has a scale; expected an integer type"
+    if not quant.scale or len(quant.scale) != len(quant.zero_point):
+        return f"has {len(quant.scale)} scales and {len(quant.zero_point)} zero points"
+    if not all(0 < scale < np.inf and np.float32(scale) == scale for scale in quant.scale):
+        worst = next(scale for scale in quant.scale if not (0 < scale < np.inf and np.float32(scale) == scale))
+        return f"has scale {worst}; expected a positive finite float32"
+    low, high = LIMITS[tensor.dtype]
+    if not all(low <= zero <= high for zero in quant.zero_point):
+        return f"has a zero point outside {low}…{high}"
+    if quant.axis is None:
+        return None if len(quant.scale) == 1 else f"has {len(quant.scale)} scales and no channel axis"
+    if not 0 <= quant.axis < len(tensor.shape):
+        return f"has its scales along axis {quant.axis} of {len(tensor.shape)}"
+    channels = tensor.shape[quant.axis]
+    return None if len(quant.scale) == channels else f"has {len(quant.scale)} scales for {channels} channels"
+
+
+def _flow_fault(graph: Graph) -> str | None:
+    """Every tensor is known, written once, and written before it is read."""
+    for name in (*graph.inputs, *graph.outputs, *(name for node in graph.nodes for name in node.inputs + node.outputs)):
+        if name not in graph.tensors:
+            return f"names tensor {name!r}, which is not there"
+    known = {tensor.name for tensor in graph.tensors.values() if tensor.is_constant}
+    for name in graph.inputs:
+        if name in known:
+            return f"input {name!r} is a constant or named twice"
+        known.add(name)
+    for node in graph.nodes:
+        for name in node.inputs:
+            if name not in known:
+                return f"{node.op.kind} reads {name!r} before it is written"
+        for name in node.outputs:
+            if name in known:
+                return f"{node.op.kind} writes {name!r}, which is written already"
+            known.add(name)
+    unwritten = next((name for name in graph.outputs if name not in known), None)
+    return f"output {unwritten!r} is never written" if unwritten is not None else None
+
+
+def _arity_fault(node: Node) -> str | None:
+    if len(node.outputs) != 1:
+        return f"writes {len(node.outputs)} tensors; expected 1"
+    if isinstance(node.op, ops.Concatenation):
+        return None if node.inputs else "joins no tensors"
+    wanted = _ARITY.get(node.op.kind, 1)
+    return None if len(node.inputs) == wanted else f"reads {len(node.inputs)} tensors; expected {wanted}"
+
+
+def _operand_fault(graph: Graph, node: Node) -> str | None:
+    operands = [graph.tensors[name] for name in node.inputs]
+    if node.op.kind in _IMAGE_OPS and (len(operands[0].shape) != 4 or operands[0].shape[3] is None):
+        return f"reads {operands[0].shape}; expected N×H×W×C with a known C"
+    match node.op:
+        case ops.Conv2D() | ops.DepthwiseConv2D() as op:
+            return _window_fault(op) or _weight_fault(op, *operands)
+        case ops.Concatenation(axis=axis):
+            return _concatenation_fault(axis, [tensor.shape for tensor in operands])
+        case ops.DepthToSpace(block_size=block):
+            fits = block >= 1 and operands[0].channels % block**2 == 0
+            return None if fits else f"block {block} does not divide {operands[0].channels} channels"
+        case ops.ResizeNearestNeighbor(factor=factor):
+            return None if factor >= 1 else f"factor {factor} is under 1"
+        case ops.LeakyRelu(alpha=alpha):
+            return None if np.isfinite(alpha) else f"slope {alpha} is not finite"
+        case ops.PRelu():
+            slopes, channels = operands[1].shape, operands[0].shape[-1:]
+            fits = operands[1].is_constant and slopes[-1:] == channels and all(size == 1 for size in slopes[:-1])
+            return None if fits else f"slopes {slopes} do not fit channels {channels}"
+    return None
+
+
+def _window_fault(op: ops.Conv2D | ops.DepthwiseConv2D) -> str | None:
+    steps = (*op.stride, *op.dilation)
+    return None if min(steps) >= 1 else f"stride {op.stride} and dilation {op.dilation} must be at least 1"
+
+
+def _weight_fault(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tensor, bias: Tensor) -> str | None:
+    if not (weight.is_constant and bias.is_constant and len(weight.shape) == 4 and len(bias.shape) == 1):
+        return f"weight {weight.shape} and bias {bias.shape} must be constants of rank 4 and 1"
+    first, _, _, last = (size or 0 for size in weight.shape)
+    if isinstance(op, ops.DepthwiseConv2D):
+        outputs, fits = last, first == 1 and last == x.channels * op.multiplier
+    else:
+        outputs, fits = first, x.channels % last == 0 and first % (x.channels // last) == 0
+    if not fits:
+        return f"weight {weight.shape} does not fit {x.channels} channels"
+    return None if bias.shape == (outputs,) else f"bias {bias.shape} does not fit {outputs} channels"
+
+
+def _concatenation_fault(axis: int, shapes: list[Shape]) -> str | None:
+    if not 0 <= axis < len(shapes[0]):
+        return f"axis {axis} is outside shape {shapes[0]}"
+    rests = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
+    known = all(len(shape) == len(shapes[0]) and shape[axis] is not None for shape in shapes)
+    return None if known and len(rests) == 1 else f"shapes {shapes} do not fit side by side"
+
+
+def _shape_fault(graph: Graph, node: Node) -> str | None:
+    """The declared shape is the one that follows, where both are known."""
+    follows, declared = output_shape(graph, node), graph.tensors[node.output].shape
+    fits = len(follows) == len(declared) and all(
+        a is None or b is None or a == b for a, b in zip(follows, declared, strict=True)
+    )
+    return None if fits else f"declares shape {declared}; expected {follows}"

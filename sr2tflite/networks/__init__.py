@@ -1,0 +1,1 @@
+"""Students and the blocks they are made of; no block holds fuse code."""

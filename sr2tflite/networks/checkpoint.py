@@ -1,0 +1,119 @@
+"""Student checkpoints: safetensors with the architecture in the metadata; other formats are never unpickled freely."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from sr2tflite.errors import InputError
+from sr2tflite.files import write_bytes
+from sr2tflite.networks.students import STUDENTS, Student
+from sr2tflite.registry import nearest
+
+METADATA_KEY = "sr2tflite"
+
+
+@dataclass(frozen=True)
+class LoadedStudent:
+    """A student with its weights, and what its checkpoint says of it."""
+
+    module: nn.Module
+    """In eval mode."""
+    student: Student
+    name: str
+    metadata: dict[str, Any]
+    """Free facts: what it was trained on and how."""
+
+
+def dump(name: str, student: Student, weights: Mapping[str, Tensor], facts: dict[str, Any]) -> bytes:
+    """A checkpoint's bytes."""
+    spec = {"name": name, **student.model_dump(mode="json")}
+    # sort_keys: the same weights give the same bytes
+    text = json.dumps({"student": spec, **facts}, sort_keys=True)
+    tensors = {key: value.detach().contiguous().cpu() for key, value in weights.items()}
+    return save(tensors, {METADATA_KEY: text})
+
+
+def store(path: Path, name: str, student: Student, weights: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all."""
+    write_bytes(path, dump(name, student, weights, facts))
+
+
+def load(path: Path, student: str | dict[str, Any] | None = None) -> LoadedStudent:
+    """The student in a checkpoint.
+
+    Args:
+        path: ``.safetensors`` written here, or a state dict in ``.pt``/``.pth``/``.safetensors``.
+        student: The student a bare state dict belongs to.
+
+    Raises:
+        InputError: Not a checkpoint, a pickle with foreign objects, an unknown student, or keys that do not fit.
+    """
+    weights, facts = _read(path)
+    spec = facts.pop("student", None) or student
+    if spec is None:
+        raise InputError(
+            "does not say which student it belongs to",
+            where=str(path),
+            hint="add --student NAME, one of: " + ", ".join(STUDENTS.names()),
+        )
+    name, built = STUDENTS.parse(spec)
+    module = built.build()
+    _fill(module, weights, str(path))
+    return LoadedStudent(module.eval(), built, name, facts)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), hint="check the path")
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, "pt") as file:
+                facts = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
+                return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118 (not a dict)
+        except (SafetensorError, ValueError) as error:
+            raise InputError(f"is not a safetensors file: {error}", where=str(path), hint="is it complete?") from error
+    return _read_pickle(path), {}
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            "holds pickled objects beside tensors, and loading them could run any code",
+            where=str(path),
+            hint="where you trust it, save model.state_dict() alone: torch.save(model.state_dict(), 'weights.pth')",
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError("is not a torch checkpoint", where=str(path), hint="is it complete?") from error
+    for key in ("params_ema", "params", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise InputError("holds no state dict", where=str(path), hint="save model.state_dict()")
+    return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def _fill(module: nn.Module, weights: dict[str, Tensor], where: str) -> None:
+    expected = module.state_dict()
+    unknown = sorted(set(weights) - set(expected))
+    missing = sorted(set(expected) - set(weights))
+    if unknown:
+        raise InputError(f"key {unknown[0]!r} does not fit the student", where=where, hint=nearest(unknown[0], missing))
+    if missing:
+        raise InputError(f"key {missing[0]!r} is missing", where=where, hint="is it the right student?")
+    for key, value in weights.items():
+        if value.shape != expected[key].shape:
+            found, wanted = list(value.shape), list(expected[key].shape)
+            raise InputError(f"key {key!r} has shape {found}; expected {wanted}", where=where)
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise InputError(f"key {key!r} holds values that are not finite", where=where)
+    module.load_state_dict(weights)

@@ -1,0 +1,32 @@
+"""The kind *student*: a small super-resolution network, its settings and how it is built."""
+
+from typing import Literal
+
+from torch import nn
+
+from sr2tflite.registry import Registry, Settings
+
+
+class Student(Settings):
+    """Settings of a student; the file, the registered name and the name in a recipe are the same word.
+
+    ``build()`` returns an ``nn.Module`` from images NCHW (RGB, ``value_range``) to images ``scale`` times as large.
+    """
+
+    scale: int = 3
+    """How many times larger the output is, along each axis."""
+
+    peak: Literal[1, 255] = 1
+    """What white is in the network's own units; black is 0."""
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Black and white: (0, 1) or (0, 255)."""
+        return (0.0, float(self.peak))
+
+    def build(self) -> nn.Module:
+        """A module with fresh weights."""
+        raise NotImplementedError
+
+
+STUDENTS: Registry[Student] = Registry("student", "sr2tflite.networks.students")

@@ -1,0 +1,44 @@
+"""AnchorRep: re-parameterizable convolutions over a nearest-neighbor anchor, made for INT8."""
+
+from torch import Tensor, nn
+
+from sr2tflite.networks.blocks.anchor import nearest_anchor
+from sr2tflite.networks.blocks.rep_conv import RepConv
+from sr2tflite.networks.students import STUDENTS, Student
+
+
+class AnchorRepNet(nn.Module):
+    """``y = PixelShuffle(tail(blocks(ReLU(stem(x)))) + anchor(x))``."""
+
+    def __init__(self, settings: "AnchorRep") -> None:
+        super().__init__()
+        channels = settings.channels
+        self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1), nn.ReLU(inplace=True))
+        self.blocks = nn.Sequential(*(RepConv(channels) for _ in range(settings.depth)))
+        self.tail = nn.Conv2d(channels, 3 * settings.scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(settings.scale)
+        self.scale = settings.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N·3·H·W to N·3·sH·sW."""
+        image: Tensor = self.shuffle(self.tail(self.blocks(self.stem(x))) + nearest_anchor(x, self.scale))
+        return image
+
+
+@STUDENTS.register("anchor_rep")
+class AnchorRep(Student):
+    """32×8 as the AIO-MAI student, with the skip moved from the features to the image.
+
+    A feature skip's values span several times the image's range, and 8 bits over that range are what costs INT8 most;
+    the image-space anchor is exact in INT8, and what the network adds to it is small.
+    """
+
+    channels: int = 32
+    """Feature channels."""
+
+    depth: int = 8
+    """Number of blocks."""
+
+    def build(self) -> nn.Module:
+        """A module with fresh weights."""
+        return AnchorRepNet(self)

@@ -1,0 +1,97 @@
+"""What post-training quantization and quantized training can be told: the keys of a recipe's ``ptq`` and ``qat``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sr2tflite.registry import Settings
+
+
+class PtqSettings(Settings):
+    """How calibration turns what it saw into ranges."""
+
+    method: Literal["percentile", "minmax", "mse"] = "percentile"
+    """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the rounding error."""
+
+    percentile: float = Field(99.99, gt=50, le=100)
+    """Share of the values, in percent, that each end of a range keeps; only ``percentile`` reads it."""
+
+    images: int = Field(64, gt=0)
+    """How many images of the folder are used at most, spread evenly over the sorted list."""
+
+
+class FixedClip(Settings):
+    """Weights stay within fixed bounds."""
+
+    kind: Literal["fixed"] = "fixed"
+
+    body: float = Field(3.0, gt=0)
+    """Largest magnitude in convolutions that keep the number of channels."""
+
+    others: float = Field(2.0, gt=0)
+    """Largest magnitude in all other convolutions."""
+
+
+class SigmaClip(Settings):
+    """Weights stay within k standard deviations of their layer, measured when training starts."""
+
+    kind: Literal["sigma"] = "sigma"
+
+    k: float = Field(4.0, gt=0)
+    """The multiple of σ(W)."""
+
+
+class PercentileClip(Settings):
+    """Weights stay within a percentile of their layer's magnitudes, measured when training starts."""
+
+    kind: Literal["percentile"] = "percentile"
+
+    percentile: float = Field(99.9, gt=50, le=100)
+    """Share of the weights, in percent, that the bound leaves alone."""
+
+
+WeightClip = Annotated[FixedClip | SigmaClip | PercentileClip, Field(discriminator="kind")]
+"""What happens to the weights after each optimizer step."""
+
+
+class QatSettings(Settings):
+    """Quantized training from a float deploy graph."""
+
+    ptq: PtqSettings = PtqSettings()
+    """Where the ranges start."""
+
+    steps: int = Field(1500, gt=0)
+    """Optimizer steps."""
+
+    batch: int = Field(8, gt=0)
+    """Patches per step."""
+
+    patch: int = Field(64, gt=0)
+    """Side of a low-resolution patch, in pixels."""
+
+    learning_rate: float = Field(2e-4, gt=0)
+    """Adam's rate for weights and biases, at the start."""
+
+    range_learning_rate: float = Field(2e-4, gt=0)
+    """Adam's rate for the ends of the ranges, each measured against the power of two above its range's width."""
+
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """How both rates fall over the steps: to 1 % along a half cosine, or not."""
+
+    ema: float = Field(0.0, ge=0, lt=1)
+    """Decay of the weights' moving average that is kept in the end; 0 keeps the last weights."""
+
+    pixel_loss: Literal["l1", "charbonnier"] = "l1"
+    """Distance to the high-resolution image."""
+
+    pixel_weight: float = Field(0.5, ge=0)
+    """Weight of that distance."""
+
+    distillation_weight: float = Field(0.5, ge=0)
+    """Weight of the L1 distance to the float graph's own output."""
+
+    weight_clip: WeightClip | None = FixedClip()
+    """Weight clipping after each step; None leaves the weights alone."""
+
+    seed: int = 0
+    """Of the patches."""

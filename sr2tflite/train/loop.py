@@ -1,0 +1,171 @@
+"""The training loop: one for float students and for quantized training, resumable at any step."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sr2tflite.errors import DivergedError, InputError
+from sr2tflite.train.ema import Average
+from sr2tflite.train.settings import LoopSettings
+from sr2tflite.train.state import load_state, save_state
+
+BatchT = TypeVar("BatchT")
+
+
+class Report(Protocol):
+    """Called while a training runs, for a progress display."""
+
+    def __call__(self, step: int, steps: int, loss: float, psnr: float | None) -> None: ...
+
+
+@dataclass
+class Task(Generic[BatchT]):
+    """What is trained, on what, towards what."""
+
+    module: nn.Module
+    """Trained in place."""
+
+    groups: list[dict[str, Any]]
+    """Adam's parameter groups; a group's ``lr`` is relative to the settings' learning rate."""
+
+    batches: Callable[[int], BatchT]
+    """The batch of a step."""
+
+    objective: Callable[[nn.Module, BatchT], Tensor]
+    """The loss of a batch."""
+
+    validate: Callable[[nn.Module], float]
+    """PSNR in dB on held-out training images."""
+
+    after_step: Callable[[nn.Module], None] = lambda _module: None
+    """Called after each optimizer step (weight clipping)."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training ended; the module holds the best weights found."""
+
+    best_psnr: float
+    """On the held-out training images, in dB."""
+    best_step: int
+    steps: int
+
+
+def learning_rate_factor(step: int, settings: LoopSettings) -> float:
+    """Linear warm-up, then a cosine down to 1 %."""
+    warm = settings.warmup * settings.steps
+    if step < warm:
+        return (step + 1) / warm
+    progress = (step - warm) / max(1.0, settings.steps - warm)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class Training(Generic[BatchT]):
+    """One run of the loop; its state lives in ``folder`` and a second call goes on where the first stopped."""
+
+    def __init__(self, task: Task[BatchT], settings: LoopSettings, folder: Path) -> None:
+        self.task, self.settings, self.folder = task, settings, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
+        groups = [{**group, "base": group.get("lr", 1.0)} for group in task.groups]
+        optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
+        self.module, self.optimizer = self.fabric.setup(task.module, optimizer)
+        self.average = Average(task.module, settings.ema)
+        self.step = 0
+        self.best: tuple[float, int] = (-math.inf, -1)
+
+    def run(self, report: Report) -> Fitted:
+        """Train to the last step, then put the best weights into the module.
+
+        Raises:
+            DivergedError: The loss is not finite.
+        """
+        self._resume()
+        saved_at = time.monotonic()
+        while self.step < self.settings.steps:
+            loss = self._one_step()
+            psnr = None
+            if self.step % self.settings.validate_every == 0 or self.step == self.settings.steps:
+                psnr = self._validate()
+            if psnr is not None or time.monotonic() - saved_at > self.settings.save_every_s:
+                self._save()
+                saved_at = time.monotonic()
+            if psnr is not None or self.step % 20 == 0:
+                value = float(loss)
+                self._check(value)
+                report(self.step, self.settings.steps, value, psnr)
+                self._log(value, psnr)
+        if self.best[1] >= 0:
+            self.task.module.load_state_dict(torch.load(self.folder / "best.pt", weights_only=True))
+        return Fitted(*self.best, self.step)
+
+    def _one_step(self) -> Tensor:
+        factor = learning_rate_factor(self.step, self.settings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * group["base"] * factor
+        self.module.train()
+        loss = self.task.objective(self.module, self.task.batches(self.step))
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.settings.gradient_clip)
+        self.optimizer.step()
+        self.task.after_step(self.task.module)
+        self.average.update()
+        self.step += 1
+        return loss.detach()
+
+    def _validate(self) -> float:
+        with self.average.applied(), torch.no_grad():
+            self.task.module.eval()
+            psnr = self.task.validate(self.task.module)
+            if psnr > self.best[0]:
+                self.best = (psnr, self.step)
+                save_state(self.folder / "best.pt", self.task.module.state_dict())
+        return psnr
+
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss is {loss} at step {self.step}; expected a finite one",
+                where=str(self.folder),
+                hint=f"lower learning_rate (it is {self.settings.learning_rate:g})",
+            )
+
+    def _log(self, loss: float, psnr: float | None) -> None:
+        row = {"step": self.step, "loss": loss, "psnr": psnr, "time": time.time()}
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(row) + "\n")
+
+    def _save(self) -> None:
+        state = {
+            "settings": self.settings.model_dump_json(),
+            "step": self.step,
+            "best": list(self.best),
+            "module": self.task.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+        }
+        save_state(self.folder / "last.pt", state)
+
+    def _resume(self) -> None:
+        state = load_state(self.folder / "last.pt")
+        if state is None:
+            return
+        if state["settings"] != self.settings.model_dump_json():
+            raise InputError(
+                "holds a training with other settings",
+                where=str(self.folder),
+                hint="choose another output, or remove this folder to start anew",
+            )
+        self.task.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+        self.step, self.best = state["step"], (state["best"][0], state["best"][1])
