@@ -86,13 +86,14 @@ class LiteRT:
         return result
 
     def plan(self) -> list[dict[str, Any]]:
-        """The file's ops and, after them, the delegate's nodes: ``op_name``, and tensor indices ``inputs``, ``outputs``."""
+        """The file's ops and, after them, the delegate's nodes: ``op_name``, tensors ``inputs`` and ``outputs``."""
         return list(self._interpreter._get_ops_details())
 
     def _resize(self, shape: Sequence[int], strict: bool) -> None:
-        current = tuple(self._interpreter.get_input_details()[0]["shape"])
+        current = tuple(int(size) for size in self._interpreter.get_input_details()[0]["shape"])
         if current == tuple(shape):
             return
+        strict = strict and tuple(shape) != tuple(self.input["shape"])  # the way back to the file's own size
         try:
             self._interpreter.resize_tensor_input(self.input["index"], list(shape), strict=strict)
             self._interpreter.allocate_tensors()

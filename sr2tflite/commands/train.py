@@ -1,7 +1,7 @@
 """``sr2tflite train``: a float student on folders of images, L1 loss."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import torch
 from torch import nn
 
 from sr2tflite import __version__
-from sr2tflite.data.cache import ImageCache, Progress, open_cache
+from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches, to_tensor
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
-from sr2tflite.train.loop import Fitted, Report, Task, Training
+from sr2tflite.progress import Progress, silent
+from sr2tflite.provenance import TRAINED_ON, listed
+from sr2tflite.train.loop import Fitted, Task, Training
 from sr2tflite.train.settings import TrainSettings
 
 
@@ -55,12 +57,11 @@ def _l1(peak: float, channels_last: bool) -> Callable[[nn.Module, Batch], torch.
 
 def train(
     student: str | dict[str, Any],
-    data: list[Path],
+    data: Sequence[Path],
     out: Path,
     settings: TrainSettings,
     *,
-    progress: Progress,
-    report: Report,
+    progress: Progress = silent,
 ) -> TrainResult:
     """Train a student from fresh weights and write its checkpoint; the state of the run lives in ``OUT.train/``.
 
@@ -71,8 +72,7 @@ def train(
         data: Folders of high-resolution images.
         out: The checkpoint, ``.safetensors``.
         settings: How.
-        progress: Told of the decoding of images.
-        report: Told of every twentieth step.
+        progress: Told how it goes.
 
     Raises:
         RecipeError: The student or its settings are unknown.
@@ -81,7 +81,7 @@ def train(
     """
     torch.manual_seed(settings.seed)
     name, spec = STUDENTS.parse(student)
-    images, held_out = open_cache(data, spec.scale, progress).split(settings.held_out)
+    images, held_out = open_cache(list(data), spec.scale, progress).split(settings.held_out)
     module = spec.build()
     task = Task(
         module,
@@ -90,13 +90,13 @@ def train(
         _l1(spec.peak, settings.channels_last),
         lambda trained: held_out_psnr(trained, held_out, spec.peak),
     )
-    fitted = Training(task, settings, out.with_suffix(".train")).run(report)
+    fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     facts = {
         "version": __version__,
         "train": settings.model_dump(mode="json"),
         "best_step": fitted.best_step,
         "held_out_psnr": round(fitted.best_psnr, 4) if math.isfinite(fitted.best_psnr) else None,
-        "trained_on": sorted(entry.sha256[:16] for entry in (*images.entries, *held_out.entries)),
+        TRAINED_ON: listed(entry.sha256 for entry in (*images.entries, *held_out.entries)),
     }
     checkpoint.store(out, name, spec, module.state_dict(), facts)
     return TrainResult(out, fitted, len(images), images.skipped)

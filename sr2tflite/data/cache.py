@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +12,7 @@ from sr2tflite.data.bicubic import crop_to_multiple, downscale
 from sr2tflite.data.images import Image, decode_image, list_images
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256, write_bytes, write_text
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and of how much."""
-
-
-def _silent(_what: str, _done: int, _total: int) -> None: ...
+from sr2tflite.progress import Progress, silent
 
 
 def cache_folder() -> Path:
@@ -103,7 +97,7 @@ def _collect(paths: list[Path], scale: int, progress: Progress) -> tuple[list[by
     return chunks, entries, skipped
 
 
-def open_cache(folders: list[Path], scale: int, progress: Progress = _silent) -> ImageCache:
+def open_cache(folders: list[Path], scale: int, progress: Progress = silent) -> ImageCache:
     """The cache of some folders' images at a scale, built when there is none for exactly these files.
 
     A file that does not decode is left out and named in ``skipped``.

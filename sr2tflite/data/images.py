@@ -56,13 +56,15 @@ def write_image(path: Path, image: Image) -> None:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files in a folder and below it, sorted by name.
+    """The image files in a folder and below it, sorted by name; a single file stands for itself.
 
     Raises:
         InputError: There is no such folder, or no image in it.
     """
+    if folder.is_file():
+        return [folder]
     if not folder.is_dir():
-        raise InputError("is not a folder", where=str(folder), hint="give a folder of images")
+        raise InputError("no such folder", where=str(folder), hint="give a folder of images, or an image")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
         known = ", ".join(sorted(SUFFIXES))

@@ -1,7 +1,7 @@
 """Running a fixed-size network over a larger image so that the result equals the whole image, byte for byte.
 
-Zero padding inside a network is not equal to any padding of the image, so tiles touch the image's real borders: the first starts
-at 0, the last ends at the end, and of each only the pixels farther than the halo from a *cut* edge are kept.
+Zero padding inside a network is not equal to any padding of the image, so tiles touch the image's real borders: the
+first starts at 0, the last ends at the end, and of each only pixels farther than the halo from a *cut* edge are kept.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def spans(size: int, tile: int, halo: int) -> list[Span]:
     assert size >= tile
     if size > tile and tile <= 2 * halo:
         raise InputError(
-            f"a tile of {tile} pixels has no pixel farther than {halo} from its edges; expected at least {2 * halo + 1}",
+            f"a tile of {tile} pixels is all within {halo} of its edges; expected at least {2 * halo + 1} pixels",
             hint="export a larger fixed shape or a free-shape file",
         )
     found: list[Span] = []

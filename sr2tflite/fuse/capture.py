@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from sr2tflite.errors import InputError, UnsupportedError
-from sr2tflite.fuse.provenance import op_name, place
+from sr2tflite.fuse.origin import op_name, place
 
 REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, NotImplementedError)
 """What a module raises when it cannot work on an input; anything else is a bug that keeps its traceback."""
@@ -28,13 +28,6 @@ class Captured:
 
     constants: Mapping[Node, Any]
     """Values in weight space: parameters and whatever is computed from them alone."""
-
-    def is_activation(self, node: Node) -> bool:
-        return node is self.input or (node not in self.constants and node in self.live)
-
-    @property
-    def live(self) -> frozenset[Node]:
-        return frozenset(self.nodes)
 
     def operands(self, node: Node) -> list[Node]:
         """The activations a node reads, each once."""
@@ -125,6 +118,12 @@ def _check_op(node: Node) -> None:
         )
 
 
+def _is_functional(program: torch.export.ExportedProgram) -> bool:
+    """Whether no op writes in place or is random; only then the graph can be read as it is (and a second is saved)."""
+    targets = [node.target for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)]
+    return not any(t._schema.is_mutable or torch.Tag.nondeterministic_seeded in t.tags for t in targets)
+
+
 def _export(module: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
     with torch.no_grad():
         try:
@@ -136,7 +135,8 @@ def _export(module: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
                 hint="it has to take one NCHW image of any height and width",
             ) from error
         try:
-            return torch.export.export(module, (x,), strict=False).run_decompositions({})
+            program = torch.export.export(module, (x,), strict=False)
+            return program if _is_functional(program) else program.run_decompositions({})
         except REFUSALS as error:
             raise UnsupportedError(
                 f"torch.export cannot follow the module: {error}",

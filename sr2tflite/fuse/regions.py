@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from sr2tflite.fuse.capture import Captured
-from sr2tflite.fuse.provenance import op_name, region_name
+from sr2tflite.fuse.origin import op_name, region_name
 
 NONLINEAR = frozenset(
     "relu relu6 relu_ hardtanh clamp clamp_min clamp_max prelu leaky_relu sigmoid tanh gelu silu elu celu selu mish "
@@ -91,10 +91,10 @@ class Regions:
         return len(self.captured.operands(node)) > 1 or self._squares(node) or self._weighs_by_activation(node)
 
     def _squares(self, node: Node) -> bool:
-        return op_name(node) != "batch_norm" and sum(arg in self.order for arg in node.args) > 1
+        return sum(isinstance(arg, Node) and arg in self.order for arg in node.args) > 1
 
     def _weighs_by_activation(self, node: Node) -> bool:
-        return op_name(node) in ("div", "conv2d", "convolution") and node.args[0] not in self.order
+        return op_name(node) in ("div", "conv2d", "convolution") and node.args[0] not in self.captured.operands(node)
 
     def macs(self, node: Node) -> int:
         """Multiplications per pixel of one node: the size of its weight."""

@@ -1,9 +1,13 @@
 """What a graph knows that file formats have no place for, as the JSON text that our files carry along."""
 
 import json
+import math
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from sr2tflite.errors import InputError
+
+T = TypeVar("T")
 
 KEY = "sr2tflite"
 """The metadata entry that holds the notes, in both file formats."""
@@ -38,13 +42,28 @@ def from_json(text: str | bytes, where: str) -> Notes:
     """
     try:
         parts = json.loads(text)
-        low, high = parts.get("value_range", (0.0, 255.0))
-        return Notes(
-            (float(low), float(high)),
+        notes = Notes(
+            _value_range(parts.get("value_range", (0.0, 255.0))),
             _mapping(parts, "metadata", str),
             _mapping(parts, "kinds", str),
             {str(name): tuple(int(size) for size in shape) for name, shape in parts.get("shapes", {}).items()},
             _mapping(parts, "single_channel", int),
         )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        notes.to_json().encode()  # refuses halves of surrogate pairs
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"metadata entry {KEY!r} is damaged", where=where, hint="make the file again") from error
+    return notes
+
+
+def _value_range(ends: Any) -> tuple[float, float]:
+    low, high = (float(end) for end in ends)
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"value range {low}…{high}")
+    return low, high
+
+
+def _mapping(parts: dict[str, Any], part: str, kind: type[T]) -> dict[str, T]:
+    mapping = parts.get(part, {})
+    if not all(isinstance(value, kind) for value in mapping.values()):
+        raise TypeError(f"{part} holds something that is not {kind.__name__}")
+    return dict(mapping)

@@ -21,6 +21,9 @@ _ARITY = {
     "MAXIMUM": 2,
     "PRELU": 2,
 }
+_LARGEST = 2**31 - 1
+"""Sizes and steps are int32 in TFLite."""
+
 _IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR")
 
 
@@ -39,9 +42,18 @@ def validate(graph: Graph, where: str) -> None:
     _check(where, _flow_fault(graph))
     for node in graph.nodes:
         if not isinstance(node.op, ops.Opaque):
-            place = f"{where}: {node.op.kind} {node.output if len(node.outputs) == 1 else node.outputs}"
-            _check(place, _arity_fault(node) or _operand_fault(graph, node))
-            _check(place, _shape_fault(graph, node))
+            validate_operands(graph, node, where)
+            _check(f"{where}: {node.op.kind} {node.output}", _shape_fault(graph, node))
+
+
+def validate_operands(graph: Graph, node: Node, where: str) -> None:
+    """Refuse a node of the set whose attributes or inputs cannot be: after this, its output shape can be inferred.
+
+    Raises:
+        InputError: They do not fit.
+    """
+    place = f"{where}: {node.op.kind} {', '.join(node.outputs)}"
+    _check(place, _arity_fault(node) or _operand_fault(graph, node))
 
 
 def _check(where: str, fault: str | None) -> None:
@@ -50,8 +62,8 @@ def _check(where: str, fault: str | None) -> None:
 
 
 def _tensor_fault(tensor: Tensor) -> str | None:
-    if any(size is not None and size < 1 for size in tensor.shape):
-        return f"shape {tensor.shape} has a size under 1"
+    if any(size is not None and not 1 <= size <= _LARGEST for size in tensor.shape):
+        return f"has shape {tensor.shape}; expected sizes of 1…{_LARGEST}"
     if tensor.data is not None:
         if (tensor.data.shape, tensor.data.dtype.name) != (tensor.shape, tensor.dtype):
             return f"holds {tensor.data.dtype.name} {tensor.data.shape}; expected {tensor.dtype} {tensor.shape}"
@@ -123,10 +135,10 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
         case ops.Concatenation(axis=axis):
             return _concatenation_fault(axis, [tensor.shape for tensor in operands])
         case ops.DepthToSpace(block_size=block):
-            fits = block >= 1 and operands[0].channels % block**2 == 0
+            fits = 1 <= block <= _LARGEST and operands[0].channels % block**2 == 0
             return None if fits else f"block {block} does not divide {operands[0].channels} channels"
         case ops.ResizeNearestNeighbor(factor=factor):
-            return None if factor >= 1 else f"factor {factor} is under 1"
+            return None if 1 <= factor <= _LARGEST else f"factor {factor} is outside 1…{_LARGEST}"
         case ops.LeakyRelu(alpha=alpha):
             return None if np.isfinite(alpha) else f"slope {alpha} is not finite"
         case ops.PRelu():
@@ -138,7 +150,8 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
 
 def _window_fault(op: ops.Conv2D | ops.DepthwiseConv2D) -> str | None:
     steps = (*op.stride, *op.dilation)
-    return None if min(steps) >= 1 else f"stride {op.stride} and dilation {op.dilation} must be at least 1"
+    fits = len(steps) == 4 and min(steps) >= 1 and max(steps) <= _LARGEST
+    return None if fits else f"has stride {op.stride} and dilation {op.dilation}; expected 1…{_LARGEST}"
 
 
 def _weight_fault(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tensor, bias: Tensor) -> str | None:

@@ -70,6 +70,40 @@ def load(path: Path, student: str | dict[str, Any] | None = None) -> LoadedStude
     return LoadedStudent(module.eval(), built, name, facts)
 
 
+def shipped(name: str) -> Path:
+    """Where the weights that come with a student are; the file need not be there."""
+    return Path(__file__).parent / "weights" / f"{name}.safetensors"
+
+
+def load_named(spec: str | dict[str, Any]) -> LoadedStudent:
+    """A student by name with the weights that come with this package.
+
+    Raises:
+        RecipeError: An unknown student or setting.
+        InputError: No weights come with it, or those that do have other settings.
+    """
+    name, student = STUDENTS.parse(spec)
+    path = shipped(name)
+    if not path.is_file():
+        hint = f"sr2tflite train {name} --data DIR -o {name}.safetensors"
+        raise InputError("no weights come with this student", where=name, hint=hint)
+    loaded = load(path)
+    if isinstance(spec, dict) and student != loaded.student:
+        raise InputError(
+            f"the weights that come with it are for {loaded.student}; expected {student}",
+            where=name,
+            hint="train it with your settings, or leave them out",
+        )
+    return loaded
+
+
+def open_student(source: str | dict[str, Any]) -> LoadedStudent:
+    """A student by name (its shipped weights) or from a checkpoint's path."""
+    if isinstance(source, str) and source.endswith((".safetensors", ".pt", ".pth")):
+        return load(Path(source))
+    return load_named(source)
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise InputError("no such file", where=str(path), hint="check the path")

@@ -13,10 +13,10 @@ class PtqSettings(Settings):
     method: Literal["percentile", "minmax", "mse"] = "percentile"
     """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the rounding error."""
 
-    percentile: float = Field(99.99, gt=50, le=100)
+    percentile: float = Field(default=99.99, gt=50, le=100)
     """Share of the values, in percent, that each end of a range keeps; only ``percentile`` reads it."""
 
-    images: int = Field(64, gt=0)
+    images: int = Field(default=64, gt=0)
     """How many images of the folder are used at most, spread evenly over the sorted list."""
 
 
@@ -25,10 +25,10 @@ class FixedClip(Settings):
 
     kind: Literal["fixed"] = "fixed"
 
-    body: float = Field(3.0, gt=0)
+    body: float = Field(default=3.0, gt=0)
     """Largest magnitude in convolutions that keep the number of channels."""
 
-    others: float = Field(2.0, gt=0)
+    others: float = Field(default=2.0, gt=0)
     """Largest magnitude in all other convolutions."""
 
 
@@ -37,7 +37,7 @@ class SigmaClip(Settings):
 
     kind: Literal["sigma"] = "sigma"
 
-    k: float = Field(4.0, gt=0)
+    k: float = Field(default=4.0, gt=0)
     """The multiple of σ(W)."""
 
 
@@ -46,7 +46,7 @@ class PercentileClip(Settings):
 
     kind: Literal["percentile"] = "percentile"
 
-    percentile: float = Field(99.9, gt=50, le=100)
+    percentile: float = Field(default=99.9, gt=50, le=100)
     """Share of the weights, in percent, that the bound leaves alone."""
 
 
@@ -55,43 +55,23 @@ WeightClip = Annotated[FixedClip | SigmaClip | PercentileClip, Field(discriminat
 
 
 class QatSettings(Settings):
-    """Quantized training from a float deploy graph."""
+    """What is particular to quantized training; how long and how fast is the loop's matter."""
 
     ptq: PtqSettings = PtqSettings()
     """Where the ranges start."""
 
-    steps: int = Field(1500, gt=0)
-    """Optimizer steps."""
-
-    batch: int = Field(8, gt=0)
-    """Patches per step."""
-
-    patch: int = Field(64, gt=0)
-    """Side of a low-resolution patch, in pixels."""
-
-    learning_rate: float = Field(2e-4, gt=0)
-    """Adam's rate for weights and biases, at the start."""
-
-    range_learning_rate: float = Field(2e-4, gt=0)
-    """Adam's rate for the ends of the ranges, each measured against the power of two above its range's width."""
-
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """How both rates fall over the steps: to 1 % along a half cosine, or not."""
-
-    ema: float = Field(0.0, ge=0, lt=1)
-    """Decay of the weights' moving average that is kept in the end; 0 keeps the last weights."""
+    range_rate: float = Field(default=1.0, ge=0)
+    """Learning rate of the ranges' ends, relative to that of the weights; an end is measured against the power of two
+    above its range's width. 0 leaves the ranges where calibration put them."""
 
     pixel_loss: Literal["l1", "charbonnier"] = "l1"
     """Distance to the high-resolution image."""
 
-    pixel_weight: float = Field(0.5, ge=0)
+    pixel_weight: float = Field(default=0.5, ge=0)
     """Weight of that distance."""
 
-    distillation_weight: float = Field(0.5, ge=0)
+    distillation_weight: float = Field(default=0.5, ge=0)
     """Weight of the L1 distance to the float graph's own output."""
 
     weight_clip: WeightClip | None = FixedClip()
     """Weight clipping after each step; None leaves the weights alone."""
-
-    seed: int = 0
-    """Of the patches."""

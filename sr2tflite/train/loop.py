@@ -6,24 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sr2tflite.errors import DivergedError, InputError
+from sr2tflite.progress import Progress, silent
 from sr2tflite.train.ema import Average
 from sr2tflite.train.settings import LoopSettings
 from sr2tflite.train.state import load_state, save_state
 
 BatchT = TypeVar("BatchT")
-
-
-class Report(Protocol):
-    """Called while a training runs, for a progress display."""
-
-    def __call__(self, step: int, steps: int, loss: float, psnr: float | None) -> None: ...
 
 
 @dataclass
@@ -82,13 +77,15 @@ class Training(Generic[BatchT]):
         self.step = 0
         self.best: tuple[float, int] = (-math.inf, -1)
 
-    def run(self, report: Report) -> Fitted:
+    def run(self, progress: Progress = silent) -> Fitted:
         """Train to the last step, then put the best weights into the module.
 
         Raises:
             DivergedError: The loss is not finite.
         """
         self._resume()
+        if self.step == 0:
+            self._validate()
         saved_at = time.monotonic()
         while self.step < self.settings.steps:
             loss = self._one_step()
@@ -101,7 +98,7 @@ class Training(Generic[BatchT]):
             if psnr is not None or self.step % 20 == 0:
                 value = float(loss)
                 self._check(value)
-                report(self.step, self.settings.steps, value, psnr)
+                progress("training", self.step, self.settings.steps, f"loss {value:.5f}, best {self.best[0]:.3f} dB")
                 self._log(value, psnr)
         if self.best[1] >= 0:
             self.task.module.load_state_dict(torch.load(self.folder / "best.pt", weights_only=True))
@@ -115,7 +112,9 @@ class Training(Generic[BatchT]):
         loss = self.task.objective(self.module, self.task.batches(self.step))
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.settings.gradient_clip)
+        self.fabric.clip_gradients(
+            self.module, self.optimizer, max_norm=self.settings.gradient_clip, error_if_nonfinite=False
+        )
         self.optimizer.step()
         self.task.after_step(self.task.module)
         self.average.update()

@@ -4,40 +4,41 @@ from typing import Literal
 
 from pydantic import Field
 
+from sr2tflite.quant.settings import QatSettings
 from sr2tflite.registry import Settings
 
 
 class LoopSettings(Settings):
     """How long and how fast; shared by every kind of training."""
 
-    steps: int = Field(20_000, ge=1)
+    steps: int = Field(default=20_000, ge=1)
     """Optimizer steps."""
 
-    batch: int = Field(16, ge=1)
+    batch: int = Field(default=16, ge=1)
     """Patches a step."""
 
-    patch: int = Field(48, ge=8)
+    patch: int = Field(default=48, ge=8)
     """Side of an LR patch, in pixels."""
 
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     """Adam's peak learning rate of the first parameter group; other groups keep their ratio to it."""
 
-    warmup: float = Field(0.02, ge=0, lt=1)
+    warmup: float = Field(default=0.02, ge=0, lt=1)
     """Share of the steps over which the learning rate rises from 0; then it falls by a cosine to 1 % of its peak."""
 
-    gradient_clip: float = Field(1.0, gt=0)
+    gradient_clip: float = Field(default=1.0, gt=0)
     """Largest gradient norm."""
 
-    ema: float = Field(0.999, ge=0, lt=1)
+    ema: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the exponential moving average of the weights; 0 keeps none."""
 
     seed: int = 0
     """Of weights and patches."""
 
-    held_out: int = Field(16, ge=1)
+    held_out: int = Field(default=16, ge=1)
     """Training images kept for choosing the checkpoint, those whose content hashes sort first."""
 
-    validate_every: int = Field(1000, ge=1)
+    validate_every: int = Field(default=1000, ge=1)
     """Steps between validations."""
 
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -46,9 +47,31 @@ class LoopSettings(Settings):
     channels_last: bool = False
     """Keep activations channels last in memory: faster on CPUs for networks without batch normalization."""
 
-    save_every_s: float = Field(60.0, gt=0)
+    save_every_s: float = Field(default=60.0, gt=0)
     """Seconds between checkpoints of the running training."""
 
 
 class TrainSettings(LoopSettings):
     """A float training with an L1 loss."""
+
+
+class QatTrainSettings(LoopSettings, QatSettings):
+    """A quantized training: the loop's settings and the quantization's, in one record."""
+
+    steps: int = Field(default=1500, ge=1)
+    """Optimizer steps."""
+
+    batch: int = Field(default=8, ge=1)
+    """Patches a step."""
+
+    patch: int = Field(default=64, ge=8)
+    """Side of an LR patch, in pixels."""
+
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """Adam's peak learning rate of weights and biases."""
+
+    validate_every: int = Field(default=250, ge=1)
+    """Steps between validations."""
+
+    precision: Literal["32-true"] = "32-true"
+    """Integers up to 2²⁴ need float32."""

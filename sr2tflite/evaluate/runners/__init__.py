@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,9 @@ class Network:
 
     upscale: Callable[[Image], Image]
     scale: int
-    metadata: dict[str, str]
+    metadata: dict[str, Any]
+    """What the file says of itself."""
+
     notes: tuple[str, ...] = ()
 
 
@@ -65,7 +68,7 @@ class Runner:
     @property
     def seen(self) -> frozenset[str]:
         """SHA-256 of the image files this artifact was calibrated or trained on, as far as it says."""
-        return frozenset().union(*(json.loads(self.network.metadata.get(key, "[]")) for key in SEEN_KEYS))
+        return frozenset().union(*(_hashes(self.network.metadata.get(key)) for key in SEEN_KEYS))
 
     def __call__(self, lr: Image) -> Image:
         """The image, ``scale`` times as high and wide, rounded half to even and clipped to 0…255."""
@@ -80,10 +83,21 @@ def open_runner(path: Path, *, threads: int = 2) -> Runner:
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise InputError(f"cannot run a {path.suffix or 'nameless'} file", where=str(path), hint=f"one of: {_suffixes()}")
+        raise InputError(
+            f"cannot run a {path.suffix or 'nameless'} file", where=str(path), hint=f"one of: {_suffixes()}"
+        )
     data = read_bytes(path)
     module = importlib.import_module(f"{__name__}.{kind}")
     return Runner(path, kind, sha256(data), module.open_network(path, data, threads))
+
+
+def _hashes(value: Any) -> frozenset[str]:
+    """The strings of a list, or of a list as JSON; none where the metadata holds something else."""
+    try:
+        listed = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return frozenset()
+    return frozenset(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else frozenset()
 
 
 def _suffixes() -> str:
@@ -92,7 +106,8 @@ def _suffixes() -> str:
 
 def to_pixels(real: NDArray[np.floating]) -> Image:
     """Real pixel values as uint8: rounded half to even, clipped to 0…255."""
-    return np.clip(np.rint(real), 0, 255).astype(np.uint8)
+    pixels: Image = np.clip(np.rint(real), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def scale_between(small: tuple[int, int], large: tuple[int, int], where: str) -> int:

@@ -11,13 +11,26 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
+from sr2tflite.graph.notes import KEY
 
 _PROBE = 16
+_REFUSALS = (
+    "Fail",
+    "InvalidArgument",
+    "InvalidGraph",
+    "InvalidProtobuf",
+    "NoModel",
+    "NotImplemented",
+    "RuntimeException",
+)
+"""onnxruntime's exceptions for a file it cannot run; they share no base class."""
 
 
 def _session(data: bytes, where: str, threads: int) -> Any:
     import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    refusals = tuple(getattr(state, name) for name in _REFUSALS)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -25,7 +38,7 @@ def _session(data: bytes, where: str, threads: int) -> Any:
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  # onnxruntime's exceptions share no public base
+    except refusals as error:
         raise InputError(f"onnxruntime refuses the file: {error}", where=where) from error
 
 
@@ -61,22 +74,38 @@ def _layout(session: Any, where: str) -> tuple[bool, tuple[int, int] | None]:
     return channels_first, (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
-def _graph(data: bytes, where: str) -> Graph | None:
+def _graph(session: Any, data: bytes, where: str) -> Graph | None:
     """The file as a deploy graph, or None for a foreign one that does not fit into it."""
     from sr2tflite.graph.onnx import read
 
     try:
         return read(data, where)
-    except UnsupportedError:
+    except (InputError, UnsupportedError):
+        if _is_ours(session):
+            raise
         return None
+
+
+def _is_ours(session: Any) -> bool:
+    return KEY in session.get_modelmeta().custom_metadata_map
+
+
+def _white(session: Any, graph: Graph | None) -> float:
+    """What white is: what our metadata says; in a foreign file 255 if it is quantized, else 1."""
+    if graph is None:
+        return 1.0
+    if _is_ours(session):
+        return graph.value_range[1]
+    return 255.0 if graph.is_quantized else 1.0
 
 
 def open_network(path: Path, data: bytes, threads: int) -> Network:
     """The file under onnxruntime's CPU kernels; a fixed shape is tiled."""
     where = str(path)
-    session, graph = _session(data, where, threads), _graph(data, where)
+    session = _session(data, where, threads)
+    graph = _graph(session, data, where)
     channels_first, size = _layout(session, where)
-    file = _File(session, channels_first, graph.value_range[1] if graph else 1.0)
+    file = _File(session, channels_first, _white(session, graph))
     probe = size or (_PROBE, _PROBE)
     height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
     scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}

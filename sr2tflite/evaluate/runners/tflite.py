@@ -1,6 +1,7 @@
 """Running a ``.tflite`` through LiteRT: raw pixels in, raw pixels out."""
 
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +34,30 @@ class Pixels:
     scale: float = 1.0
     zero_point: int = 0
 
+    @property
+    def _is_shifted(self) -> bool:
+        """Whether codes are pixels plus the zero point, so that integers do; an output may hold 25 million of them."""
+        return self.dtype != "float32" and self.unit == self.scale
+
     def encode(self, image: Image) -> NDArray[Any]:
         if self.dtype == "float32":
             return (image * np.float32(self.unit)).astype(np.float32)
         low, high = LIMITS[self.dtype]
+        if self._is_shifted:
+            return np.asarray(np.clip(image.astype(np.int16) + self.zero_point, low, high), self.dtype)
         codes = np.rint(image * (self.unit / self.scale)) + self.zero_point
-        return np.clip(codes, low, high).astype(self.dtype)
+        return np.asarray(np.clip(codes, low, high), self.dtype)
 
     def decode(self, numbers: NDArray[Any]) -> Image:
         if self.dtype == "float32":
             return to_pixels(numbers / np.float32(self.unit))
+        if self._is_shifted:
+            return np.clip(numbers.astype(np.int16) - self.zero_point, 0, 255).astype(np.uint8)
         return to_pixels((numbers.astype(np.float64) - self.zero_point) * (self.scale / self.unit))
 
     def note(self, end: str) -> tuple[str, ...]:
         """What to tell of a file whose codes are not the raw pixels."""
-        if self.dtype == "float32" or (self.unit == self.scale and self.zero_point == _RAW_ZERO_POINT[self.dtype]):
+        if self.dtype == "float32" or (self._is_shifted and self.zero_point == _RAW_ZERO_POINT[self.dtype]):
             return ()
         return (f"{end} is not raw pixels: its scale {self.scale:.8g} and zero point {self.zero_point} were applied",)
 
@@ -62,14 +72,17 @@ def pixels_of(detail: dict[str, Any], where: str, unit: float = 1.0) -> Pixels:
     """
     dtype, shape = np.dtype(detail["dtype"]).name, [int(size) for size in detail["shape"]]
     if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or dtype not in ("float32", *_RAW_ZERO_POINT):
-        raise InputError(f"{detail['name']} is {dtype} {shape}; expected int8, uint8 or float32 [1, H, W, 3]", where=where)
+        raise InputError(
+            f"{detail['name']} is {dtype} {shape}; expected int8, uint8 or float32 [1, H, W, 3]", where=where
+        )
     if dtype == "float32":
         return Pixels(dtype, unit)
     scales, zero_points = (detail["quantization_parameters"][key] for key in ("scales", "zero_points"))
     if len(scales) != 1:
         return Pixels(dtype, zero_point=_RAW_ZERO_POINT[dtype])
-    scale = float(scales[0])
-    return Pixels(dtype, 1 / 255 if scale * 255 < 2 else 1.0, scale, int(zero_points[0]))
+    scale, zero_point = float(scales[0]), int(zero_points[0])
+    unit = 1 / 255 if scale * 255 < 2 else 1.0
+    return Pixels(dtype, unit, unit if isclose(scale, unit, rel_tol=1e-5) else scale, zero_point)
 
 
 @dataclass(frozen=True)

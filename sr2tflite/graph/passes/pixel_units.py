@@ -19,8 +19,8 @@ _UNCHANGED = (ops.Concatenation, ops.Relu, ops.PRelu, ops.LeakyRelu, ops.DepthTo
 def to_pixel_units(graph: Graph) -> Graph:
     """The float graph whose values are 255 times as large; a graph in 0…255 already is copied.
 
-    ``f₂₅₅(x) = 255 · f₁(x / 255)``. For an op that is positively homogeneous, ``op(255·x) = 255·op(x)``, so only what is
-    *added* changes: biases and constants of ADD, SUB, MINIMUM and MAXIMUM become 255 times as large. RELU_0_TO_1
+    ``f₂₅₅(x) = 255 · f₁(x / 255)``. For an op that is positively homogeneous, ``op(255·x) = 255·op(x)``, so only what
+    is *added* changes: biases and constants of ADD, SUB, MINIMUM and MAXIMUM become 255 times as large. RELU_0_TO_1
     becomes RELU and MINIMUM 255. One rounding of float32 per constant.
 
     Raises:
@@ -75,5 +75,5 @@ def _scaled(graph: Graph, name: str, scaled: dict[str, str]) -> str:
 def _append_clip(graph: Graph, node: Node) -> None:
     source, rectified = graph.tensors[node.inputs[0]], f"{node.output}_rectified"
     graph.append(ops.Relu(), node.inputs, Tensor(rectified, source.shape))
-    white = graph.constant(f"{node.output}_white", np.float32([PIXEL_RANGE[1]]))
+    white = graph.constant(f"{node.output}_white", np.array([PIXEL_RANGE[1]], np.float32))
     graph.nodes.append(Node(ops.Minimum(), (rectified, white), node.outputs))

@@ -87,7 +87,7 @@ def _fill_leaky_relu(record: Any, op: ops.LeakyRelu) -> None:
 
 
 def decimal(value: float) -> float:
-    """The shortest decimal that is this float32: 0.2 for 0.20000000298…"""
+    """The shortest decimal that is this float32: 0.2 for 0.20000000298."""
     return float(str(np.float32(value)))
 
 

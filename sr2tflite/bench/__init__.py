@@ -1,0 +1,1 @@
+"""Latency: fresh processes, interleaved rounds, one result type. No torch."""

@@ -1,0 +1,113 @@
+"""What a person sees of a result: tables and one closing line, on stdout."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sr2tflite.bench.result import BenchResult
+from sr2tflite.evaluate.result import EvalResult
+
+if TYPE_CHECKING:
+    from sr2tflite.train.loop import Fitted
+
+
+def plain(value: Any) -> Any:
+    """A result as plain data."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: plain(getattr(value, key)) for key in asdict(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
+
+
+def as_json(result: Any) -> None:
+    """Print a result for machines."""
+    click.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table; the first column holds words, the others numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
+    for column in grid.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        grid.add_row(*row)
+    # a file or a pipe takes lines of any length; a terminal folds
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=200)
+    console.print(grid)
+
+
+def next_step(line: str) -> None:
+    """Print what to type next."""
+    click.echo(f"next: {line}")
+
+
+def left_out(messages: Sequence[str]) -> None:
+    """Name the files that could not be used."""
+    for message in messages:
+        click.echo(f"left out: {message}", err=True)
+
+
+def fitted(result: "Fitted") -> str:
+    """How a training ended, in half a line."""
+    return f"{result.best_psnr:.3f} dB on held-out training images (step {result.best_step} of {result.steps})"
+
+
+def evaluation(result: EvalResult, *, per_image: bool) -> None:
+    """PSNR and SSIM of every artifact, and each against the first."""
+    if per_image:
+        for row in result.rows:
+            images = [[one.image, f"{one.psnr:.4f}", f"{one.ssim:.5f}"] for one in row.images]
+            table([f"{row.artifact}, {row.protocol}", "PSNR", "SSIM"], images)
+            click.echo()
+    protocols = list(dict.fromkeys(row.protocol for row in result.rows))
+    rows = []
+    for artifact in result.artifacts:
+        found = [result.row(artifact.name, protocol).mean for protocol in protocols]
+        rows.append([artifact.name, *(f"{one.psnr:.4f} / {one.ssim:.5f}" for one in found)])
+    table([f"PSNR / SSIM, {len(result.images)} images", *protocols], rows)
+    if result.differences:
+        shares = [one.steps.shares() for one in result.differences]
+        rows = [
+            [one.artifact, f"{one.psnr:.3f}", *(f"{100 * part:.4f} %" for part in share.values())]
+            for one, share in zip(result.differences, shares, strict=True)
+        ]
+        click.echo()
+        table([f"against {result.differences[0].reference}", "PSNR", *(f"{step} LSB" for step in shares[0])], rows)
+    for artifact in result.artifacts:
+        for note in artifact.notes:
+            click.echo(f"{artifact.name}: {note}")
+
+
+def latencies(result: BenchResult) -> None:
+    """Times of every model, and each against the first."""
+    rows = []
+    for model in result.models:
+        times = model.latency_ms
+        numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
+        memory = f"{model.peak_memory_kib / 1024:.0f}"
+        rows.append([model.name, *(f"{one:.1f}" for one in numbers), memory, str(model.coverage), model.verdict])
+    head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegate", "verdict"]
+    table(head, rows, title=f"{result.device}, {result.threads} threads")
+    for model in result.models:
+        if model.coverage.outside:
+            click.echo(f"{model.name}: outside the delegate: {', '.join(model.coverage.outside)}")
+    for ratio in result.ratios:
+        interval = f"95 %: {ratio.low:.3f} to {ratio.high:.3f}"
+        click.echo(f"{ratio.model} takes {ratio.ratio:.3f} times as long as {ratio.reference} ({interval})")

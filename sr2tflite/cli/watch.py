@@ -1,0 +1,68 @@
+"""Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from sr2tflite.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+QUIET_S = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+@contextmanager
+def watching(quiet: bool) -> Iterator[Progress]:
+    """A progress callback for the time of one command."""
+    if quiet:
+        yield silent
+    elif sys.stderr.isatty():
+        with _bars() as progress:
+            yield progress
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """A line at most every ten seconds, and one when a piece of work ends."""
+
+    def __init__(self) -> None:
+        self._said_at = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
+        now = time.monotonic()
+        if now - self._said_at < QUIET_S:
+            return
+        self._said_at = now
+        click.echo(f"{what} {done}/{total} {detail}".rstrip(), err=True)
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, total: int, detail: str = "") -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total, detail=detail)
+            bars.update(tasks[what], completed=done, total=total, detail=detail)
+
+        yield progress

@@ -1,0 +1,142 @@
+"""``sr2tflite fuse``: any torch module becomes a float deploy graph, with a certificate."""
+
+import importlib
+import pkgutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sr2tflite.errors import InputError
+from sr2tflite.files import write_bytes, write_text
+from sr2tflite.registry import nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sr2tflite.fuse import Certificate, Fused
+
+CHECKPOINTS = (".safetensors", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class FuseResult:
+    """A fused graph and its certificate, written."""
+
+    path: Path
+    certificate_path: Path
+    certificate: "Certificate"
+    summary: str
+    """The graph's ops."""
+
+
+def fuse(
+    source: str,
+    out: Path,
+    *,
+    value_range: tuple[float, float] | None = None,
+    scale: int | None = None,
+    certificate: Path | None = None,
+) -> FuseResult:
+    """Fuse a network and write it as float ONNX, with the proof beside it; nothing is written when the proof fails.
+
+    Args:
+        source: A student's name, a checkpoint's path, or ``package.module:Class`` (called with no arguments).
+        out: The ``.onnx`` to write.
+        value_range: What black and white are; what the student says, or (0, 1).
+        scale: How many times larger the output has to be; not checked when None.
+        certificate: The JSON to write; ``OUT.certificate.json`` when None.
+
+    Raises:
+        InputError: There is no such student, file, module or class, or it enlarges by another factor.
+        UnsupportedError: The network holds an op with no counterpart; the message names the user's source line.
+        VerificationError: The graph does not equal the module.
+    """
+    from sr2tflite.graph import onnx
+
+    fused = fused_source(source, value_range)
+    found = fused.graph.scale_factor
+    if scale is not None and found != scale:
+        raise InputError(f"enlarges {found} times; expected {scale}", where=source)
+    beside = certificate or out.with_name(f"{out.name}.certificate.json")
+    data, proof = onnx.write(fused.graph), fused.certificate.to_json()
+    write_bytes(out, data)
+    write_text(beside, proof)
+    return FuseResult(out, beside, fused.certificate, fused.graph.summary())
+
+
+def fused_source(source: str, value_range: tuple[float, float] | None = None) -> "Fused":
+    """A student, a checkpoint or a class, fused; nothing is written."""
+    from sr2tflite.fuse import fuse_module
+
+    module, own_range = load_source(source)
+    return fuse_module(module, value_range=value_range or own_range, source=source)
+
+
+def load_source(source: str) -> tuple["nn.Module", tuple[float, float]]:
+    """The module that ``source`` names, and its value range.
+
+    Raises:
+        InputError: There is nothing by this name.
+    """
+    if ":" in source and not source.endswith(CHECKPOINTS):
+        return load_class(source), (0.0, 1.0)
+    from sr2tflite.networks.checkpoint import open_student
+
+    loaded = open_student(source)
+    return loaded.module, loaded.student.value_range
+
+
+def load_class(source: str) -> "nn.Module":
+    """An instance of ``package.module:Class``, imported from the working directory or ``sys.path``.
+
+    Raises:
+        InputError: No such module or class, or it cannot be called with no arguments.
+    """
+    from torch import nn
+
+    module_name, _, class_name = source.partition(":")
+    found = _attribute(_imported(module_name, source), class_name, source)
+    if not isinstance(found, nn.Module) and callable(found):
+        try:
+            found = found()
+        except TypeError as error:
+            hint = (
+                f"define a class or function without arguments that returns it, and name that in place of {class_name}"
+            )
+            raise InputError(f"cannot be called with no arguments: {error}", where=source, hint=hint) from error
+    if not isinstance(found, nn.Module):
+        raise InputError(f"is a {type(found).__name__}; expected an nn.Module", where=source)
+    return found
+
+
+def _imported(name: str, source: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            hint = nearest(name, _siblings(name)) or "check the name, or start from the folder it is in"
+            raise InputError(f"no module {error.name!r}", where=source, hint=hint) from error
+        raise InputError(f"imports {error.name!r}, which is missing", where=source, hint="install it") from error
+    except (ImportError, SyntaxError) as error:
+        raise InputError(f"cannot be imported: {error}", where=source) from error
+
+
+def _siblings(name: str) -> list[str]:
+    """Modules in the folder where ``name`` was looked for."""
+    package, dot, _ = name.rpartition(".")
+    folder = Path.cwd().joinpath(*package.split(".")) if package else Path.cwd()
+    return [f"{package}{dot}{module.name}" for module in pkgutil.iter_modules([str(folder)])]
+
+
+def _attribute(module: Any, name: str, source: str) -> Any:
+    from torch import nn
+
+    if not hasattr(module, name):
+        known = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, nn.Module)]
+        raise InputError(f"no class {name!r} in {module.__name__}", where=source, hint=nearest(name, known))
+    return getattr(module, name)

@@ -1,0 +1,102 @@
+"""``sr2tflite ptq``: a float deploy graph becomes a quantized one by looking at images, without training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes, write_bytes
+from sr2tflite.graph import Graph
+from sr2tflite.progress import Progress, silent
+from sr2tflite.provenance import CALIBRATED_ON, image_id, listed
+from sr2tflite.quant.settings import PtqSettings
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PtqResult:
+    """A quantized graph, written."""
+
+    path: Path
+    images: int
+    """Calibrated on."""
+    summary: str
+    """Its ops."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Low-resolution images and the ids of the files they come from."""
+
+    images: tuple[Image, ...]
+    ids: tuple[str, ...]
+
+
+def ptq(
+    model: Path,
+    calibrate: Sequence[Path],
+    out: Path,
+    settings: PtqSettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> PtqResult:
+    """Quantize a float deploy graph with ranges from folders of high-resolution images, and write QDQ ONNX.
+
+    Args:
+        model: A float ONNX deploy graph.
+        calibrate: The folders; low-resolution images are made by MATLAB-compatible bicubic.
+        out: The ``.onnx`` to write.
+        settings: How ranges are found.
+        progress: Told how it goes.
+
+    Raises:
+        InputError: The model cannot be read or is quantized already, or an image cannot be used.
+        UnsupportedError: An op cannot be quantized; the message names it.
+    """
+    from sr2tflite.graph import onnx
+    from sr2tflite.quant.view import QuantizedView
+
+    settings = settings or PtqSettings()
+    graph = read_float(model)
+    seen = calibration_images(calibrate, graph.scale_factor, settings.images)
+    quantized = QuantizedView.from_float(graph, seen.images, settings, progress=progress).freeze()
+    quantized.metadata[CALIBRATED_ON] = listed(seen.ids)
+    write_bytes(out, onnx.write(quantized))
+    return PtqResult(out, len(seen.images), quantized.summary())
+
+
+def read_float(model: Path) -> Graph:
+    """The float deploy graph in an ONNX file.
+
+    Raises:
+        InputError: The file cannot be read, or is quantized already.
+    """
+    from sr2tflite.graph import onnx
+
+    graph = onnx.read(read_bytes(model), str(model))
+    if graph.is_quantized:
+        raise InputError("quantized already; expected a float graph", where=str(model), hint="give the deploy.onnx")
+    return graph
+
+
+def calibration_images(folders: Sequence[Path], factor: int, limit: int) -> Calibration:
+    """At most ``limit`` low-resolution images, spread evenly over folders of high-resolution ones.
+
+    Raises:
+        InputError: The folder is empty, or an image cannot be used.
+    """
+    from sr2tflite.data.bicubic import crop_to_multiple, downscale
+    from sr2tflite.data.images import decode_image, list_images
+
+    found = [path for folder in folders for path in list_images(folder)]
+    count = min(limit, len(found))
+    images, ids = [], []
+    for path in (found[index * len(found) // count] for index in range(count)):
+        data = read_bytes(path)
+        images.append(downscale(crop_to_multiple(decode_image(data, str(path)), factor), factor))
+        ids.append(image_id(data))
+    return Calibration(tuple(images), tuple(ids))

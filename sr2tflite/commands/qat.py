@@ -1,0 +1,87 @@
+"""``sr2tflite qat``: trains a float deploy graph on the TFLite grid, with the device's arithmetic in the forward."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sr2tflite.commands.ptq import calibration_images, read_float
+from sr2tflite.commands.train import held_out_psnr
+from sr2tflite.data.cache import open_cache
+from sr2tflite.data.patches import Patches
+from sr2tflite.files import write_bytes
+from sr2tflite.graph import onnx
+from sr2tflite.progress import Progress, silent
+from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen
+from sr2tflite.quant.clip import WeightClipper
+from sr2tflite.quant.objective import QatObjective
+from sr2tflite.quant.view import QuantizedView
+from sr2tflite.torch_view import FloatView
+from sr2tflite.train.loop import Fitted, Task, Training
+from sr2tflite.train.settings import QatTrainSettings
+
+
+@dataclass(frozen=True)
+class QatResult:
+    """A quantized graph, trained and written."""
+
+    path: Path
+    fitted: Fitted
+    images: int
+    """Trained on."""
+    skipped: tuple[str, ...]
+    """One message for each file that could not be used."""
+    summary: str
+    """Its ops."""
+
+
+def qat(
+    model: Path,
+    data: Sequence[Path],
+    out: Path,
+    settings: QatTrainSettings | None = None,
+    *,
+    calibrate: Sequence[Path] = (),
+    progress: Progress = silent,
+) -> QatResult:
+    """Train a float deploy graph on the TFLite grid and write QDQ ONNX; the run's state lives in ``OUT.train/``.
+
+    The same command goes on where a stopped one was. What is kept is the best of the start (post-training
+    quantization) and every validation, judged by PSNR on training images that are held out.
+
+    Args:
+        model: A float ONNX deploy graph.
+        data: Folders of high-resolution images.
+        out: The ``.onnx`` to write.
+        settings: How.
+        calibrate: Images for the first ranges; ``data`` where there are none.
+        progress: Told how it goes.
+
+    Raises:
+        InputError: The model or the data cannot be used, or the run's folder holds another training.
+        UnsupportedError: An op cannot be quantized.
+        DivergedError: The loss is not finite.
+    """
+    settings = settings or QatTrainSettings()
+    torch.manual_seed(settings.seed)
+    graph = read_float(model)
+    images, held_out = open_cache(list(data), graph.scale_factor, progress).split(settings.held_out)
+    ranges = calibration_images(calibrate or data, graph.scale_factor, settings.ptq.images)
+    view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
+    objective = QatObjective(FloatView(view.plan.graph), settings)
+    task = Task(
+        view,
+        view.parameter_groups(settings.range_rate),
+        Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed),
+        lambda module, batch: objective(module(batch.lr), batch.lr, batch.hr),
+        lambda module: held_out_psnr(module, held_out, peak=255),
+        WeightClipper(view, settings.weight_clip),
+    )
+    fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
+    quantized = view.freeze()
+    trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
+    quantized.metadata[CALIBRATED_ON] = listed(ranges.ids)
+    quantized.metadata[TRAINED_ON] = listed([*seen(graph.metadata), *trained])
+    write_bytes(out, onnx.write(quantized))
+    return QatResult(out, fitted, len(images), images.skipped, quantized.summary())

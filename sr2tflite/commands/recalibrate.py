@@ -1,0 +1,56 @@
+"""``sr2tflite recalibrate``: batch-normalization statistics from fresh batches, before fusing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sr2tflite.data.cache import open_cache
+from sr2tflite.data.patches import Patches
+from sr2tflite.networks import checkpoint
+from sr2tflite.progress import Progress, silent
+from sr2tflite.quant import bn
+
+PATCH, BATCH, SEED = 48, 16, 0
+
+
+@dataclass(frozen=True)
+class RecalibrateResult:
+    """A checkpoint with fresh statistics."""
+
+    path: Path
+    layers: int
+    """Batch-normalization layers found; where there is none, the weights are the same."""
+
+
+def recalibrate(
+    source: str | dict[str, Any],
+    data: Sequence[Path],
+    out: Path,
+    batches: int = bn.BATCHES,
+    *,
+    progress: Progress = silent,
+) -> RecalibrateResult:
+    """Reset every running mean and variance and take them anew from ``batches`` batches of random patches.
+
+    Args:
+        source: A student's name, or a checkpoint's path.
+        data: Folders of high-resolution images.
+        out: The checkpoint to write.
+        batches: How many; the seed paper takes 64.
+        progress: Told how it goes.
+
+    Raises:
+        InputError: The data cannot be used.
+
+    References:
+        arXiv 2604.20291, "deploy-before-QAT", step 1.
+    """
+    loaded = checkpoint.open_student(source)
+    student = loaded.student
+    patches = Patches(open_cache(list(data), student.scale, progress), patch=PATCH, batch=BATCH, seed=SEED)
+    lrs = (patches(step).lr * (student.peak / 255) for step in range(batches))
+    layers = bn.recalibrate(loaded.module, lrs, batches)
+    facts = {**loaded.metadata, "recalibrated_batches": batches}
+    checkpoint.store(out, loaded.name, student, loaded.module.state_dict(), facts)
+    return RecalibrateResult(out, layers)

@@ -1,0 +1,140 @@
+"""What runtimes refuse late, or compute differently without a word: asked of a graph before it is written."""
+
+import numpy as np
+
+from sr2tflite.errors import UnsupportedError, VerificationError
+from sr2tflite.graph import Graph, Node, Tensor, ops
+from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params
+from sr2tflite.numerics.requantize import add_ratio_is_delegated, conv_multipliers
+
+CONV_MULTIPLIERS = (2.0**-32, 2.0**8)
+"""XNNPACK's range of s_x · s_w[c] / s_out: from, and under."""
+
+MUL_RATIOS = (2.0**-16, 2.0**8)
+"""XNNPACK's range of s_a · s_b / s_out: from, and under."""
+
+LARGEST_ACCUMULATOR = 2**31 - 1
+_SPAN = 255
+"""Largest magnitude of a code minus its zero point."""
+
+_SHARED = (ops.Concatenation, ops.DepthToSpace, ops.ResizeNearestNeighbor, ops.Minimum, ops.Maximum)
+"""Ops that move or compare codes: their kernels never rescale."""
+
+_ENDS = (ops.Quantize, ops.Dequantize)
+
+
+def check_integers(graph: Graph) -> None:
+    """Refuse a quantized graph that a runtime would refuse, or would run with other arithmetic than ours.
+
+    Raises:
+        UnsupportedError: A tensor is not quantized, or a ratio of scales or a sum is outside the kernels' range.
+        VerificationError: Scales or codes break a rule of TFLite's INT8 specification.
+    """
+    for node in graph.nodes:
+        if not isinstance(node.op, _ENDS):
+            _check_types(graph, node)
+        match node.op:
+            case ops.Conv2D() | ops.DepthwiseConv2D():
+                _check_conv(graph, node)
+            case ops.Add() | ops.Sub():
+                _check_sum(graph, node)
+            case ops.Mul():
+                _check_product(graph, node)
+            case ops.Logistic():
+                _check_logistic(graph, node)
+            case op if isinstance(op, _SHARED):
+                _check_shared(graph, node)
+
+
+def _quant(tensor: Tensor) -> QuantParams:
+    assert tensor.quant is not None
+    return tensor.quant
+
+
+def _check_types(graph: Graph, node: Node) -> None:
+    for name in (*node.inputs, *node.outputs):
+        tensor = graph.tensors[name]
+        if tensor.dtype == "float32" or tensor.quant is None:
+            raise UnsupportedError(
+                f"{node.op.kind} has a {tensor.dtype} tensor without a scale; expected int8",
+                where=name,
+                hint="quantize the whole model with `sr2tflite ptq` or `sr2tflite qat`",
+            )
+        if tensor.quant.per_channel and not tensor.is_constant:
+            raise UnsupportedError("activation has a scale per channel; expected one", where=name)
+
+
+def _check_conv(graph: Graph, node: Node) -> None:
+    x, weight, bias = (graph.tensors[name] for name in node.inputs)
+    _check_weight(weight)
+    if (bias.dtype, bias.quant) != ("int32", bias_params(_quant(x).scale[0], _quant(weight))):
+        raise VerificationError("bias scale is not input scale · weight scale, zero point 0, int32", where=bias.name)
+    scales = _quant(x).scale[0], _quant(weight).scale, _quant(graph.tensors[node.output]).scale[0]
+    multipliers = conv_multipliers(*scales)
+    low, high = CONV_MULTIPLIERS
+    outside = np.flatnonzero((multipliers < low) | (multipliers >= high))
+    if outside.size:
+        raise UnsupportedError(
+            f"channel {outside[0]}: s_x·s_w/s_out = {multipliers[outside[0]]:.3g}; expected 2^-32 … 2^8",
+            where=weight.name,
+            hint="the output's range is far too small or the weights are dead; calibrate again",
+        )
+    _check_accumulator(node, weight, bias)
+
+
+def _check_weight(weight: Tensor) -> None:
+    assert weight.data is not None
+    if weight.dtype != "int8" or any(_quant(weight).zero_point) or (weight.data < -WEIGHT_LIMIT).any():
+        raise VerificationError("weights are not symmetric int8 in -127…127", where=weight.name)
+
+
+def _check_accumulator(node: Node, weight: Tensor, bias: Tensor) -> None:
+    """``|b[c]| + 255 · Σ|w[c]|`` bounds every sum the kernel makes."""
+    assert weight.data is not None
+    assert bias.data is not None
+    axes = (0, 1, 2) if isinstance(node.op, ops.DepthwiseConv2D) else (1, 2, 3)
+    sums = np.abs(weight.data.astype(np.int64)).sum(axes) * _SPAN + np.abs(bias.data.astype(np.int64))
+    channel = int(sums.argmax())
+    if sums[channel] > LARGEST_ACCUMULATOR:
+        raise UnsupportedError(
+            f"channel {channel} can sum up to {sums[channel]}; expected at most {LARGEST_ACCUMULATOR} (int32)",
+            where=bias.name,
+            hint="the input's or the weights' scale is far too small for this bias; calibrate again",
+        )
+
+
+def _pair_of_scales(graph: Graph, node: Node) -> tuple[float, float, float]:
+    a, b = (_quant(graph.tensors[name]).scale[0] for name in node.inputs)
+    return a, b, _quant(graph.tensors[node.output]).scale[0]
+
+
+def _check_sum(graph: Graph, node: Node) -> None:
+    a, b, out = _pair_of_scales(graph, node)
+    if not add_ratio_is_delegated(a, b, out):
+        raise UnsupportedError(
+            f"{node.op.kind} has input/output scale ratios {a / out:.3g} and {b / out:.3g}; expected 2^-10 … 2^8",
+            where=node.output,
+            hint="the ranges of the two inputs are too far apart; calibrate again",
+        )
+
+
+def _check_product(graph: Graph, node: Node) -> None:
+    a, b, out = _pair_of_scales(graph, node)
+    low, high = MUL_RATIOS
+    if not low <= a * b / out < high:
+        raise UnsupportedError(f"MUL has scale ratio {a * b / out:.3g}; expected 2^-16 … 2^8", where=node.output)
+
+
+def _check_logistic(graph: Graph, node: Node) -> None:
+    if graph.tensors[node.output].quant != QuantParams((1 / 256,), (-128,)):
+        raise VerificationError("LOGISTIC must write scale 1/256 and zero point -128", where=node.output)
+
+
+def _check_shared(graph: Graph, node: Node) -> None:
+    wanted = graph.tensors[node.output].quant
+    for name in node.inputs:
+        if graph.tensors[name].quant != wanted:
+            raise VerificationError(
+                f"{node.op.kind} reads {graph.tensors[name].quant} and writes {wanted}; expected equal scales",
+                where=name,
+            )

@@ -1,0 +1,52 @@
+"""The graph's own codec as an export backend: no converter, no recalibration, milliseconds."""
+
+from sr2tflite.errors import InputError
+from sr2tflite.export.checks import check_integers
+from sr2tflite.graph import Graph, tflite
+from sr2tflite.graph.passes.file_io import FileIO, with_io
+from sr2tflite.graph.shapes import with_size
+
+
+def prepare(graph: Graph, *, height: int | None, width: int | None, io: FileIO) -> Graph:
+    """The quantized graph exactly as it will stand in the file.
+
+    Args:
+        graph: A quantized graph.
+        height: Of the input; None leaves it free.
+        width: Of the input; None leaves it free.
+        io: Type of the file's ends.
+
+    Raises:
+        InputError: The graph is float, or a size is not positive.
+        UnsupportedError: It holds what a runtime would refuse.
+        VerificationError: It breaks a rule of TFLite's INT8 specification.
+    """
+    if not graph.is_quantized:
+        raise InputError("is float; expected a quantized graph", where=graph.name, hint="run `sr2tflite ptq` first")
+    ready = with_size(with_io(graph, io), height, width)
+    check_integers(ready)
+    return ready
+
+
+def to_tflite(graph: Graph, *, height: int | None, width: int | None, io: FileIO = "int8") -> bytes:
+    """A quantized graph as a ``.tflite``; see ``prepare``."""
+    return tflite.write(prepare(graph, height=height, width=width, io=io))
+
+
+def prepare_float(graph: Graph, *, height: int | None, width: int | None) -> Graph:
+    """The float graph in pixel units, exactly as it will stand in the file.
+
+    Raises:
+        InputError: The graph is quantized, or a size is not positive.
+        UnsupportedError: An op cannot be brought to pixel units.
+    """
+    from sr2tflite.graph.passes.pixel_units import to_pixel_units
+
+    if graph.is_quantized:
+        raise InputError("is quantized; expected a float graph", where=graph.name, hint="give the deploy.onnx")
+    return with_size(to_pixel_units(graph), height, width)
+
+
+def to_float_tflite(graph: Graph, *, height: int | None, width: int | None) -> bytes:
+    """A float graph as a float32 ``.tflite`` in pixel units; see ``prepare_float``."""
+    return tflite.write(prepare_float(graph, height=height, width=width))

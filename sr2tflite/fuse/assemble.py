@@ -1,0 +1,71 @@
+"""The planned steps, put together as a float64 deploy graph."""
+
+import numpy as np
+
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.fuse.activations import fuse_activations
+from sr2tflite.fuse.builder import Builder, rename
+from sr2tflite.fuse.capture import Captured
+from sr2tflite.fuse.collapse import Collapsed
+from sr2tflite.fuse.plan import Step
+from sr2tflite.fuse.origin import place
+from sr2tflite.fuse.shuffle import reorder_for_depth_to_space
+from sr2tflite.fuse.singles import map_single
+from sr2tflite.graph import Graph, ops
+
+
+def _per_channel(builder: Builder, found: Collapsed, source: str) -> str:
+    """A scale and an offset per channel, without a convolution: MUL and ADD by constants, each only where it acts."""
+    name = found.region.name
+    scale, offset = found.kernel.weight_OIHW[:, :, 0, 0].diagonal().numpy(), found.kernel.bias_O.numpy()
+    if (scale != 1).any():
+        source = builder.emit(ops.Mul(), (source, builder.constant(f"{name}.scale", scale)), name)
+    if offset.any():
+        source = builder.emit(ops.Add(), (source, builder.constant(f"{name}.offset", offset)), name)
+    return source
+
+
+def _put(builder: Builder, found: Collapsed) -> None:
+    source = builder.tensor(found.region.entry)
+    if found.form == "affine":
+        source = _per_channel(builder, found, source)
+    elif found.form != "identity":
+        weight, dilation = found.kernel.weight_OIHW, (1, 1)
+        if found.compact:
+            weight, dilation = found.compact.weight_OIHW, found.compact.dilation
+        op = ops.Conv2D(dilation=dilation)
+        source = builder.convolution(op, source, (weight, found.kernel.bias_O), found.region.name)
+    builder.bind(found.region.exit, source)
+
+
+def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, float]) -> Graph:
+    """The deploy graph of a plan, with float64 constants.
+
+    Raises:
+        UnsupportedError: A node has no counterpart, or the output is the input itself.
+    """
+    builder = Builder(captured.input, value_range)
+    for step in steps:
+        if step.collapsed:
+            _put(builder, step.collapsed)
+        else:
+            why = step.declined[-1].reason if step.declined else None
+            map_single(captured, builder, step.node, why)
+    last = builder.tensor(captured.output)
+    if last == "input":
+        raise UnsupportedError("the module returns its input unchanged", where=place(captured.output))
+    builder.graph.outputs = (last,)
+    reorder_for_depth_to_space(builder)
+    fuse_activations(builder.graph)
+    rename(builder.graph, builder.graph.outputs[0], "output")
+    builder.graph.outputs = ("output",)
+    return builder.graph
+
+
+def as_float32(graph: Graph) -> Graph:
+    """A copy whose constants are float32, as a deploy graph's are."""
+    copy = graph.copy()
+    for tensor in graph.tensors.values():
+        if tensor.data is not None:
+            copy.update(tensor.name, data=tensor.data.astype(np.float32), dtype="float32")
+    return copy

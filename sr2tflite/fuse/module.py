@@ -1,0 +1,94 @@
+"""A whole module: captured, planned, assembled, proved."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sr2tflite.fuse.assemble import as_float32, assemble
+from sr2tflite.fuse.capture import Captured, capture, prepared
+from sr2tflite.fuse.certificate import (
+    Certificate,
+    collapsed_regions,
+    graph_sha256,
+    left_regions,
+    module_sha256,
+    tools,
+)
+from sr2tflite.fuse.plan import Planner, Step
+from sr2tflite.fuse.verify import checks
+from sr2tflite.graph import Graph
+
+CAPTURE_SIZES = ((17, 19), (49, 53))
+"""Height and width a module is captured at; the larger only for kernels that do not fit into the smaller."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A float deploy graph and its certificate."""
+
+    graph: Graph
+    certificate: Certificate
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: thousands of tiny ops spend their time waiting for each other on more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _planned(module: nn.Module, channels: int) -> tuple[Captured, list[Step]]:
+    double = prepared(module, torch.float64)
+    for size in CAPTURE_SIZES:
+        captured = capture(double, channels, size)
+        steps = Planner(captured).steps()
+        if not any(declined.too_wide for step in steps for declined in step.declined):
+            break
+    return captured, steps
+
+
+@one_thread()
+def fuse_module(
+    module: nn.Module, *, channels: int = 3, value_range: tuple[float, float] = (0.0, 1.0), source: str
+) -> Fused:
+    """Fuse any module into a float deploy graph, with proof.
+
+    Args:
+        module: Takes one NCHW image tensor of any size, returns one; used as a copy in evaluation mode.
+        channels: Of the input image.
+        value_range: What black and white are in its pixels: (0, 1) or (0, 255).
+        source: What the certificate calls the module.
+
+    Returns:
+        The graph (float32 constants, input ``input`` and output ``output``, free height and width) and its
+        certificate.
+
+    Raises:
+        InputError: The module does not take such an image.
+        UnsupportedError: It holds an op with no counterpart.
+        VerificationError: Graph and module differ by more than 1e-9 in float64 or 1e-4 in float32, as parts of the
+            largest magnitude of the module's output.
+    """
+    captured, steps = _planned(module, channels)
+    exact = assemble(captured, steps, value_range)
+    exact.name = source
+    graph = as_float32(exact)
+    proofs = checks(module, exact, torch.float64) + checks(module, graph, torch.float32)
+    certificate = Certificate(
+        source=source,
+        tools=tools(),
+        weights_in_sha256=module_sha256(module),
+        weights_out_sha256=graph_sha256(graph),
+        ops=graph.summary(),
+        collapsed=collapsed_regions(captured, steps),
+        left=left_regions(steps),
+        checks=proofs,
+    )
+    return Fused(graph, certificate)

@@ -1,0 +1,98 @@
+"""One DEPTH_TO_SPACE in TFLite's channel order, by permuting the channels of what is shuffled.
+
+torch's PixelShuffle (order CRD) reads channel c·r² + i·r + j for channel c of pixel (i, j) in a block; DEPTH_TO_SPACE
+(order DCR) reads (i·r + j)·C + c. The permutation goes back through everything that works channel by channel to the
+convolutions, whose output channels it reorders: exact, and free. Where it cannot pass (a concatenation, the network's
+input, a tensor that something else reads too) a 1×1 convolution with one-hot rows does it in the file.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.fuse.builder import Builder
+from sr2tflite.graph import Node, ops
+
+Order = NDArray[np.intp]
+
+_THROUGH = (
+    ops.Add,
+    ops.Sub,
+    ops.Mul,
+    ops.Minimum,
+    ops.Maximum,
+    ops.Relu,
+    ops.Relu6,
+    ops.Relu0To1,
+    ops.LeakyRelu,
+    ops.PRelu,
+    ops.Logistic,
+)
+"""Ops that work channel by channel."""
+
+
+def dcr_order(channels: int, block: int) -> Order:
+    """``order[k·C + c] = c·r² + k``: which torch channel each TFLite channel is."""
+    return np.arange(channels).reshape(-1, block**2).T.reshape(-1)
+
+
+class _Permutation:
+    """One permutation on its way back from a DEPTH_TO_SPACE."""
+
+    def __init__(self, builder: Builder, order: Order) -> None:
+        self.graph, self.builder, self.order = builder.graph, builder, order
+
+    def passes(self, tensor: str) -> bool:
+        """Whether the tensor's channels can be reordered at their source."""
+        node = self.graph.producer(tensor)
+        if node is None or len(self.graph.consumers(tensor)) != 1:
+            return False
+        if isinstance(node.op, ops.Conv2D):
+            return self.graph.tensors[node.inputs[1]].shape[3] == self.graph.tensors[node.inputs[0]].channels
+        sources = {t.name: t.channels for t in self.graph.activations(node)}
+        return isinstance(node.op, _THROUGH) and all(
+            channels == len(self.order) and self.passes(name) for name, channels in sources.items()
+        )
+
+    def reorder(self, tensor: str) -> None:
+        """Reorder a tensor at its source; only after ``passes``."""
+        node = self.graph.producer(tensor)
+        assert node is not None
+        if isinstance(node.op, ops.Conv2D):
+            for name in node.inputs[1:]:
+                self._constant(name, 0)
+            return
+        for name in dict.fromkeys(node.inputs):
+            if not self.graph.tensors[name].is_constant:
+                self.reorder(name)
+            elif self.graph.tensors[name].channels == len(self.order):
+                self._constant(name, -1)
+
+    def _constant(self, name: str, axis: int) -> None:
+        data = self.graph.tensors[name].data
+        assert data is not None
+        self.graph.update(name, data=np.ascontiguousarray(data.take(self.order, axis)))
+
+    def insert(self, node: Node) -> None:
+        """Put a one-hot 1×1 convolution before ``node``."""
+        position = self.graph.nodes.index(node)
+        one_hot = np.eye(len(self.order))[self.order].reshape(len(self.order), 1, 1, -1)
+        name = f"{node.inputs[0]}.order"
+        constants = (
+            self.builder.constant(f"{name}.weight", one_hot),
+            self.builder.constant(f"{name}.bias", np.zeros(len(self.order))),
+        )
+        permuted = self.builder.emit(ops.Conv2D(), (node.inputs[0], *constants), name)
+        self.graph.nodes.insert(position, self.graph.nodes.pop())
+        self.graph.nodes[position + 1] = Node(node.op, (permuted,), node.outputs)
+
+
+def reorder_for_depth_to_space(builder: Builder) -> None:
+    """Give every DEPTH_TO_SPACE its input in TFLite's channel order."""
+    for node in [node for node in builder.graph.nodes if isinstance(node.op, ops.DepthToSpace)]:
+        assert isinstance(node.op, ops.DepthToSpace)
+        channels = builder.graph.tensors[node.inputs[0]].channels
+        permutation = _Permutation(builder, dcr_order(channels, node.op.block_size))
+        if permutation.passes(node.inputs[0]):
+            permutation.reorder(node.inputs[0])
+        else:
+            permutation.insert(node)

@@ -1,0 +1,112 @@
+"""The protobuf itself, opened with suspicion, and the few records that writer and reader share."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError, UnsupportedError
+
+_HINT = "the file is cut short or corrupt; make it again"
+_DTYPES = {
+    onnx.TensorProto.FLOAT: "float32",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "uint8",
+    onnx.TensorProto.INT32: "int32",
+}
+_OLDEST_OPSET = 13
+
+
+def open_model(data: bytes, where: str) -> Any:
+    """The model a file holds.
+
+    Raises:
+        InputError: The bytes are not an ONNX model.
+        UnsupportedError: It uses an older opset, or parts of ONNX that no network needs.
+    """
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise InputError("not an ONNX file, or damaged", where=where, hint=_HINT) from error
+    if not model.HasField("graph") or not model.graph.node or not model.opset_import:
+        raise InputError("not an ONNX model: it has no graph", where=where, hint="give a whole .onnx file")
+    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    if opset < _OLDEST_OPSET:
+        raise UnsupportedError(
+            f"opset {opset}; expected at least {_OLDEST_OPSET}", where=where, hint="export it again with a newer opset"
+        )
+    if model.functions or model.training_info or model.graph.sparse_initializer:
+        raise UnsupportedError("holds functions, training graphs or sparse weights", where=where)
+    return model
+
+
+def initializers(graph: Any, where: str) -> dict[str, NDArray[Any]]:
+    """Constant name → value.
+
+    Raises:
+        InputError: A value lies in another file, or its bytes do not fit its shape.
+        UnsupportedError: A value's type is outside the deploy graph.
+    """
+    return {tensor.name: _array(tensor, f"{where}: initializer {tensor.name}") for tensor in graph.initializer}
+
+
+def _array(tensor: Any, where: str) -> NDArray[Any]:
+    if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+        raise InputError("lies in another file", where=where, hint="save the model with its weights inside")
+    if tensor.data_type not in _DTYPES:
+        raise UnsupportedError(f"has data type {tensor.data_type}; expected float32, int8, uint8 or int32", where=where)
+    dtype = np.dtype(_DTYPES[tensor.data_type])
+    content = tensor.raw_data or _listed(tensor, dtype, where)
+    wanted = dtype.itemsize
+    for size in tensor.dims:
+        wanted *= max(size, 0)
+    if wanted != len(content):
+        raise InputError(
+            f"holds {len(content)} bytes; expected {wanted} for {dtype} {list(tensor.dims)}", where=where, hint=_HINT
+        )
+    return np.frombuffer(content, dtype).reshape(tuple(tensor.dims))
+
+
+def _listed(tensor: Any, dtype: np.dtype[Any], where: str) -> bytes:
+    """Values that are written one by one instead of as bytes."""
+    try:
+        return np.array(tensor.float_data if dtype == np.float32 else list(tensor.int32_data), dtype).tobytes()
+    except OverflowError as error:
+        raise InputError(f"holds values outside {dtype}", where=where, hint=_HINT) from error
+
+
+def initializer(name: str, value: NDArray[Any]) -> Any:
+    """A constant's record."""
+    return onnx.numpy_helper.from_array(value, name)
+
+
+def value_info(name: str, shape: tuple[int | None, ...]) -> Any:
+    """A float image N×C×H×W; free sizes get names."""
+    labels = ("batch", "channels", "height", "width")
+    dims = [size or f"{name}_{label}" for size, label in zip(shape, labels, strict=True)]
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims)
+
+
+def image_shape(value: Any, where: str) -> tuple[int | None, ...]:
+    """N×C×H×W of a graph input; None where a size is free.
+
+    Raises:
+        InputError: It is not a float image, or its batch or channels are free.
+    """
+    kind = value.type.tensor_type
+    dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
+    if kind.elem_type != onnx.TensorProto.FLOAT or len(dims) != 4:
+        raise InputError(
+            f"input of type {kind.elem_type} and {len(dims)} axes; expected a float image N×C×H×W",
+            where=where,
+            hint=_HINT,
+        )
+    if dims[0] is None or dims[1] is None:
+        raise InputError(
+            "batch or channels are free; expected free height and width only",
+            where=where,
+            hint="export the model with a batch of 1",
+        )
+    return tuple(dims)

@@ -1,0 +1,166 @@
+"""From TFLite bytes to the deploy graph; files of other tools too, as far as its tensors' types go."""
+
+import struct
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.graph import notes, ops
+from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
+from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
+from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
+from sr2tflite.graph.validate import validate
+from sr2tflite.numerics.qparams import QuantParams
+
+_DTYPES: dict[int, DType] = {
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.INT8: "int8",
+    schema.TensorType.UINT8: "uint8",
+    schema.TensorType.INT32: "int32",
+}
+_TYPE_NAMES = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+
+
+def read(data: bytes, where: str) -> Graph:
+    """The graph a ``.tflite`` holds; ``write(read(b)) == b`` for files that ``write`` made.
+
+    An op outside the deploy graph's set, or with attributes outside it, becomes ``ops.Opaque`` with TFLite's name.
+
+    Args:
+        data: The file's bytes.
+        where: The file's name, for messages.
+
+    Raises:
+        InputError: The bytes are damaged or contradict themselves.
+        UnsupportedError: A tensor's type is outside the deploy graph.
+    """
+    flat = open_model(data, where)
+    known = notes.from_json(flat.metadata.get(notes.KEY, b"{}"), where)
+    names = _unique_names(flat.tensors)
+    graph = Graph(name=flat.name, value_range=known.value_range, metadata=known.metadata)
+    written = {*flat.inputs, *(index for op in flat.ops for index in op.outputs)}
+    for index, tensor in enumerate(flat.tensors):
+        graph.add_tensor(_tensor(names[index], tensor, known, f"{where}: tensor {names[index]}", index in written))
+    graph.inputs = _named(flat.inputs, names, where)
+    graph.outputs = _named(flat.outputs, names, where)
+    graph.nodes = [_node(op, flat, names, where) for op in flat.ops]
+    _absorb_resize_sizes(graph)
+    validate(graph, where)
+    return graph
+
+
+def _unique_names(tensors: list[FlatTensor]) -> list[str]:
+    """TFLite does not ask that names differ; the graph does."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for index, tensor in enumerate(tensors):
+        name = tensor.name
+        while not name or name in taken:
+            name = f"{name or 'tensor'}#{index}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _named(indices: tuple[int, ...], names: list[str], where: str) -> tuple[str, ...]:
+    for index in indices:
+        if not 0 <= index < len(names):
+            raise InputError(
+                f"names tensor {index} of {len(names)}", where=where, hint="the file is corrupt; make it again"
+            )
+    return tuple(names[index] for index in indices)
+
+
+def _tensor(name: str, flat: FlatTensor, known: notes.Notes, where: str, is_written: bool) -> Tensor:
+    if flat.type not in _DTYPES:
+        kind = _TYPE_NAMES.get(flat.type, str(flat.type))
+        raise UnsupportedError(f"is {kind}; expected one of: {', '.join(sorted(_DTYPES.values()))}", where=where)
+    dtype = _DTYPES[flat.type]
+    shape: Shape = tuple(None if size == -1 else size for size in flat.shape)
+    tensor = Tensor(name, shape, dtype, _quant(flat, known.single_channel.get(name)))
+    if flat.data is None:
+        return tensor
+    if is_written:
+        raise InputError("is an activation and holds data", where=where, hint="the file is corrupt; make it again")
+    return replace(tensor, data=_data(flat, dtype, where))
+
+
+def _data(flat: FlatTensor, dtype: DType, where: str) -> Any:
+    assert flat.data is not None
+    wanted = np.dtype(dtype).itemsize
+    for size in flat.shape:
+        wanted *= size
+    if wanted != len(flat.data):
+        raise InputError(
+            f"holds {len(flat.data)} bytes; expected {wanted} for {dtype} {flat.shape}",
+            where=where,
+            hint="the file is corrupt; make it again",
+        )
+    return np.frombuffer(flat.data.tobytes(), dtype).reshape(flat.shape)
+
+
+def _quant(flat: FlatTensor, single_channel: int | None) -> QuantParams | None:
+    if not flat.scale or _DTYPES[flat.type] == "float32":
+        return None
+    axis = flat.axis if len(flat.scale) > 1 else single_channel
+    return QuantParams(flat.scale, flat.zero_point or (0,) * len(flat.scale), axis)
+
+
+def _node(flat: FlatOp, model: FlatModel, names: list[str], where: str) -> Node:
+    kind = flat.custom or NAME_OF_BUILTIN.get(flat.builtin, f"BUILTIN_{flat.builtin}")
+    given = tuple(index for index in flat.inputs if index != -1)
+    inputs, outputs = _named(given, names, where), _named(flat.outputs, names, where)
+    place = f"{where}: {kind} {', '.join(outputs)}"
+    op = _op(kind, flat, place)
+    if isinstance(op, ops.Concatenation) and op.axis < 0:
+        op = ops.Concatenation(op.axis + len(model.tensors[given[0]].shape)) if given else op
+    if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) and len(given) == 2:
+        op = ops.Opaque(kind)  # no bias
+    if isinstance(op, ops.ResizeNearestNeighbor):
+        op = _resize_op([model.tensors[index] for index in given])
+    return Node(op, inputs, outputs)
+
+
+def _op(kind: str, flat: FlatOp, where: str) -> ops.Op:
+    codec = CODECS.get(kind)
+    if codec is None or flat.custom:
+        return ops.Opaque(kind)
+    if codec.options is None:
+        return codec.decode(None)
+    record = getattr(schema, f"{codec.options}T")()
+    if flat.options_type not in (schema.BuiltinOptions.NONE, getattr(schema.BuiltinOptions, codec.options)):
+        raise InputError("has another op's options", where=where, hint="the file is corrupt; make it again")
+    try:
+        if flat.options is not None:
+            record = type(record).InitFromBuf(flat.options.Bytes, flat.options.Pos)
+        return codec.decode(record)
+    except KeyError:
+        return ops.Opaque(kind)
+    except (struct.error, ValueError, IndexError, TypeError, OverflowError) as error:
+        raise InputError(f"has damaged options: {error}", where=where, hint="make the file again") from error
+
+
+def _resize_op(operands: list[FlatTensor]) -> ops.Op:
+    """The factor is the size input's ratio to the image, where both are known and it is whole."""
+    refused = ops.Opaque("RESIZE_NEAREST_NEIGHBOR")
+    if len(operands) != 2 or len(operands[0].shape) != 4 or operands[1].data is None or len(operands[1].data) != 8:
+        return refused
+    (height, width), (old_height, old_width) = operands[1].data.view(np.int32).tolist(), operands[0].shape[1:3]
+    factor = height // old_height if old_height > 0 else 0
+    fits = factor >= 1 and (height, width) == (factor * old_height, factor * old_width)
+    return ops.ResizeNearestNeighbor(factor) if fits else refused
+
+
+def _absorb_resize_sizes(graph: Graph) -> None:
+    """Take away the size inputs, which follow from factor and shape."""
+    sizes = set()
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node.op, ops.ResizeNearestNeighbor):
+            sizes.add(node.inputs[1])
+            graph.nodes[index] = replace(node, inputs=node.inputs[:1])
+    for name in sizes:
+        if not graph.consumers(name):
+            del graph.tensors[name]

@@ -1,0 +1,164 @@
+"""From the deploy graph to TFLite bytes."""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import notes, ops
+from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.graph.tflite.flat import IDENTIFIER
+from sr2tflite.graph.tflite.optable import CODECS
+from sr2tflite.graph.tflite.versions import version
+from sr2tflite.graph.validate import validate
+
+_SCHEMA_VERSION = 3
+_ALIGNMENT = 16
+"""Kernels read weights where they lie; the schema asks for this much."""
+
+_LAST_OLD_CODE = 127
+"""Builtin codes above this stand in a second field; the first, older one then says so."""
+
+
+def write(graph: Graph) -> bytes:
+    """The graph as a ``.tflite``: fixed shape, or with free heights and widths (shape 1, signature −1).
+
+    Raises:
+        InputError: The graph is broken.
+        UnsupportedError: It holds an opaque op, or an op that a free shape cannot have.
+    """
+    validate(graph, graph.name)
+    model = _Writer(graph).model()
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """A buffer whose bytes lie at a multiple of 16 in the file."""
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802 - the schema's name
+        if self.data is None:
+            return super().Pack(builder)
+        builder.StartVector(1, len(self.data), _ALIGNMENT)
+        builder.head -= len(self.data)
+        builder.Bytes[builder.head : builder.head + len(self.data)] = self.data
+        vector = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, vector)
+        return schema.BufferEnd(builder)
+
+
+class _Writer:
+    """Collects buffers, tensors and op codes; the order is the graph's own, so equal graphs give equal bytes."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._buffers: list[Any] = [schema.BufferT()]
+        self._tensors: list[Any] = []
+        self._index: dict[str, int] = {}
+        self._codes: dict[tuple[str, int], int] = {}
+
+    def model(self) -> Any:
+        graph = self._graph
+        for name in _canonical_order(graph):
+            self._index[name] = self._add_tensor(graph.tensors[name])
+        operators = [self._operator(node) for node in graph.nodes]
+        subgraph = schema.SubGraphT(
+            tensors=self._tensors,
+            inputs=self._indices(graph.inputs),
+            outputs=self._indices(graph.outputs),
+            operators=operators,
+            name=graph.name,
+        )
+        metadata = schema.MetadataT(name=notes.KEY, buffer=self._add_buffer(_notes(graph).to_json().encode()))
+        return schema.ModelT(
+            version=_SCHEMA_VERSION,
+            operatorCodes=[_operator_code(*code) for code in self._codes],
+            subgraphs=[subgraph],
+            description=notes.KEY,
+            buffers=self._buffers,
+            metadata=[metadata],
+        )
+
+    def _indices(self, names: tuple[str, ...]) -> Any:
+        return np.array([self._index[name] for name in names], np.int32)
+
+    def _add_buffer(self, data: bytes) -> int:
+        self._buffers.append(_AlignedBuffer(data=data))
+        return len(self._buffers) - 1
+
+    def _add_tensor(self, tensor: Tensor) -> int:
+        is_free = None in tensor.shape
+        record = schema.TensorT(
+            shape=np.array([size or 1 for size in tensor.shape], np.int32),
+            type=getattr(schema.TensorType, tensor.dtype.upper()),
+            buffer=0 if tensor.data is None else self._add_buffer(tensor.data.tobytes()),
+            name=tensor.name,
+            quantization=_quantization(tensor),
+            shapeSignature=np.array([size or -1 for size in tensor.shape], np.int32) if is_free else None,
+            hasRank=True,
+        )
+        self._tensors.append(record)
+        return len(self._tensors) - 1
+
+    def _operator(self, node: Node) -> Any:
+        kind = node.op.kind
+        if kind not in CODECS:
+            name = getattr(node.op, "name", kind)
+            raise UnsupportedError(f"op {name} is outside the deploy graph's set", where=", ".join(node.outputs))
+        options_type, options = CODECS[kind].encode(node.op)
+        inputs = self._indices(node.inputs)
+        if isinstance(node.op, ops.ResizeNearestNeighbor):
+            inputs = np.append(inputs, self._add_resize_size(node)).astype(np.int32)
+        code = self._codes.setdefault((kind, version(self._graph, node)), len(self._codes))
+        return schema.OperatorT(
+            opcodeIndex=code,
+            inputs=inputs,
+            outputs=self._indices(node.outputs),
+            builtinOptionsType=options_type,
+            builtinOptions=options,
+        )
+
+    def _add_resize_size(self, node: Node) -> int:
+        _, height, width, _ = self._graph.tensors[node.output].shape
+        if height is None or width is None:
+            raise UnsupportedError(
+                "RESIZE_NEAREST_NEIGHBOR needs its output size, which a free shape does not have",
+                where=node.output,
+                hint="give --height and --width, or use a one-hot convolution instead",
+            )
+        size = np.array([height, width], np.int32)
+        return self._add_tensor(Tensor(f"{node.output}@size", size.shape, "int32", None, size))
+
+
+def _canonical_order(graph: Graph) -> list[str]:
+    """Tensor names as the nodes meet them, then what no node names."""
+    names = dict.fromkeys(graph.inputs)
+    for node in graph.nodes:
+        names.update(dict.fromkeys(node.inputs + node.outputs))
+    names.update(dict.fromkeys(sorted(graph.tensors)))
+    return list(names)
+
+
+def _notes(graph: Graph) -> notes.Notes:
+    quants = {name: tensor.quant for name, tensor in graph.tensors.items() if tensor.quant is not None}
+    single = {name: q.axis for name, q in quants.items() if q.axis is not None and len(q.scale) == 1}
+    return notes.Notes(graph.value_range, graph.metadata, single_channel=single)
+
+
+def _operator_code(kind: str, number: int) -> Any:
+    code = getattr(schema.BuiltinOperator, kind)
+    return schema.OperatorCodeT(deprecatedBuiltinCode=min(code, _LAST_OLD_CODE), version=number, builtinCode=code)
+
+
+def _quantization(tensor: Tensor) -> Any:
+    if tensor.quant is None:
+        return None
+    return schema.QuantizationParametersT(
+        scale=np.array(tensor.quant.scale, np.float32),
+        zeroPoint=np.array(tensor.quant.zero_point, np.int64),
+        quantizedDimension=tensor.quant.axis or 0,
+    )

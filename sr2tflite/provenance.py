@@ -1,0 +1,27 @@
+"""Which images an artifact has seen, as short content hashes in its metadata: who is judged on them is refused."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sr2tflite.files import sha256
+
+CALIBRATED_ON = "calibrated_on"
+"""Metadata key: images that ranges were taken from."""
+
+TRAINED_ON = "trained_on"
+"""Metadata key: images that weights were trained on, or chosen by."""
+
+
+def image_id(data: bytes) -> str:
+    """The first eight hex digits of an image file's SHA-256: short enough to carry hundreds in a phone's file."""
+    return sha256(data)[:8]
+
+
+def listed(ids: Iterable[str]) -> str:
+    """Ids as metadata text: sorted, each once, separated by spaces."""
+    return " ".join(sorted({one[:8] for one in ids}))
+
+
+def seen(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of every image that some metadata says was calibrated or trained on."""
+    return frozenset(one for key in (CALIBRATED_ON, TRAINED_ON) for one in str(metadata.get(key, "")).split())

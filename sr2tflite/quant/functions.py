@@ -1,0 +1,221 @@
+"""One autograd Function per quantized op: the device's integers forward, straight-through gradients backward.
+
+A tensor travels as *centered codes* ``v = q − z``, integers in float32, NCHW in channels-last memory; its real value is
+``s·v``. A gradient that travels with it is with respect to the *real value*: no op has to know its neighbors' scales.
+
+Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/255``, ``lo = −128 − z``, ``hi = 127 − z`` (rounding
+passes its gradient on; a code at an end counts as outside the range):
+
+    ∂y/∂t = 1 inside, 0 outside
+    ∂y/∂u = (v − t/s)/255 inside, 1 above, 0 below        ∂y/∂l = −(v − t/s)/255 inside, 0 above, 1 below
+
+Summed against the gradient g, with ``D = Σ g·v − Σ_inside g·t/s`` and ``T = Σ_outside g``, that is
+
+    ∂L/∂u = (D − lo·T)/255,    ∂L/∂l = T − ∂L/∂u
+
+(above and below enter D as hi and lo times their sums, and hi − lo = 255). And t is linear in the weights and bias of
+a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler): t itself is never kept.
+
+References:
+    Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3; here the
+    offset is learned too.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CODES = 255.0
+"""Steps in a range: 256 codes."""
+
+
+@dataclass(frozen=True)
+class OutputGrid:
+    """The output's scale and centered limits."""
+
+    scale: float
+    low: float
+    """Smallest centered code that can come out: −128 − z, or the code of zero under a fused ReLU."""
+
+    high: float
+    """127 − z."""
+
+    rectified: bool
+    """Whether a ReLU is fused."""
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """The integers and constants of one convolution in one step; channels of weights come first (OIHW)."""
+
+    weight_codes: Tensor
+    bias_codes: Tensor
+    weight_scale: Tensor
+    """One per output channel."""
+
+    multiplier: Tensor
+    """``m[c] = (s_x·s_w[c])/s_out`` in float32, one per output channel."""
+
+    input_scale: float
+    grid: OutputGrid
+    geometry: "ConvGeometry"
+    wide: bool
+    """Whether accumulators may reach 2²⁴, so that float32 cannot hold them."""
+
+
+@dataclass(frozen=True)
+class ConvGeometry:
+    """How a convolution walks over its input."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+
+@dataclass(frozen=True)
+class AddSpec:
+    """The constants of one ADD in one step."""
+
+    multiplier_a: int
+    multiplier_b: int
+    shift: int
+    scale_a: float
+    scale_b: float
+    grid: OutputGrid
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).reshape(-1)
+
+
+def _range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, grid: OutputGrid) -> Tensor:
+    """∂L/∂(l, u) of an output grid, shape 2.
+
+    Args:
+        grad: g, with respect to the real output.
+        codes: v, the centered output codes.
+        inside: g where the code is inside the range, else 0.
+        pulled: ``Σ_inside g·t/s``.
+        grid: The output grid.
+    """
+    total = float(torch.dot(_flat(grad), _flat(codes))) - pulled
+    if not grid.rectified:
+        outside = float(grad.sum()) - float(inside.sum())
+        high = (total - grid.low * outside) / CODES
+        return grad.new_tensor([outside - high, high])
+    above = total / CODES
+    if grid.high < CODES:
+        above = float(grad[codes >= grid.high].sum())
+        step = (total - grid.high * above) / CODES
+        return grad.new_tensor([-step, above + step])
+    return grad.new_tensor([0.0, above])
+
+
+def _inside(grad: Tensor, codes: Tensor, grid: OutputGrid) -> Tensor:
+    """The gradient where the output code lies strictly inside the range, else 0."""
+    return cast(Tensor, torch.ops.aten.hardtanh_backward(grad, codes, grid.low, grid.high))
+
+
+class _Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, _weight: Tensor, _bias: Tensor, _bounds: Tensor | None, spec: ConvSpec) -> Tensor:
+        codes = _conv_codes(x, spec)
+        ctx.save_for_backward(x, codes)
+        ctx.spec = spec
+        return codes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (grad,), spec = grads, cast(ConvSpec, ctx.spec)
+        x, codes = ctx.saved_tensors
+        learns_range = ctx.needs_input_grad[3]
+        inside = _inside(grad, codes, spec.grid)
+        weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
+        where = spec.geometry
+        needed = [ctx.needs_input_grad[0], learns_range or ctx.needs_input_grad[1], True]
+        grad_x, grad_w, grad_b = torch.ops.aten.convolution_backward(
+            inside,
+            x,
+            weight,
+            [len(weight)],
+            where.stride,
+            where.padding,
+            where.dilation,
+            False,
+            [0, 0],
+            where.groups,
+            needed,
+        )
+        if grad_w is not None:
+            grad_w = grad_w.mul_(spec.input_scale)
+        grad_range = None
+        if learns_range:
+            bias = spec.bias_codes * (spec.weight_scale * spec.input_scale)
+            pulled = float((weight * grad_w).sum() + (bias * grad_b).sum()) / spec.grid.scale
+            grad_range = _range_gradient(grad, codes, inside, pulled, spec.grid)
+        return grad_x, grad_w, grad_b, grad_range, None
+
+
+def _conv_codes(x: Tensor, spec: ConvSpec) -> Tensor:
+    where = spec.geometry
+    weight, bias = spec.weight_codes, spec.bias_codes
+    if spec.wide:
+        x, weight, bias = x.double(), weight.double(), bias.double()
+    acc = F.conv2d(x, weight, bias, where.stride, where.padding, where.dilation, where.groups).float()
+    return acc.mul_(spec.multiplier.reshape(-1, 1, 1)).round_().clamp_(spec.grid.low, spec.grid.high)
+
+
+class _Add(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec) -> Tensor:
+        codes = _add_codes(a, b, spec)
+        ctx.save_for_backward(a, b, codes)
+        ctx.spec = spec
+        return codes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (grad,), spec = grads, cast(AddSpec, ctx.spec)
+        a, b, codes = ctx.saved_tensors
+        inside = _inside(grad, codes, spec.grid)
+        grad_range = None
+        if ctx.needs_input_grad[2]:
+            flat = _flat(inside)
+            real = spec.scale_a * float(torch.dot(flat, _flat(a))) + spec.scale_b * float(torch.dot(flat, _flat(b)))
+            grad_range = _range_gradient(grad, codes, inside, real / spec.grid.scale, spec.grid)
+        return inside, inside, grad_range, None
+
+
+def _add_codes(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
+    acc = a.to(torch.int32).mul_(spec.multiplier_a)
+    acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))
+    return (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
+
+
+def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
+    """CONV_2D or DEPTHWISE_CONV_2D with bias, fused ReLU, requantization and saturation.
+
+    ``v = clip(round_half_even(float32(Σ v_x·q_w + q_b)·m[c]), lo, hi)``;
+    equals XNNPACK's ``qs8_qc8w`` convolutions bit for bit.
+
+    Args:
+        x: Centered codes, NCHW.
+        weight: Real weights OIHW, which receive the gradient; the codes used are the spec's.
+        bias: Real bias O, likewise.
+        bounds: Real ends (l, u) of the output's range, likewise; None when it is fixed.
+        spec: The integers.
+    """
+    return cast(Tensor, _Conv.apply(x, weight, bias, bounds, spec))  # type: ignore[no-untyped-call]
+
+
+def add(a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec) -> Tensor:
+    """ADD of two activations of equal shape, with fused ReLU, requantization and saturation.
+
+    ``v = clip((v_a·m_a + v_b·m_b + 2^(shift−1)) >> shift, lo, hi)`` in int32;
+    equals XNNPACK's ``qs8_vadd`` bit for bit.
+    """
+    return cast(Tensor, _Add.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]

@@ -1,0 +1,118 @@
+"""A convolution's trainable weights and bias, and their integers on the grid of one step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
+from sr2tflite.numerics.requantize import conv_multipliers
+from sr2tflite.quant.functions import ConvGeometry, ConvSpec, OutputGrid, conv
+from sr2tflite.torch_view import same_padding
+
+LARGEST_BIAS_CODE = 2.0**23
+"""A weight scale is raised where the bias needs a larger code: float32 accumulators and int32 then both hold it."""
+
+EXACT_IN_FLOAT32 = 2.0**24
+"""Integers up to here are exact in float32."""
+
+
+@dataclass(frozen=True)
+class Integers:
+    """A convolution's codes: weights OIHW and bias in float32, with their parameters."""
+
+    weight: Tensor
+    bias: Tensor
+    weight_params: QuantParams
+    bias_params: QuantParams
+
+
+class ConvLayer(nn.Module):
+    """CONV_2D or DEPTHWISE_CONV_2D on centered codes.
+
+    Args:
+        graph: A float graph in pixel units.
+        node: The convolution in it.
+    """
+
+    def __init__(self, graph: Graph, node: Node) -> None:
+        super().__init__()
+        assert isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
+        self.op = node.op
+        self.depthwise = isinstance(node.op, ops.DepthwiseConv2D)
+        _, weight, bias = (graph.tensors[name].data for name in node.inputs)
+        assert weight is not None
+        assert bias is not None
+        weight_oihw = weight.transpose(3, 0, 1, 2) if self.depthwise else weight.transpose(0, 3, 1, 2)
+        stored = torch.from_numpy(np.array(weight_oihw, np.float32)).contiguous(memory_format=torch.channels_last)
+        self.weight = nn.Parameter(stored)
+        self.bias = nn.Parameter(torch.from_numpy(np.array(bias, np.float32)))
+        channels = graph.tensors[node.inputs[0]].channels
+        self.groups = channels if self.depthwise else channels // stored.shape[1]
+
+    def weight_params(self, input_scale: float) -> QuantParams:
+        """Per output channel ``s_w = max|w|/127``, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
+        with torch.no_grad():
+            largest = self.weight.abs().amax((1, 2, 3)).double().cpu().numpy()
+            bias = self.bias.abs().double().cpu().numpy()
+        return symmetric(np.maximum(largest, bias * (WEIGHT_LIMIT / (input_scale * LARGEST_BIAS_CODE))), axis=0)
+
+    def integers(self, input_scale: float) -> Integers:
+        """The codes ``q_w = round(w/s_w)`` within ±127 and ``q_b = round(b/(s_x·s_w))``; float64, half to even."""
+        params = self.weight_params(input_scale)
+        biases = bias_params(input_scale, params)
+        with torch.no_grad():
+            scale = self.weight.new_tensor(params.scale, dtype=torch.float64).reshape(-1, 1, 1, 1)
+            weight = (self.weight / scale).round_().clamp_(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+            bias = (self.bias / self.bias.new_tensor(biases.scale, dtype=torch.float64)).round_()
+        return Integers(weight.float(), bias.float(), params, biases)
+
+    def forward(self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None) -> Tensor:
+        """Centered output codes from centered input codes, NCHW."""
+        codes = self.integers(input_scale)
+        multiplier = conv_multipliers(input_scale, codes.weight_params.scale, grid.scale)
+        x, padding = self._padded(x)
+        spec = ConvSpec(
+            codes.weight,
+            codes.bias,
+            x.new_tensor(codes.weight_params.scale),
+            torch.from_numpy(multiplier).to(x.device),
+            input_scale,
+            grid,
+            ConvGeometry(self.op.stride, padding, self.op.dilation, self.groups),
+            wide=_largest_accumulator(codes) >= EXACT_IN_FLOAT32,
+        )
+        return conv(x, self.weight, self.bias, bounds, spec)
+
+    def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """The input with padding that is not the same on both sides, and what padding remains."""
+        if self.op.padding == "VALID":
+            return x, (0, 0)
+        pads = [
+            same_padding(x.shape[axis + 2], self.weight.shape[axis + 2], self.op.stride[axis], self.op.dilation[axis])
+            for axis in (0, 1)
+        ]
+        (top, bottom), (left, right) = pads
+        if (top, left) == (bottom, right):
+            return x, (top, left)
+        return F.pad(x, (left, right, top, bottom)).contiguous(memory_format=torch.channels_last), (0, 0)
+
+    def stored(
+        self, input_scale: float
+    ) -> tuple[tuple[NDArray[np.int8], QuantParams], tuple[NDArray[np.int32], QuantParams]]:
+        """Weight and bias as the file holds them, in the graph's layout, each with its parameters."""
+        codes = self.integers(input_scale)
+        order, axis = ((1, 2, 3, 0), 3) if self.depthwise else ((0, 2, 3, 1), 0)
+        weight = codes.weight.permute(order).cpu().numpy().astype(np.int8)
+        params = codes.weight_params
+        bias = codes.bias.double().cpu().numpy().astype(np.int32)
+        return (weight, QuantParams(params.scale, params.zero_point, axis)), (bias, codes.bias_params)
+
+
+def _largest_accumulator(codes: Integers) -> float:
+    """What |acc| cannot exceed: 255·Σ|q_w| + |q_b|, the largest over the channels."""
+    return float((codes.weight.abs().sum((1, 2, 3)) * 255 + codes.bias.abs()).max())

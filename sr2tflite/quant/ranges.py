@@ -1,0 +1,98 @@
+"""Calibration: the ranges a float graph's activations take on real images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sr2tflite.errors import InputError
+from sr2tflite.progress import Progress, silent
+from sr2tflite.quant.histogram import Histogram
+from sr2tflite.quant.limits import Range
+from sr2tflite.quant.plan import Plan
+from sr2tflite.quant.settings import PtqSettings
+from sr2tflite.torch_view import FloatView
+
+Image = NDArray[np.uint8]
+TILE = 256
+"""Images are looked at in tiles of at most this side, so that memory does not depend on their size."""
+
+
+def calibrate(
+    plan: Plan, images: Sequence[Image], settings: PtqSettings | None = None, *, progress: Progress = silent
+) -> dict[int, Range]:
+    """The range of each group that is not fixed.
+
+    Args:
+        plan: The graph and its groups.
+        images: Low-resolution images, uint8, height × width × 3.
+        settings: The method.
+        progress: Told after each image.
+
+    Raises:
+        InputError: There are no images.
+    """
+    settings = settings or PtqSettings()
+    if not images:
+        raise InputError("no images to calibrate on; expected at least 1")
+    histograms = {index: Histogram() for index, group in enumerate(plan.groups) if not group.fixed}
+    view = FloatView(plan.graph)
+    for done, image in enumerate(images, start=1):
+        for tile in _tiles(image):
+            _observe(plan, view, tile, histograms)
+        progress("calibrating", done, len(images))
+    choose = _METHODS[settings.method]
+    found = {index: choose(histogram, settings) for index, histogram in histograms.items()}
+    return {i: Range(0.0, r.high) if plan.groups[i].nonnegative else r for i, r in found.items()}
+
+
+def _tiles(image: Image) -> list[Image]:
+    height, width = image.shape[:2]
+    return [
+        image[top : top + TILE, left : left + TILE] for top in range(0, height, TILE) for left in range(0, width, TILE)
+    ]
+
+
+def _observe(plan: Plan, view: FloatView, tile: Image, histograms: Mapping[int, Histogram]) -> None:
+    pixels = torch.from_numpy(np.ascontiguousarray(tile)).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        values: dict[str, Any] = view.activations(pixels)
+    for name, value in values.items():
+        if (histogram := histograms.get(plan.group_of[name])) is not None:
+            histogram.add(value)
+
+
+def _percentile(histogram: Histogram, settings: PtqSettings) -> Range:
+    share = settings.percentile / 100
+    return Range(histogram.percentile(1 - share), histogram.percentile(share))
+
+
+def _minmax(histogram: Histogram, _settings: PtqSettings) -> Range:
+    return Range(histogram.low, histogram.high)
+
+
+def _mse(histogram: Histogram, _settings: PtqSettings) -> Range:
+    """The range with the smallest squared error of the 256-code grid, searched end by end."""
+    best = Range(histogram.low, histogram.high)
+    shares = np.linspace(1.0, 0.3, 71)
+    for _ in range(2):
+        best = min((Range(best.low, histogram.high * share) for share in shares), key=lambda r: _error(histogram, r))
+        best = min((Range(histogram.low * share, best.high) for share in shares), key=lambda r: _error(histogram, r))
+    return best
+
+
+def _error(histogram: Histogram, candidate: Range) -> float:
+    """Sum of squared errors: s²/12 inside, the distance to the nearer end outside."""
+    centers, counts = histogram.centers, histogram.counts
+    step = (candidate.high - candidate.low) / 255
+    outside = centers - np.clip(centers, candidate.low, candidate.high)
+    return float(np.sum(counts * np.where(outside == 0, step**2 / 12, outside**2)))
+
+
+_METHODS: dict[str, Callable[[Histogram, PtqSettings], Range]] = {
+    "percentile": _percentile,
+    "minmax": _minmax,
+    "mse": _mse,
+}

@@ -1,0 +1,84 @@
+"""The run folder: artifacts, and a manifest of what each stage was made from; a stage that stands is skipped."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sr2tflite import __version__
+from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes, sha256, write_text
+
+MANIFEST = "manifest.json"
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a run: its name, what it depends on, and the files it makes."""
+
+    name: str
+    settings: Any
+    """Plain data that decides the result."""
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    work: Path | None = None
+    """A folder with the state of unfinished work; worthless once the inputs change."""
+
+
+class RunFolder:
+    """A folder that remembers how its files came about.
+
+    Args:
+        path: Made when there is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        manifest = path / MANIFEST
+        try:
+            self._stages: dict[str, Facts] = json.loads(manifest.read_text()) if manifest.exists() else {}
+        except ValueError as error:
+            raise InputError("is not JSON", where=str(manifest), hint=f"remove {path} to start anew") from error
+
+    def key(self, stage: Stage) -> str:
+        """The hash of everything a stage depends on."""
+        files = [sha256(read_bytes(path)) for path in stage.inputs]
+        return sha256(json.dumps([__version__, stage.name, stage.settings, files], sort_keys=True).encode())
+
+    def stands(self, stage: Stage) -> bool:
+        """Whether the stage's files are there and were made from exactly these inputs."""
+        if not all(path.exists() for path in stage.inputs):
+            return False
+        record = self._stages.get(stage.name)
+        if record is None or record.get("key") != self.key(stage):
+            return False
+        return all(
+            path.exists() and record["outputs"].get(path.name) == sha256(read_bytes(path)) for path in stage.outputs
+        )
+
+    def run(self, stage: Stage, action: Callable[[], Facts]) -> tuple[Facts, bool]:
+        """Carry a stage out unless it stands.
+
+        Returns:
+            (facts, whether it was skipped): what the action returned, now or when it was carried out.
+        """
+        if self.stands(stage):
+            facts: Facts = self._stages[stage.name]["facts"]
+            return facts, True
+        key = self.key(stage)
+        before = self._stages.get(stage.name, {}).get("started")
+        if stage.work is not None and before != key:
+            shutil.rmtree(stage.work, ignore_errors=True)
+        self._record(stage.name, {"started": key})
+        done = action()
+        hashes = {path.name: sha256(read_bytes(path)) for path in stage.outputs}
+        self._record(stage.name, {"started": key, "key": key, "outputs": hashes, "facts": done})
+        return done, False
+
+    def _record(self, name: str, record: Facts) -> None:
+        self._stages[name] = record
+        write_text(self.path / MANIFEST, json.dumps(self._stages, indent=1))

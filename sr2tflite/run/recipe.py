@@ -1,0 +1,136 @@
+"""The recipe: one YAML file that says everything from the student to the gates."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes
+from sr2tflite.quant.settings import PtqSettings
+from sr2tflite.registry import Settings, parse_settings
+from sr2tflite.run.overrides import assign
+from sr2tflite.train.settings import QatTrainSettings, TrainSettings
+
+
+class Data(Settings):
+    """Which images serve what. Each entry is an image or a folder, relative to the recipe."""
+
+    train: tuple[Path, ...] = ()
+    """High-resolution images for ``train``, ``recalibrate`` and ``qat``."""
+
+    calibrate: tuple[Path, ...] = ()
+    """High-resolution images for the first ranges; ``train`` serves where this is empty."""
+
+    evaluate: tuple[Path, ...] = Field(min_length=1)
+    """High-resolution images for the figures; none of them may serve anything else."""
+
+
+class Export(Settings):
+    """The file for the phone."""
+
+    height: int = Field(default=720, ge=1)
+    """Of the fixed-shape file's input, in pixels."""
+
+    width: int = Field(default=1280, ge=1)
+    """Of the fixed-shape file's input, in pixels."""
+
+    io: Literal["int8", "uint8", "float32"] = "int8"
+    """Type of the file's input and output; raw pixels in every case (int8: pixel − 128)."""
+
+
+class Evaluate(Settings):
+    """How quality is measured."""
+
+    protocols: tuple[str, ...] = ("rgb", "y-shave3")
+    """The first one is what the gates look at."""
+
+
+class Bench(Settings):
+    """How latency is measured on this machine, on the fixed-shape file and on its float twin."""
+
+    threads: int = Field(default=1, ge=1)
+    """Of the runtime."""
+
+    runs: int = Field(default=5, ge=1)
+    """Timed inferences a round."""
+
+    rounds: int = Field(default=2, ge=1)
+    """Fresh processes a file, interleaved."""
+
+
+class Gates(Settings):
+    """What the INT8 file must hold; a gate that fails ends the run with exit status 4."""
+
+    psnr_drop_db: float | None = None
+    """Largest drop of the mean PSNR against the float network, in dB."""
+
+    ssim_drop: float | None = None
+    """Largest drop of the mean SSIM against the float network."""
+
+    latency_ratio: float | None = None
+    """Largest ratio of the INT8 file's median latency to the float file's."""
+
+
+class Recipe(Settings):
+    """Everything from the student to the gates."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    """Names the run folder."""
+
+    student: str | dict[str, Any]
+    """A student's name (its shipped weights are used, or ``train`` makes some), name and settings, or a checkpoint."""
+
+    data: Data
+
+    train: TrainSettings | None = None
+    """Float training from fresh weights; leave it out to start from trained ones."""
+
+    recalibrate: int = Field(default=0, ge=0)
+    """Batches over which batch normalization is recalibrated before fusing; 0 leaves it alone (the seed paper: 64)."""
+
+    ptq: PtqSettings = PtqSettings()
+    """Post-training quantization: the baseline, and where quantized training starts."""
+
+    qat: QatTrainSettings | None = QatTrainSettings()
+    """Quantized training; null ships the post-training file."""
+
+    export: Export = Export()
+    evaluate: Evaluate = Evaluate()
+    bench: Bench | None = Bench()
+    """null measures no latency."""
+
+    gates: Gates = Gates()
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The recipe in a file, with overrides ``a.b=c`` put over it; its paths are made absolute.
+
+    Raises:
+        InputError: The file cannot be read or is not YAML.
+        RecipeError: The schema says no; every mistake is named at once.
+    """
+    try:
+        content = yaml.safe_load(read_bytes(path))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is not YAML: {str(error).splitlines()[0]}", where=str(path)) from error
+    if not isinstance(content, dict):
+        raise InputError("holds no recipe; expected keys and values", where=str(path))
+    for override in overrides:
+        assign(content, override)
+    recipe = parse_settings(Recipe, content, path.name)
+    base = path.parent.resolve()
+    data = {
+        field: tuple((base / entry).resolve() for entry in getattr(recipe.data, field))
+        for field in ("train", "calibrate", "evaluate")
+    }
+    student = recipe.student
+    if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
+        student = str((base / student).resolve())
+    return recipe.model_copy(update={"data": Data(**data), "student": student})
+
+
+def resolved(recipe: Recipe) -> str:
+    """The recipe as YAML with every default written out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,124 @@
+import json
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sr2tflite.bench.ratio import ratio_of_medians
+from sr2tflite.bench.result import Coverage, End, ModelBench, Round, latency
+from sr2tflite.bench.worker import delegated
+from sr2tflite.commands.bench import bench
+from sr2tflite.errors import InputError
+from sr2tflite.files import sha256
+from sr2tflite.graph import Graph, Tensor, ops
+from sr2tflite.graph.tflite import write
+from sr2tflite.numerics.qparams import QuantParams
+
+PIXELS = QuantParams((1.0,), (-128,))
+
+
+@pytest.fixture
+def model(tmp_path):
+    """One addition and a shuffle: 27 channels in would be needed for RGB, so 12 in, 3 out, ×2."""
+
+    def save(name, height=None, width=None):
+        graph = Graph(inputs=("x",), outputs=("y",))
+        graph.add_tensor(Tensor("x", (1, height, width, 12), "int8", PIXELS))
+        graph.append(ops.Add(), ("x", "x"), Tensor("sum", (1, height, width, 12), "int8", QuantParams((2.0,), (-128,))))
+        sizes = (height and 2 * height, width and 2 * width)
+        end = Tensor("y", (1, *sizes, 3), "int8", QuantParams((2.0,), (-128,)))
+        graph.append(ops.DepthToSpace(2), ("sum",), end)
+        path = tmp_path / name
+        path.write_bytes(write(graph))
+        return path
+
+    return save
+
+
+def test_two_models_are_measured_in_interleaved_rounds(model):
+    paths, turns = [model("fixed.tflite", 20, 30), model("free.tflite")], []
+    result = bench(paths, runs=4, rounds=2, size=(10, 12), progress=lambda *turn: turns.append(turn))
+    names = ["fixed.tflite", "free.tflite"]
+    assert turns == [(index + 1, 4, names[index % 2]) for index in range(4)]
+    assert [one.input.shape for one in result.models] == [(1, 20, 30, 12), (1, 10, 12, 12)]
+    assert [one.output for one in result.models] == [End("int8", (1, 40, 60, 3)), End("int8", (1, 20, 24, 3))]
+    for path, measured in zip(paths, result.models, strict=True):
+        times = measured.latency_ms
+        assert 0 < times.min <= times.p5 <= times.median <= times.p95
+        assert measured.init_ms > 0
+        assert measured.first_ms > 0
+        assert measured.peak_memory_kib > 1000
+        assert [len(one.times_ms) for one in measured.rounds] == [4, 4]
+        assert (measured.sha256, measured.size_bytes) == (sha256(path.read_bytes()), path.stat().st_size)
+        assert measured.coverage == Coverage(2, 2, ())
+    (ratio,) = result.ratios
+    assert 0 < ratio.low <= ratio.ratio <= ratio.high
+    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["models"][1]["coverage"]["nodes"] == 2
+
+
+REFUSED = {
+    "no model": (lambda _: [], {}, "no model to measure"),
+    "no such file": (lambda folder: [folder / "none.tflite"], {}, "cannot read"),
+    "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "LiteRT refuses the file"),
+    "no runs": (lambda folder: [folder / "text.tflite"], {"runs": 0}, "must be at least 1"),
+    "no pixels": (lambda folder: [folder / "text.tflite"], {"size": (0, 8)}, "must be at least 1"),
+}
+
+
+@pytest.mark.parametrize(("models", "options", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_measured_is_an_error_for_the_user(tmp_path, models, options, message):
+    (tmp_path / "text.tflite").write_text("no model")
+    with pytest.raises(InputError, match=message):
+        bench(models(tmp_path), **options)
+
+
+def measured(*rounds):
+    kept = tuple(Round(1.0, 1.0, times, 1) for times in rounds)
+    return ModelBench("m", "", 1, End("int8", ()), End("int8", ()), Coverage(1, 1, ()), kept)
+
+
+def test_statistics_are_those_of_numpy_and_the_standard_library():
+    times = [float(value) for value in np.random.default_rng(0).uniform(1, 2, 31)]
+    found = latency(times)
+    assert (found.min, found.mean, found.std) == (min(times), statistics.fmean(times), statistics.stdev(times))
+    assert [found.p5, found.median, found.p95] == np.percentile(times, (5, 50, 95)).tolist()
+    assert latency([3.0]).std == 0
+
+
+@pytest.mark.parametrize(
+    ("rounds", "verdict"),
+    [(((1.0, 1.0), (1.04, 1.04)), "steady"), (((1.0, 1.0), (1.06, 1.06)), "noisy"), (((1.0, 1.0),), "noisy")],
+)
+def test_a_model_is_steady_when_its_rounds_agree(rounds, verdict):
+    assert measured(*rounds).verdict == verdict
+
+
+def test_the_ratio_of_equal_models_is_one_without_doubt():
+    model = measured((2.0,) * 5, (2.0,) * 5)
+    assert vars(ratio_of_medians(model, model)) == {"model": "m", "reference": "m", "ratio": 1, "low": 1, "high": 1}
+
+
+def test_the_interval_covers_a_known_ratio():
+    random = np.random.default_rng(0)
+    slow, fast = (measured(*(tuple(random.normal(mean, 0.05, 20)) for _ in range(5))) for mean in (2.0, 1.0))
+    found = ratio_of_medians(slow, fast)
+    assert found.low < 2 < found.high
+    assert found.high - found.low < 0.2
+
+
+def node(name, inputs, outputs):
+    return {"op_name": name, "inputs": inputs, "outputs": outputs}
+
+
+def test_nodes_between_two_partitions_are_named():
+    chain = [node("CONV_2D", [0, 1, 2], [3]), node("PRELU", [3, 4], [5]), node("CONV_2D", [5, 1, 2], [6]), node("ADD", [6, 3], [7])]  # fmt: skip  # noqa: E501
+    plan = [*chain, node("DELEGATE", [0, 1, 2], [3]), node("DELEGATE", [5, 1, 2, 3], [7])]
+    assert delegated(plan) == {"nodes": 4, "delegated": 3, "outside": ["PRELU"]}
+    assert delegated(chain)["outside"] == ["CONV_2D", "PRELU", "CONV_2D", "ADD"]
+
+
+def test_bench_and_its_worker_start_without_torch():
+    code = "import sys, sr2tflite.commands.bench, sr2tflite.bench.worker; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
