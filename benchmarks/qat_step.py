@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sr2tflite.graph import Graph, ops
 from sr2tflite.graph import Tensor as GraphTensor
 from sr2tflite.quant.plan import plan_quantization
-from sr2tflite.quant.ranges import calibrate
+from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.view import QuantizedView
 
 CASES = {"16×48²": (16, 48), "8×64²": (8, 64)}
@@ -111,7 +111,7 @@ def main() -> None:
     graph = student()
     plan = plan_quantization(graph)
     images = [np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)]
-    ranges = calibrate(plan, images)
+    ranges = find_ranges(plan, images)
     for name, (batch, size) in CASES.items():
         lr = torch.randint(0, 256, (batch, 3, size, size)).float()
         hr = torch.randint(0, 256, (batch, 3, 3 * size, 3 * size)).float()

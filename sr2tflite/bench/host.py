@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ from sr2tflite.bench.ratio import ratio_of_medians
 from sr2tflite.bench.result import BenchResult, Coverage, End, ModelBench, Round
 from sr2tflite.errors import DeviceError, InputError
 from sr2tflite.files import read_bytes, sha256
+from sr2tflite.progress import Progress, silent
 
 ARGV = (sys.executable, "-m", "sr2tflite.bench.worker")
-Progress = Callable[[int, int, str], None]
-"""Called after each round with how many are done, how many there are, and the model's name."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Plan:
     """Height and width for free-shape files."""
 
 
-def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress | None = None) -> BenchResult:
+def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress = silent) -> BenchResult:
     """Measure models side by side.
 
     Raises:
@@ -45,8 +44,7 @@ def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress | None 
     for turn in range(plan.rounds):
         for index, path in enumerate(models):
             answers[index].append(_round(path, plan))
-            if progress:
-                progress(turn * len(models) + index + 1, plan.rounds * len(models), path.name)
+            progress("timing", turn * len(models) + index + 1, plan.rounds * len(models), path.name)
     measured = [_model(*one) for one in zip(models, hashes, answers, strict=True)]
     ratios = tuple(ratio_of_medians(model, measured[0]) for model in measured[1:])
     return BenchResult(_device(), plan.threads, plan.warmup, plan.runs, ARGV, tuple(measured), ratios)

@@ -13,7 +13,11 @@ from sr2tflite.bench.result import BenchResult
 from sr2tflite.evaluate.result import EvalResult
 
 if TYPE_CHECKING:
+    from sr2tflite.commands.fuse import FuseResult
+    from sr2tflite.commands.run import Planned, RunResult
     from sr2tflite.train.loop import Fitted
+
+GATE_FAILED = 4
 
 
 def plain(value: Any) -> Any:
@@ -111,3 +115,60 @@ def latencies(result: BenchResult) -> None:
     for ratio in result.ratios:
         interval = f"95 %: {ratio.low:.3f} to {ratio.high:.3f}"
         click.echo(f"{ratio.model} takes {ratio.ratio:.3f} times as long as {ratio.reference} ({interval})")
+
+
+def certificate(result: "FuseResult") -> None:
+    """Region by region what was collapsed and how exactly, and what was left."""
+    proof = result.certificate
+    rows = [
+        [
+            f"{one.name}: {len(one.ops)} ops → {one.form} {one.kernel[0]}×{one.kernel[1]}",
+            f"{one.macs_before:,} → {one.macs_after:,}",
+            *(f"{delta:.1e}" for delta in (one.delta.interior, one.delta.border, one.delta.corners)),
+        ]
+        for one in proof.collapsed
+    ]
+    table(["collapsed", "MACs a pixel", "max |Δ| inside", "border", "corners"], rows)
+    for left in proof.left:
+        click.echo(f"left: {left.name}: {left.reason}")
+    for check in proof.checks:
+        height, width = check.size
+        share = check.largest_delta / check.value_range
+        click.echo(f"whole graph, {check.dtype}, {height}×{width}: max |Δ| {share:.1e} of the range")
+    click.echo(f"{result.path}: {result.summary}; certificate {result.certificate_path}")
+
+
+def plan(planned: "Planned", machine: bool) -> None:
+    """What a run would do."""
+    from sr2tflite.run.recipe import resolved
+
+    if machine:
+        stages = [{"stage": name, "stands": stands, "files": files} for name, stands, files in planned.stages]
+        as_json({"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages})
+        return
+    click.echo(resolved(planned.recipe))
+    for name, stands, files in planned.stages:
+        what = ", ".join(files) or "figures"
+        click.echo(f"{'stands' if stands else 'to do '}  {name}: {planned.folder}/{what}")
+
+
+def run(result: "RunResult", machine: bool) -> int:
+    """What came of a recipe; returns the exit status."""
+    status = 0 if result.passed else GATE_FAILED
+    if machine:
+        as_json(result)
+        return status
+    quality = result.report.stages["evaluate"]
+    rows = [[row["artifact"], row["protocol"], f"{row['psnr']:.4f}", f"{row['ssim']:.5f}"] for row in quality["rows"]]
+    table(["artifact", "protocol", "PSNR", "SSIM"], rows)
+    for one in result.report.stages["export"]["files"]:
+        click.echo(f"{one['file']}: {one['proof']}")
+    if "bench" in result.report.stages:
+        click.echo(result.report.stages["bench"]["summary"].replace("`", ""))
+    for finding in result.report.findings:
+        measured = "not measured" if finding.measured is None else f"{finding.measured:.4f}"
+        click.echo(f"gate {finding.gate}: {measured}, at most {finding.bound}: {'holds' if finding.holds else 'FAILS'}")
+    if result.skipped:
+        click.echo(f"stood already: {', '.join(result.skipped)}")
+    click.echo(f"report: {result.folder / 'report.md'}")
+    return status

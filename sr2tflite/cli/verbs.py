@@ -242,7 +242,8 @@ def run(recipe: Path, folder: Path | None, overrides: tuple[str, ...], dry_run: 
     from sr2tflite.commands.run import run as command
 
     if dry_run:
-        return show.plan(plan(recipe, folder, overrides), as_json)
+        show.plan(plan(recipe, folder, overrides), as_json)
+        return 0
     with watching(as_json) as progress:
         result = command(recipe, folder, overrides, progress=progress)
     return show.run(result, as_json)

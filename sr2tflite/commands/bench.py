@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr2tflite.bench.host import Plan, Progress, bench_on_host
+from sr2tflite.bench.host import Plan, bench_on_host
 from sr2tflite.bench.result import BenchResult
 from sr2tflite.errors import InputError
+from sr2tflite.progress import Progress, silent
 
 
 def bench(
@@ -16,7 +17,7 @@ def bench(
     runs: int = 10,
     rounds: int = 3,
     size: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> BenchResult:
     """Time models side by side, in fresh processes and interleaved rounds.
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sr2tflite.errors import InputError
-from sr2tflite.evaluate.compare import Progress, compare, refuse_seen_images
+from sr2tflite.evaluate.compare import compare, refuse_seen_images
 from sr2tflite.evaluate.image_set import image_set
 from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.evaluate.result import EvalResult
 from sr2tflite.evaluate.runners import open_runner
+from sr2tflite.progress import Progress, silent
 
 DEFAULT_SCALE = 3
 """Of the baseline alone, where no artifact says one."""
@@ -23,7 +24,7 @@ def evaluate(
     limit: int | None = None,
     threads: int = 2,
     allow_leak: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> EvalResult:
     """Score artifacts, and the bicubic baseline, on folders of images.
 

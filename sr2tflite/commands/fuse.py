@@ -34,7 +34,8 @@ def fuse(
     source: str,
     out: Path,
     *,
-    value_range: tuple[float, float] | None = None,
+    student: str | None = None,
+    peak: int | None = None,
     scale: int | None = None,
     certificate: Path | None = None,
 ) -> FuseResult:
@@ -43,7 +44,8 @@ def fuse(
     Args:
         source: A student's name, a checkpoint's path, or ``package.module:Class`` (called with no arguments).
         out: The ``.onnx`` to write.
-        value_range: What black and white are; what the student says, or (0, 1).
+        student: The student that a bare state dict belongs to.
+        peak: What white is, 1 or 255; what the student says, or 1.
         scale: How many times larger the output has to be; not checked when None.
         certificate: The JSON to write; ``OUT.certificate.json`` when None.
 
@@ -54,7 +56,7 @@ def fuse(
     """
     from sr2tflite.graph import onnx
 
-    fused = fused_source(source, value_range)
+    fused = fused_source(source, student, peak)
     found = fused.graph.scale_factor
     if scale is not None and found != scale:
         raise InputError(f"enlarges {found} times; expected {scale}", where=source)
@@ -65,15 +67,16 @@ def fuse(
     return FuseResult(out, beside, fused.certificate, fused.graph.summary())
 
 
-def fused_source(source: str, value_range: tuple[float, float] | None = None) -> "Fused":
+def fused_source(source: str, student: str | None = None, peak: int | None = None) -> "Fused":
     """A student, a checkpoint or a class, fused; nothing is written."""
     from sr2tflite.fuse import fuse_module
 
-    module, own_range = load_source(source)
-    return fuse_module(module, value_range=value_range or own_range, source=source)
+    module, own_range = load_source(source, student)
+    value_range = own_range if peak is None else (0.0, float(peak))
+    return fuse_module(module, value_range=value_range, source=source)
 
 
-def load_source(source: str) -> tuple["nn.Module", tuple[float, float]]:
+def load_source(source: str, student: str | None = None) -> tuple["nn.Module", tuple[float, float]]:
     """The module that ``source`` names, and its value range.
 
     Raises:
@@ -81,9 +84,9 @@ def load_source(source: str) -> tuple["nn.Module", tuple[float, float]]:
     """
     if ":" in source and not source.endswith(CHECKPOINTS):
         return load_class(source), (0.0, 1.0)
-    from sr2tflite.networks.checkpoint import open_student
+    from sr2tflite.networks.checkpoint import load, load_named
 
-    loaded = open_student(source)
+    loaded = load(Path(source), student) if source.endswith(CHECKPOINTS) else load_named(source)
     return loaded.module, loaded.student.value_range
 
 

@@ -1,6 +1,6 @@
 """Artifacts side by side on one image set: scores against HR, and outputs against the first artifact's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,10 +13,9 @@ from sr2tflite.evaluate.metrics import WINDOW, StepHistogram, psnr, ssim, step_h
 from sr2tflite.evaluate.protocols import Protocol, Score
 from sr2tflite.evaluate.result import BICUBIC, Artifact, Difference, EvalResult, ImageScore, Row
 from sr2tflite.evaluate.runners import Runner
+from sr2tflite.progress import Progress, silent
 
 Image = NDArray[np.uint8]
-Progress = Callable[[int, int, str], None]
-"""Called after each image with how many are done, how many there are, and the image's name."""
 
 
 def display_names(runners: Sequence[Runner]) -> list[str]:
@@ -81,7 +80,7 @@ class Judge:
 
 
 def compare(
-    runners: Sequence[Runner], images: ImageSet, protocols: Sequence[Protocol], progress: Progress | None = None
+    runners: Sequence[Runner], images: ImageSet, protocols: Sequence[Protocol], progress: Progress = silent
 ) -> EvalResult:
     """Run every artifact, and the bicubic baseline, on every image.
 
@@ -99,8 +98,7 @@ def compare(
         for name, runner in zip(names, runners, strict=True):
             outputs[name] = runner(lr)
         tally.add(pair.name, outputs, hr, judge)
-        if progress:
-            progress(done, len(images.pairs), pair.name)
+        progress("judging", done, len(images.pairs), pair.name)
     artifacts = [Artifact(name, one.kind, one.sha256, one.notes) for name, one in zip(names, runners, strict=True)]
     return EvalResult(
         scale,

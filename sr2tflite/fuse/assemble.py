@@ -7,8 +7,8 @@ from sr2tflite.fuse.activations import fuse_activations
 from sr2tflite.fuse.builder import Builder, rename
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.collapse import Collapsed
-from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.origin import place
+from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.shuffle import reorder_for_depth_to_space
 from sr2tflite.fuse.singles import map_single
 from sr2tflite.graph import Graph, ops
@@ -17,7 +17,7 @@ from sr2tflite.graph import Graph, ops
 def _per_channel(builder: Builder, found: Collapsed, source: str) -> str:
     """A scale and an offset per channel, without a convolution: MUL and ADD by constants, each only where it acts."""
     name = found.region.name
-    scale, offset = found.kernel.weight_OIHW[:, :, 0, 0].diagonal().numpy(), found.kernel.bias_O.numpy()
+    scale, offset = found.kernel.weight[:, :, 0, 0].diagonal().numpy(), found.kernel.bias.numpy()
     if (scale != 1).any():
         source = builder.emit(ops.Mul(), (source, builder.constant(f"{name}.scale", scale)), name)
     if offset.any():
@@ -30,12 +30,17 @@ def _put(builder: Builder, found: Collapsed) -> None:
     if found.form == "affine":
         source = _per_channel(builder, found, source)
     elif found.form != "identity":
-        weight, dilation = found.kernel.weight_OIHW, (1, 1)
+        weight, dilation = found.kernel.weight, (1, 1)
         if found.compact:
-            weight, dilation = found.compact.weight_OIHW, found.compact.dilation
+            weight, dilation = found.compact.weight, found.compact.dilation
         op = ops.Conv2D(dilation=dilation)
-        source = builder.convolution(op, source, (weight, found.kernel.bias_O), found.region.name)
+        source = builder.convolution(op, source, (weight, found.kernel.bias), found.region.name)
     builder.bind(found.region.exit, source)
+
+
+def _first_reason(steps: list[Step]) -> str | None:
+    """Why the region that ends here, or the next one after it, was left."""
+    return next((step.declined[-1].reason for step in steps if step.declined), None)
 
 
 def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, float]) -> Graph:
@@ -45,12 +50,11 @@ def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, fl
         UnsupportedError: A node has no counterpart, or the output is the input itself.
     """
     builder = Builder(captured.input, value_range)
-    for step in steps:
+    for index, step in enumerate(steps):
         if step.collapsed:
             _put(builder, step.collapsed)
         else:
-            why = step.declined[-1].reason if step.declined else None
-            map_single(captured, builder, step.node, why)
+            map_single(captured, builder, step.node, _first_reason(steps[index:]))
     last = builder.tensor(captured.output)
     if last == "input":
         raise UnsupportedError("the module returns its input unchanged", where=place(captured.output))

@@ -102,7 +102,9 @@ def _only_output(program: torch.export.ExportedProgram) -> Node:
     names = program.graph_signature.user_outputs
     if len(names) != 1 or not isinstance(names[0], str):
         raise UnsupportedError(f"the module returns {len(names)} values; expected one image tensor")
-    return next(node for node in program.graph.nodes if node.name == names[0])
+    (output,) = [node for node in program.graph.nodes if node.name == names[0]]
+    assert isinstance(output, Node)
+    return output
 
 
 def _check_op(node: Node) -> None:

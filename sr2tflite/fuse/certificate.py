@@ -4,16 +4,18 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 import sr2tflite
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.collapse import Collapsed, Declined
-from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.origin import op_name, place, region_name
+from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.regions import Region, Regions
 from sr2tflite.fuse.zones import Deltas
 from sr2tflite.graph import Graph
@@ -114,7 +116,7 @@ def tools() -> dict[str, str]:
     }
 
 
-def _sha256(arrays: Iterable[tuple[str, np.ndarray]]) -> str:  # type: ignore[type-arg]
+def _sha256(arrays: Iterable[tuple[str, NDArray[Any]]]) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(arrays, key=lambda pair: pair[0]):
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
@@ -145,7 +147,7 @@ def _collapse(found: Collapsed) -> Collapse:
 
 
 def _odd_size(found: Collapsed) -> tuple[int, int]:
-    height, width = found.kernel.weight_OIHW.shape[2:]
+    height, width = found.kernel.weight.shape[2:]
     return height, width
 
 

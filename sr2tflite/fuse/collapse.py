@@ -51,7 +51,7 @@ class Collapsed:
     def macs(self) -> int:
         if self.form in ("identity", "affine"):
             return 0
-        return self.compact.weight_OIHW.numel() if self.compact else self.kernel.macs
+        return self.compact.weight.numel() if self.compact else self.kernel.macs
 
 
 def noise(shape: tuple[int, ...], magnitude: float, seed: int) -> Tensor:
@@ -90,7 +90,7 @@ def _prove(function: Callable[[Tensor], Tensor], kernel: Kernel, sizes: tuple[in
     for seed, magnitude in enumerate(MAGNITUDES, start=10):
         x = noise(sizes, magnitude, seed)
         want = function(x)
-        found = zoned(F.conv2d(x, kernel.weight_OIHW, kernel.bias_O, padding=kernel.radius) - want, kernel.radius)
+        found = zoned(F.conv2d(x, kernel.weight, kernel.bias, padding=kernel.radius) - want, kernel.radius)
         part = found.largest / max(float(want.abs().max()), 1e-300)
         if part > relative:
             deltas, relative = found, part
@@ -106,13 +106,13 @@ def _form(region: Region, kernel: Kernel) -> tuple[Form, Compact | None]:
     if region.macs and kernel.macs <= region.macs:
         return "convolution", None
     found = compact(kernel)
-    if found.is_per_channel and found.weight_OIHW.numel() == found.groups:
+    if found.is_per_channel and found.weight.numel() == found.groups:
         return "affine", None
     return "convolution", found
 
 
 def _is_dear(found: Collapsed) -> bool:
-    """Whether it has more multiplications than the region; what had none may become a sum over a channel's own window."""
+    """Whether it has more multiplications than the region; what had none may become one window per channel."""
     if found.form != "convolution" or found.macs <= found.region.macs:
         return False
     return found.region.macs > 0 or not (found.compact and found.compact.is_per_channel)

@@ -1,6 +1,6 @@
 """Kernel and bias of an affine, shift-invariant map from its impulse responses.
 
-Legend: ``weight_OIHW``, ``bias_O``; images are NCHW with batch 1, float64.
+Legend: weights are OIHW, images NCHW with batch 1; all in float64.
 """
 
 from collections.abc import Callable
@@ -15,21 +15,22 @@ NOISE = 1e-14
 
 @dataclass(frozen=True)
 class Kernel:
-    """A convolution: ``y[o] = Σ_i weight[o, i] ⋆ x[i] + bias[o]``, zero padded to the size of x."""
+    """A convolution: ``y[o] = Σᵢ weight[o, i] ⋆ x[i] + bias[o]``, zero padded to the size of x."""
 
-    weight_OIHW: Tensor
-    """Odd sizes, centered."""
+    weight: Tensor
+    """OIHW; odd sizes, centered."""
 
-    bias_O: Tensor
+    bias: Tensor
+    """One value per output channel."""
 
     @property
     def radius(self) -> tuple[int, int]:
-        height, width = self.weight_OIHW.shape[2:]
+        height, width = self.weight.shape[2:]
         return height // 2, width // 2
 
     @property
     def macs(self) -> int:
-        return self.weight_OIHW.numel()
+        return self.weight.numel()
 
 
 def extract(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Kernel | None:

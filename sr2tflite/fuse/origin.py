@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from os.path import commonprefix
+from itertools import takewhile
 
 from torch.fx import Node
 
@@ -39,7 +39,8 @@ def place(node: Node) -> str:
 def common_path(nodes: Iterable[Node]) -> str:
     """The innermost module that holds all the nodes; empty when only the outermost does."""
     paths = [module_path(node).split(".") for node in nodes]
-    return ".".join(commonprefix(paths))
+    shared = takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False))
+    return ".".join(names[0] for names in shared)
 
 
 def region_name(nodes: list[Node]) -> str:

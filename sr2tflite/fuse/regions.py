@@ -15,20 +15,23 @@ from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.origin import op_name, region_name
 
 NONLINEAR = frozenset(
-    "relu relu6 relu_ hardtanh clamp clamp_min clamp_max prelu leaky_relu sigmoid tanh gelu silu elu celu selu mish "
-    "softplus softmax log_softmax hardswish hardsigmoid abs exp log sqrt rsqrt pow maximum minimum max_pool2d max min "
-    "amax amin sort topk argmax where sign round floor ceil trunc reciprocal group_norm layer_norm instance_norm "
-    "scaled_dot_product_attention pixel_shuffle pixel_unshuffle upsample_nearest2d upsample_bilinear2d "
-    "upsample_bicubic2d grid_sampler conv_transpose2d".split()
+    {
+        *("relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max", "prelu", "leaky_relu", "sigmoid", "tanh"),
+        *("gelu", "silu", "elu", "celu", "selu", "mish", "softplus", "softmax", "log_softmax", "hardswish"),
+        *("hardsigmoid", "abs", "exp", "log", "sqrt", "rsqrt", "pow", "reciprocal", "maximum", "minimum", "max", "min"),
+        *("amax", "amin", "max_pool2d", "sort", "topk", "argmax", "where", "sign", "round", "floor", "ceil", "trunc"),
+        *("group_norm", "layer_norm", "instance_norm", "scaled_dot_product_attention"),
+        *("pixel_shuffle", "pixel_unshuffle", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d"),
+    }
 )
 """Ops at which a region ends: the truly non-linear ones, and those that change height and width. What is not listed
 is tried, and found out by numbers."""
 
-BILINEAR = frozenset("mul div matmul mm bmm linear einsum conv2d convolution addmm baddbmm batch_norm".split())
-"""Ops that are affine in one operand as long as the others lie in weight space."""
-
-WEIGHTED = frozenset("matmul mm bmm linear einsum conv2d convolution addmm baddbmm".split())
+WEIGHTED = frozenset({"conv2d", "convolution", "linear", "matmul", "mm", "bmm", "einsum", "addmm", "baddbmm"})
 """Ops whose constants cost a multiplication each per pixel."""
+
+BILINEAR = WEIGHTED | {"mul", "div"}
+"""Ops that are affine in one operand as long as the others lie in weight space."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Regions:
                     if self.order[first] > self.order[other]:
                         first = nearest[first]
                     else:
-                        other = nearest[other]  # noqa: PLW2901
+                        other = nearest[other]
             nearest[node] = first
         return nearest
 

@@ -12,8 +12,8 @@ from sr2tflite.fuse.impulse import Kernel
 class Compact:
     """The same convolution with fewer weights."""
 
-    weight_OIHW: Tensor
-    """Grouped: I is the input channels of one group."""
+    weight: Tensor
+    """OIHW, grouped: I is the input channels of one group."""
 
     groups: int
     dilation: tuple[int, int]
@@ -21,21 +21,21 @@ class Compact:
     @property
     def is_per_channel(self) -> bool:
         """Whether every output channel reads the one input channel of its own number."""
-        return self.groups == self.weight_OIHW.shape[0] and self.weight_OIHW.shape[1] == 1
+        return self.groups == self.weight.shape[0] and self.weight.shape[1] == 1
 
 
 def is_identity(kernel: Kernel) -> bool:
     """Whether the convolution returns its input."""
-    outputs, inputs, *size = kernel.weight_OIHW.shape
-    if size != [1, 1] or outputs != inputs or kernel.bias_O.any():
+    outputs, inputs, *size = kernel.weight.shape
+    if size != [1, 1] or outputs != inputs or kernel.bias.any():
         return False
-    return torch.equal(kernel.weight_OIHW[:, :, 0, 0], torch.eye(outputs, dtype=torch.float64))
+    return torch.equal(kernel.weight[:, :, 0, 0], torch.eye(outputs, dtype=torch.float64))
 
 
 def is_selection(kernel: Kernel) -> bool:
     """Whether every output channel is a copy of one input channel: a 1×1 kernel with one-hot rows and no bias."""
-    weight = kernel.weight_OIHW
-    if weight.shape[2:] != (1, 1) or kernel.bias_O.any():
+    weight = kernel.weight
+    if weight.shape[2:] != (1, 1) or kernel.bias.any():
         return False
     return bool(((weight == 0) | (weight == 1)).all()) and bool((weight.sum((1, 2, 3)) == 1).all())
 
@@ -66,7 +66,7 @@ def _lattice(touched: Tensor) -> int:
 
 def compact(kernel: Kernel) -> Compact:
     """The cheapest grouped, dilated form of a kernel."""
-    weight, groups = _grouped(kernel.weight_OIHW)
+    weight, groups = _grouped(kernel.weight)
     touched = weight.abs().amax((0, 1)) > 0
     steps = _lattice(touched.any(1)), _lattice(touched.any(0))
     starts = tuple(radius % step for radius, step in zip(kernel.radius, steps, strict=True))

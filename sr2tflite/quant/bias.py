@@ -1,6 +1,7 @@
 """Bias correction: what rounding shifts on average is given back to the biases, without training."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -8,16 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sr2tflite.progress import Progress, silent
-from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
+
+if TYPE_CHECKING:
+    from sr2tflite.quant.view import QuantizedView
 
 SIDE = 96
 """Images are looked at in their middle, at most this high and wide."""
 
 
-def correct_biases(
-    view: QuantizedView, images: Sequence[NDArray[np.uint8]], *, progress: Progress = silent
-) -> None:
+def correct_biases(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *, progress: Progress = silent) -> None:
     """Make the mean of every channel of every convolution that of the float graph, front to back.
 
     ``b ← b + mean(y_float) − mean(s·v)`` over the images, after the layers before it are corrected. Under a ReLU the
@@ -43,7 +44,7 @@ def _middle(image: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(patch).permute(2, 0, 1)[None].float()
 
 
-def _float_means(view: QuantizedView, patches: Sequence[Tensor]) -> dict[str, Tensor]:
+def _float_means(view: "QuantizedView", patches: Sequence[Tensor]) -> dict[str, Tensor]:
     float_view, names = FloatView(view.plan.graph), view.layer_names()
     sums = {name: torch.zeros(()) for name in names}
     with torch.no_grad():
@@ -53,7 +54,7 @@ def _float_means(view: QuantizedView, patches: Sequence[Tensor]) -> dict[str, Te
     return {name: total / len(patches) for name, total in sums.items()}
 
 
-def _quantized_mean(view: QuantizedView, patches: Sequence[Tensor], name: str) -> tuple[Tensor, Tensor]:
+def _quantized_mean(view: "QuantizedView", patches: Sequence[Tensor], name: str) -> tuple[Tensor, Tensor]:
     """(mean real value, share of codes that a bias moves), per channel."""
     grids = view.grids()
     scale = grids[view.plan.group_of[name]].scale[0]

@@ -1,4 +1,4 @@
-"""Calibration: the ranges a float graph's activations take on real images."""
+"""The ranges a float graph's activations take on real images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ TILE = 256
 """Images are looked at in tiles of at most this side, so that memory does not depend on their size."""
 
 
-def calibrate(
+def find_ranges(
     plan: Plan, images: Sequence[Image], settings: PtqSettings | None = None, *, progress: Progress = silent
 ) -> dict[int, Range]:
     """The range of each group that is not fixed.
@@ -56,7 +56,7 @@ def _tiles(image: Image) -> list[Image]:
 
 
 def _observe(plan: Plan, view: FloatView, tile: Image, histograms: Mapping[int, Histogram]) -> None:
-    pixels = torch.from_numpy(np.ascontiguousarray(tile)).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float()
     with torch.no_grad():
         values: dict[str, Any] = view.activations(pixels)
     for name, value in values.items():

@@ -13,8 +13,11 @@ class PtqSettings(Settings):
     method: Literal["percentile", "minmax", "mse"] = "percentile"
     """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the rounding error."""
 
-    percentile: float = Field(default=99.99, gt=50, le=100)
+    percentile: float = Field(default=99.999, gt=50, le=100)
     """Share of the values, in percent, that each end of a range keeps; only ``percentile`` reads it."""
+
+    bias_correction: bool = True
+    """Whether biases take back what rounding shifts on average."""
 
     images: int = Field(default=64, gt=0)
     """How many images of the folder are used at most, spread evenly over the sorted list."""

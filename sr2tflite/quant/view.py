@@ -13,11 +13,12 @@ from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import QuantParams, dequantize
 from sr2tflite.numerics.requantize import add_params
 from sr2tflite.progress import Progress, silent
+from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.functions import AddSpec, OutputGrid, add
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Plan, plan_quantization
-from sr2tflite.quant.ranges import calibrate
+from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.torch_view import depth_to_space
 
@@ -32,7 +33,7 @@ class QuantizedView(nn.Module):
 
     Args:
         plan: A float graph and its groups (``plan_quantization``).
-        ranges: The range of each group that is not fixed (``calibrate``).
+        ranges: The range of each group that is not fixed (``find_ranges``).
     """
 
     def __init__(self, plan: Plan, ranges: Mapping[int, Range]) -> None:
@@ -57,14 +58,18 @@ class QuantizedView(nn.Module):
         *,
         progress: Progress = silent,
     ) -> "QuantizedView":
-        """The view of a float graph with ranges from low-resolution images: where quantized training starts.
+        """The view of a float graph, with ranges and biases from low-resolution images: where training starts.
 
         Raises:
             InputError: There are no images.
             UnsupportedError: An op cannot be quantized here.
         """
+        settings = settings or PtqSettings()
         plan = plan_quantization(graph)
-        return cls(plan, calibrate(plan, images, settings, progress=progress))
+        view = cls(plan, find_ranges(plan, images, settings, progress=progress))
+        if settings.bias_correction:
+            correct_biases(view, images, progress=progress)
+        return view
 
     @classmethod
     def from_quantized(cls, graph: Graph) -> "QuantizedView":

@@ -33,11 +33,13 @@ class RunFolder:
 
     Args:
         path: Made when there is none.
+        make: False leaves the disk as it is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path
-        path.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
         manifest = path / MANIFEST
         try:
             self._stages: dict[str, Facts] = json.loads(manifest.read_text()) if manifest.exists() else {}

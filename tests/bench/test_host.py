@@ -41,7 +41,7 @@ def test_two_models_are_measured_in_interleaved_rounds(model):
     paths, turns = [model("fixed.tflite", 20, 30), model("free.tflite")], []
     result = bench(paths, runs=4, rounds=2, size=(10, 12), progress=lambda *turn: turns.append(turn))
     names = ["fixed.tflite", "free.tflite"]
-    assert turns == [(index + 1, 4, names[index % 2]) for index in range(4)]
+    assert turns == [("timing", index + 1, 4, names[index % 2]) for index in range(4)]
     assert [one.input.shape for one in result.models] == [(1, 20, 30, 12), (1, 10, 12, 12)]
     assert [one.output for one in result.models] == [End("int8", (1, 40, 60, 3)), End("int8", (1, 20, 24, 3))]
     for path, measured in zip(paths, result.models, strict=True):

@@ -37,9 +37,26 @@ def open_model(data: bytes, where: str) -> Any:
         raise UnsupportedError(
             f"opset {opset}; expected at least {_OLDEST_OPSET}", where=where, hint="export it again with a newer opset"
         )
+    if not _names_are_text(model):
+        raise InputError("a name is not text", where=where, hint=_HINT)
     if model.functions or model.training_info or model.graph.sparse_initializer:
         raise UnsupportedError("holds functions, training graphs or sparse weights", where=where)
     return model
+
+
+def _names_are_text(model: Any) -> bool:
+    """Protobuf gives bytes, or refuses, where a string is not UTF-8."""
+    graph = model.graph
+    try:
+        names = [graph.name, *(record.name for record in (*graph.input, *graph.output, *graph.initializer))]
+        for entry in model.metadata_props:
+            names += [entry.key, entry.value]
+        for node in graph.node:
+            names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            names += [attribute.name for attribute in node.attribute]
+    except UnicodeDecodeError:
+        return False
+    return all(isinstance(name, str) for name in names)
 
 
 def initializers(graph: Any, where: str) -> dict[str, NDArray[Any]]:

@@ -32,10 +32,7 @@ def read(data: bytes, where: str) -> Graph:
         InputError: The bytes are damaged or contradict themselves.
         UnsupportedError: A node is outside what ``write`` emits.
     """
-    try:
-        graph = _Reader(open_model(data, where), where).graph()
-    except UnicodeDecodeError as error:
-        raise InputError("a name is not text", where=where, hint=_HINT) from error
+    graph = _Reader(open_model(data, where), where).graph()
     validate(graph, where)
     return graph
 
@@ -124,7 +121,7 @@ class _Reader:
             self._add_op(proto, where)
 
     def _add_op(self, proto: Any, where: str) -> None:
-        result, activation = str(proto.output[0]), "NONE"
+        result, activation = proto.output[0], "NONE"
         if result.endswith(LINEAR):
             follower = self._follower(result, where)
             result, activation = follower.output[0], activation_of(follower, self._constants, where)

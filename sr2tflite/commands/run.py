@@ -1,0 +1,138 @@
+"""``sr2tflite run``: a recipe carried out in a run folder, from the student to the report; what stands is skipped."""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sr2tflite import __version__
+from sr2tflite.commands.steps import DEPLOY, FINAL, MODEL_FREE, PTQ_FREE, Step, steps
+from sr2tflite.files import write_text
+from sr2tflite.progress import Progress, silent
+from sr2tflite.run.crops import side_by_side
+from sr2tflite.run.folder import RunFolder
+from sr2tflite.run.gates import Figures, Finding, judge
+from sr2tflite.run.recipe import Recipe, load, resolved
+from sr2tflite.run.report import Report
+
+VERSIONS = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A recipe carried out."""
+
+    folder: Path
+    report: Report
+    skipped: tuple[str, ...]
+    """Stages that stood already."""
+
+    @property
+    def passed(self) -> bool:
+        return all(finding.holds for finding in self.report.findings)
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data."""
+        return {"folder": str(self.folder), "skipped": list(self.skipped), **self.report.to_json()}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would do."""
+
+    folder: Path
+    recipe: Recipe
+    stages: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    """Name, whether it stands already, and the files it makes."""
+
+
+def plan(recipe_path: Path, folder: Path | None = None, overrides: tuple[str, ...] = ()) -> Planned:
+    """What :func:`run` would do; nothing is written.
+
+    Raises:
+        RecipeError: The recipe does not fit the schema.
+        InputError: It, or something it names, cannot be read.
+    """
+    recipe = load(recipe_path, overrides)
+    path = folder or Path("runs") / recipe.name
+    manifest = RunFolder(path, make=False)
+    stages, fresh = [], False
+    for step in steps(recipe, path):
+        fresh = fresh or not manifest.stands(step.stage)
+        stages.append((step.stage.name, not fresh, tuple(file.name for file in step.stage.outputs)))
+    return Planned(path, recipe, tuple(stages))
+
+
+def run(
+    recipe_path: Path, folder: Path | None = None, overrides: tuple[str, ...] = (), *, progress: Progress = silent
+) -> RunResult:
+    """Carry a recipe out.
+
+    Args:
+        recipe_path: The recipe.
+        folder: The run folder; ``runs/NAME`` when None.
+        overrides: ``a.b=c`` put over the recipe.
+        progress: Told how it goes.
+
+    Raises:
+        Sr2TfliteError: Whatever a stage raises; the same command goes on from there.
+    """
+    recipe = load(recipe_path, overrides)
+    path = folder or Path("runs") / recipe.name
+    manifest = RunFolder(path)
+    write_text(path / "recipe.yaml", resolved(recipe))
+    report = Report(recipe.name, recipe.model_dump(mode="json"), _versions())
+    skipped = []
+    todo = steps(recipe, path)
+    for number, step in enumerate(todo):
+        progress("stages", number, len(todo), step.stage.name)
+        report.stages[step.stage.name], stood = manifest.run(step.stage, _bound(step, progress))
+        if stood:
+            skipped.append(step.stage.name)
+    report.findings = judged(recipe, report)
+    report.crops = _crops(recipe, path)
+    write_text(path / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
+    write_text(path / "report.md", report.to_markdown())
+    return RunResult(path, report, tuple(skipped))
+
+
+def _bound(step: Step, progress: Progress) -> Callable[[], dict[str, object]]:
+    return lambda: step.action(progress)
+
+
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in VERSIONS}
+    return {"sr2tflite": __version__, "python": platform.python_version(), **found}
+
+
+def judged(recipe: Recipe, report: Report) -> list[Finding]:
+    """The recipe's gates, on what the stages found, under the recipe's first protocol."""
+    rows = report.stages["evaluate"]["rows"]
+    first = rows[0]["protocol"]
+    means = {row["artifact"]: (row["psnr"], row["ssim"]) for row in rows if row["protocol"] == first}
+    (float_psnr, float_ssim), (psnr, ssim) = means[DEPLOY], means[MODEL_FREE]
+    ratio = report.stages.get("bench", {}).get("ratio")
+    return judge(recipe.gates, Figures(float_psnr - psnr, float_ssim - ssim, ratio))
+
+
+def _crops(recipe: Recipe, folder: Path) -> list[tuple[str, str]]:
+    """A picture of the busiest part of every evaluation image, as each artifact renders it."""
+    from sr2tflite.data.bicubic import upscale
+    from sr2tflite.data.images import write_image
+    from sr2tflite.evaluate.image_set import image_set
+    from sr2tflite.evaluate.runners import open_runner
+
+    artifacts = {"float": DEPLOY, "INT8, ptq": PTQ_FREE, FINAL: MODEL_FREE}
+    runners = {caption: open_runner(folder / file) for caption, file in artifacts.items()}
+    scale = runners["float"].scale
+    crops = []
+    for number, pair in enumerate(image_set(recipe.data.evaluate, scale).pairs):
+        lr, hr = pair.load(scale)
+        renderings = {caption: runner(lr) for caption, runner in runners.items()}
+        picture = side_by_side({"bicubic": upscale(lr, scale), **renderings, "original": hr})
+        name = f"crop{number + 1}.png"
+        write_image(folder / name, picture)
+        crops.append((pair.name, name))
+    return crops

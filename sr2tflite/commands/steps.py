@@ -1,0 +1,211 @@
+"""The stages of a run: what each depends on, what it makes, and the command that makes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sr2tflite.progress import Progress
+from sr2tflite.run.folder import Facts, Stage
+from sr2tflite.run.recipe import Recipe
+
+STUDENT, RECALIBRATED = "student.safetensors", "recalibrated.safetensors"
+DEPLOY, PTQ, QAT = "deploy.onnx", "ptq.onnx", "qat.onnx"
+MODEL, MODEL_FREE, MODEL_FLOAT, PTQ_FREE = "model.tflite", "model_free.tflite", "model_float.tflite", "ptq_free.tflite"
+FINAL = "INT8"
+"""What the final file is called in pictures."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage and what carries it out."""
+
+    stage: Stage
+    action: Callable[[Progress], Facts]
+
+
+def steps(recipe: Recipe, folder: Path) -> list[Step]:
+    """Every stage of a recipe, in order.
+
+    Raises:
+        RecipeError: An unknown student.
+        InputError: A folder of images cannot be read.
+    """
+    chain = _Chain(recipe, folder)
+    chain.student()
+    chain.fuse()
+    chain.quantize()
+    chain.export()
+    chain.evaluate()
+    if recipe.bench is not None:
+        chain.bench(recipe.bench.threads, recipe.bench.runs, recipe.bench.rounds)
+    return chain.steps
+
+
+class _Chain:
+    """Builds the stages one after the other; each knows the files of those before it."""
+
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.steps: list[Step] = []
+        self.source: Path
+
+    def _add(
+        self,
+        name: str,
+        settings: Any,
+        inputs: list[Path],
+        outputs: list[str],
+        action: Callable[[Progress], Facts],
+        *,
+        work: str | None = None,
+    ) -> None:
+        files = tuple(self.folder / output for output in outputs)
+        stage = Stage(name, settings, tuple(inputs), files, self.folder / work if work else None)
+        self.steps.append(Step(stage, action))
+
+    def student(self) -> None:
+        """Train one, or take the weights there are; recalibrate batch normalization where the recipe says so."""
+        recipe, folder = self.recipe, self.folder
+        if recipe.train is not None:
+            settings = recipe.train
+            told = {"student": recipe.student, "train": settings.model_dump(mode="json")}
+            self.source = folder / STUDENT
+            self._add("train", told, _images(recipe.data.train), [STUDENT], self._train, work="student.train")
+        else:
+            self.source = _weights(recipe.student)
+        if recipe.recalibrate:
+            before, self.source = self.source, folder / RECALIBRATED
+            inputs = [before, *_images(recipe.data.train)]
+            self._add("recalibrate", recipe.recalibrate, inputs, [RECALIBRATED], self._recalibration(before))
+
+    def _train(self, progress: Progress) -> Facts:
+        from sr2tflite.commands.train import train
+
+        assert self.recipe.train is not None
+        target = self.folder / STUDENT
+        result = train(self.recipe.student, self.recipe.data.train, target, self.recipe.train, progress=progress)
+        return {"images": result.images, "skipped": list(result.skipped), **vars(result.fitted)}
+
+    def _recalibration(self, before: Path) -> Callable[[Progress], Facts]:
+        def action(progress: Progress) -> Facts:
+            from sr2tflite.commands.recalibrate import recalibrate
+
+            target, batches = self.folder / RECALIBRATED, self.recipe.recalibrate
+            result = recalibrate(str(before), self.recipe.data.train, target, batches, progress=progress)
+            return {"layers": result.layers}
+
+        return action
+
+    def fuse(self) -> None:
+        """The deploy graph and its certificate."""
+        certificate = f"{DEPLOY}.certificate.json"
+        source = self.source
+
+        def action(_progress: Progress) -> Facts:
+            from sr2tflite.commands.fuse import fuse
+
+            result = fuse(str(source), self.folder / DEPLOY)
+            regions = f"{len(result.certificate.collapsed)} regions collapsed, {len(result.certificate.left)} left"
+            return {"ops": result.summary, "summary": f"{regions}; {result.summary}; certificate in `{certificate}`"}
+
+        self._add("fuse", None, [source], [DEPLOY, certificate], action)
+
+    def quantize(self) -> None:
+        """Post-training quantization, always: it is the baseline; then quantized training."""
+        recipe = self.recipe
+        calibrate = recipe.data.calibrate or recipe.data.train
+
+        def ptq_action(progress: Progress) -> Facts:
+            from sr2tflite.commands.ptq import ptq
+
+            result = ptq(self.folder / DEPLOY, calibrate, self.folder / PTQ, recipe.ptq, progress=progress)
+            return {"images": result.images}
+
+        inputs = [self.folder / DEPLOY, *_images(calibrate)]
+        self._add("ptq", recipe.ptq.model_dump(mode="json"), inputs, [PTQ], ptq_action)
+        if recipe.qat is None:
+            return
+        settings = recipe.qat
+
+        def qat_action(progress: Progress) -> Facts:
+            from sr2tflite.commands.qat import qat
+
+            model, target = self.folder / DEPLOY, self.folder / QAT
+            result = qat(model, recipe.data.train, target, settings, calibrate=calibrate, progress=progress)
+            return {"images": result.images, "skipped": list(result.skipped), **vars(result.fitted)}
+
+        inputs = [*inputs, *_images(recipe.data.train)]
+        self._add("qat", settings.model_dump(mode="json"), inputs, [QAT], qat_action, work="qat.train")
+
+    def export(self) -> None:
+        """The fixed file, the free one, the float twin for the bench, and the baseline."""
+        final = QAT if self.recipe.qat is not None else PTQ
+        told, folder = self.recipe.export, self.folder
+        size: dict[str, Any] = {"height": told.height, "width": told.width}
+        files: list[tuple[str, str, dict[str, Any]]] = [
+            (final, MODEL, {**size, "io": told.io}),
+            (final, MODEL_FREE, {"free_shape": True, "io": told.io}),
+            (PTQ, PTQ_FREE, {"free_shape": True, "io": told.io}),
+            (DEPLOY, MODEL_FLOAT, {**size, "int8": False}),
+        ]
+
+        def action(_progress: Progress) -> Facts:
+            from sr2tflite.commands.export import export
+
+            made = []
+            for source, target, options in files:
+                result = export(folder / source, folder / target, **options)
+                made.append({"file": target, "size_bytes": result.size_bytes, "proof": result.proof.line()})
+            return {"files": made}
+
+        inputs = [folder / name for name in dict.fromkeys((final, PTQ, DEPLOY))]
+        self._add("export", told.model_dump(mode="json"), inputs, [target for _, target, _ in files], action)
+
+    def evaluate(self) -> None:
+        """Float, baseline and final file on the evaluation images."""
+        recipe, folder = self.recipe, self.folder
+        artifacts = [folder / name for name in (DEPLOY, PTQ_FREE, MODEL_FREE)]
+
+        def action(progress: Progress) -> Facts:
+            from sr2tflite.commands.eval import evaluate
+
+            protocols = recipe.evaluate.protocols
+            return evaluate(artifacts, recipe.data.evaluate, protocols=protocols, progress=progress).to_json()
+
+        inputs = [*artifacts, *_images(recipe.data.evaluate)]
+        self._add("evaluate", recipe.evaluate.model_dump(mode="json"), inputs, [], action)
+
+    def bench(self, threads: int, runs: int, rounds: int) -> None:
+        """The final file against its float twin, on this machine."""
+        models = [self.folder / MODEL_FLOAT, self.folder / MODEL]
+
+        def action(progress: Progress) -> Facts:
+            from sr2tflite.commands.bench import bench
+
+            result = bench(models, threads=threads, runs=runs, rounds=rounds, progress=progress)
+            (ratio,) = result.ratios
+            rows = [
+                {"file": one.name, "verdict": one.verdict, **{f"{k}_ms": v for k, v in vars(one.latency_ms).items()}}
+                for one in result.models
+            ]
+            interval = f"95 % interval {ratio.low:.3f} to {ratio.high:.3f}"
+            summary = f"`{ratio.model}` takes {ratio.ratio:.3f} times as long as `{ratio.reference}` ({interval})."
+            return {"rows": rows, "ratio": ratio.ratio, "summary": summary, "full": result.to_json()}
+
+        self._add("bench", [threads, runs, rounds], models, [], action)
+
+
+def _images(folders: tuple[Path, ...]) -> list[Path]:
+    from sr2tflite.data.images import list_images
+
+    return [path for folder in folders for path in list_images(folder)]
+
+
+def _weights(student: str | dict[str, Any]) -> Path:
+    from sr2tflite.networks import checkpoint
+
+    if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
+        return Path(student)
+    name = checkpoint.load_named(student).name
+    return checkpoint.shipped(name)

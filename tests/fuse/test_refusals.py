@@ -1,0 +1,168 @@
+"""What cannot be fused is refused by name, with the user's source line, or left apart with the reason."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from kit.blocks import Network, biased_one_then_three, conv_norm, with_random_statistics
+from torch import Tensor, nn
+
+from sr2tflite.errors import InputError, Sr2TfliteError, UnsupportedError, VerificationError
+from sr2tflite.fuse import fuse_module
+
+
+class Then(nn.Module):
+    """3×3, some function of two arguments (the features and the image), 3×3."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 3, 3, padding=1)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.function(self.first(x), x))
+
+
+class Random(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.randn(1, dtype=x.dtype)
+
+
+UNSUPPORTED = {
+    "abs inside": lambda y, x: y.abs(),
+    "softmax": lambda y, x: y.softmax(1),
+    "an unlisted function": lambda y, x: torch.special.erf(y),
+    "attention by the mean": lambda y, x: y * y.mean((2, 3), keepdim=True),
+    "dropout that stays on": lambda y, x: F.dropout(y, 0.5, training=True),
+    "batch statistics": lambda y, x: F.batch_norm(y, None, None, training=True),
+    "reflected border": lambda y, x: F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "reflect"), 3, 1),
+    "a ramp over the image": lambda y, x: y * torch.arange(y.shape[3], dtype=y.dtype),
+    "a shift by whole rows": lambda y, x: y.roll(1, 2),
+    "transposed image": lambda y, x: y.flip(3),
+    "max pooling": lambda y, x: F.max_pool2d(y, 3, 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_what_is_no_convolution_and_no_op_is_refused_with_the_source_line(name: str) -> None:
+    with pytest.raises(UnsupportedError) as refusal:
+        fuse_module(Then(UNSUPPORTED[name]), source="net")
+    assert "test_refusals.py" in str(refusal.value.where)
+
+
+def test_the_reason_is_part_of_the_refusal() -> None:
+    with pytest.raises(UnsupportedError, match=r"special_erf .* not affine"):
+        fuse_module(Then(lambda y, x: torch.special.erf(y)), source="net")
+    with pytest.raises(UnsupportedError, match="random"):
+        fuse_module(Random(), source="net")
+
+
+class Strided(nn.Module):
+    """Down by two and up again inside what would be a region."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.up = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Conv2d(8, 12, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.up(self.down(x)), 2)
+
+
+def test_a_stride_with_symmetric_padding_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"stride \(2, 2\); expected SAME or none"):
+        fuse_module(Strided(), source="net")
+
+
+def test_a_region_with_a_stride_and_a_repeat_inside_is_no_convolution() -> None:
+    module = Then(
+        lambda y, x: y[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, : y.shape[2], : y.shape[3]]
+    )
+    with pytest.raises(UnsupportedError, match="not shift-invariant anywhere"):
+        fuse_module(module, source="net")
+
+
+def test_images_that_see_each_other_do_not_pass() -> None:
+    with pytest.raises(VerificationError, match="differ by"):
+        fuse_module(Then(lambda y, x: y - y.mean(0, keepdim=True)), source="net")
+
+
+class BySize(nn.Module):
+    """One thing for small images, another for large ones."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x) if x.shape[2] > 10 else x * 2
+
+
+def test_what_depends_on_the_size_does_not_pass() -> None:
+    with pytest.raises(VerificationError, match="at 9×13"):
+        fuse_module(BySize(), source="net")
+
+
+def test_half_precision_inside_does_not_pass() -> None:
+    with pytest.raises(Sr2TfliteError):
+        fuse_module(Then(lambda y, x: y.to(torch.float16).to(y.dtype)), source="net")
+
+
+class Fails(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ torch.zeros(5, 5, dtype=x.dtype)
+
+
+class TwoImages(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x + 1, x + 2
+
+
+def test_a_module_of_another_kind_is_refused() -> None:
+    with pytest.raises(InputError, match="refuses an input of shape"):
+        fuse_module(Fails(), source="net")
+    with pytest.raises(UnsupportedError, match="2 values"):
+        fuse_module(TwoImages(), source="net")
+    with pytest.raises(UnsupportedError, match="the input itself"):
+        fuse_module(nn.Identity(), source="net")
+    with pytest.raises(UnsupportedError, match="unchanged"):
+        fuse_module(nn.Sequential(nn.Dropout(), nn.Flatten(0, 0)), source="net")
+
+
+def test_a_biased_1x1_before_a_zero_padded_3x3_is_found_and_left_as_two() -> None:
+    fused = fuse_module(nn.Sequential(biased_one_then_three(6, bias=True), nn.ReLU()), channels=6, source="net")
+    (left,) = fused.certificate.left
+    assert fused.graph.summary() == "CONV_2D×2"
+    assert "not shift-invariant at the border" in left.reason
+    assert (left.name, left.entry) == ("0", "input")
+
+
+def test_batch_norm_before_a_zero_padded_convolution_is_left_apart() -> None:
+    module = with_random_statistics(nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1)))
+    fused = fuse_module(module, channels=4, source="net")
+    assert fused.graph.summary() == "MUL ADD CONV_2D"
+    assert "at the border" in fused.certificate.left[0].reason
+
+
+def test_a_stem_and_a_block_deviate_together_and_are_exact_apart() -> None:
+    stem_then_block = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), conv_norm(8, 8, 3), nn.ReLU())
+    fused = fuse_module(with_random_statistics(stem_then_block), source="net")
+    assert fused.graph.summary() == "CONV_2D×2"
+    assert [entry.macs_after for entry in fused.certificate.collapsed] == [216, 576]
+    assert any("at the border" in left.reason for left in fused.certificate.left)
+
+
+def test_without_any_bias_two_zero_padded_convolutions_still_stay_apart() -> None:
+    pair = nn.Sequential(nn.Conv2d(3, 1, 3, padding=1, bias=False), nn.Conv2d(1, 12, 3, padding=1, bias=False))
+    fused = fuse_module(pair, source="net")
+    assert fused.graph.summary() == "CONV_2D×2"
+
+
+def test_a_collapse_that_would_cost_more_is_left() -> None:
+    low_rank = nn.Sequential(nn.Conv2d(16, 2, 3, padding=1, bias=False), nn.Conv2d(2, 16, 1))
+    fused = fuse_module(nn.Sequential(low_rank, nn.ReLU()), channels=16, source="net")
+    assert fused.graph.summary() == "CONV_2D×2"
+    assert "would cost 2304 MACs per pixel; the region costs 320" in fused.certificate.left[0].reason
+
+
+def test_the_users_module_is_not_touched() -> None:
+    module = Network(channels=4).train()
+    fuse_module(module, source="net")
+    assert module.training
+    assert module.stem.weight.dtype == torch.float32
