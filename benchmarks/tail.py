@@ -2,7 +2,8 @@
 
 The rival ends in RESHAPE, TRANSPOSE (six dimensions), RESHAPE, MINIMUM, as PyTorch's pixel shuffle and a clip look
 after a converter that knows neither; its last channels stand in PyTorch's order. Both are timed on this computer in
-fresh processes that take turns, and give equal bytes.
+fresh processes that take turns, and give equal bytes. The verdict is by computing time, which on one thread is the time
+on a quiet computer.
 
     python benchmarks/tail.py [MODEL.tflite] [--height 720] [--width 1280] [--threads 1] [--rounds 3] [--runs 5]
 """
@@ -176,14 +177,17 @@ def report(result: BenchResult, differing: int) -> str:
     (ratio,) = result.ratios
     lines = [
         f"{one.name:13} median {one.latency_ms.median:7.1f} ms  p5 {one.latency_ms.p5:7.1f}"
-        f"  p95 {one.latency_ms.p95:7.1f}  {one.verdict}  {one.coverage} {' '.join(one.coverage.outside)}"
+        f"  p95 {one.latency_ms.p95:7.1f}  computing {one.cpu_ms:7.1f}  {one.verdict}"
+        f"  {one.coverage} {' '.join(one.coverage.outside)}"
         for one in (ours, rival)
     ]
-    held = "holds" if ratio.ratio <= TARGET else "fails"
+    computing = ours.cpu_ms / rival.cpu_ms
+    held = "holds" if computing <= TARGET else "fails"
     lines += [
         f"{result.device}, {result.threads} thread(s), {ours.input.shape[1]}×{ours.input.shape[2]} in",
         f"output bytes that differ: {differing}",
-        f"ratio {ratio.ratio:.3f} (95 %: {ratio.low:.3f}…{ratio.high:.3f}), target ≤ {TARGET}: {held}",
+        f"ratio by the clock {ratio.ratio:.3f} (95 %: {ratio.low:.3f}…{ratio.high:.3f})",
+        f"ratio of computing time {computing:.3f}, target ≤ {TARGET}: {held}",
     ]
     return "\n".join(lines)
 

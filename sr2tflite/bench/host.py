@@ -79,7 +79,8 @@ def _model(path: Path, digest: str, answers: list[dict[str, Any]]) -> ModelBench
         _end(first["output"]),
         Coverage(coverage["nodes"], coverage["delegated"], tuple(coverage["outside"])),
         tuple(
-            Round(one["init_ms"], one["first_ms"], tuple(one["times_ms"]), one["peak_memory_kib"]) for one in answers
+            Round(one["init_ms"], one["first_ms"], tuple(one["times_ms"]), tuple(one["cpu_ms"]), one["peak_memory_kib"])
+            for one in answers
         ),
     )
 

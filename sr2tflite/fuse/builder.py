@@ -44,7 +44,9 @@ class Builder:
 
     def emit(self, op: Op, inputs: Iterable[str], name: str) -> str:
         """Append a node whose output gets ``name`` if it is free; returns the output's name."""
-        output = self.names.unique(name)
+        return self._append(op, inputs, self.names.unique(name))
+
+    def _append(self, op: Op, inputs: Iterable[str], output: str) -> str:
         self.graph.append(op, inputs, GraphTensor(output, (1, None, None, 1)))
         self.graph.update(output, shape=output_shape(self.graph, self.graph.nodes[-1]))
         return output
@@ -70,8 +72,9 @@ class Builder:
             weight = weight_OIHW.transpose(1, 2, 3, 0)
             multiplier = weight_OIHW.shape[0] // channels
             settings = ops.DepthwiseConv2D(op.stride, op.dilation, op.padding, "NONE", multiplier)
-        constants = self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias_O)
-        return self.emit(settings, (source, *constants), name)
+        output = self.names.unique(name)
+        constants = self.constant(f"{output}.weight", weight), self.constant(f"{output}.bias", bias_O)
+        return self._append(settings, (source, *constants), output)
 
 
 def rename(graph: Graph, old: str, new: str) -> None:

@@ -80,9 +80,9 @@ def _quant_fault(tensor: Tensor) -> str | None:
         return "is float32 and has a scale; expected an integer type"
     if not quant.scale or len(quant.scale) != len(quant.zero_point):
         return f"has {len(quant.scale)} scales and {len(quant.zero_point)} zero points"
-    if not all(0 < scale < np.inf and np.float32(scale) == scale for scale in quant.scale):
-        worst = next(scale for scale in quant.scale if not (0 < scale < np.inf and np.float32(scale) == scale))
-        return f"has scale {worst}; expected a positive finite float32"
+    strange = [s for s in quant.scale if not (0 < s < np.inf and float(np.float32(s)) == s)]
+    if strange:
+        return f"has scale {strange[0]}; expected a positive finite float32"
     low, high = LIMITS[tensor.dtype]
     if not all(low <= zero <= high for zero in quant.zero_point):
         return f"has a zero point outside {low}…{high}"
@@ -141,6 +141,8 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
             return None if 1 <= factor <= _LARGEST else f"factor {factor} is outside 1…{_LARGEST}"
         case ops.LeakyRelu(alpha=alpha):
             return None if np.isfinite(alpha) else f"slope {alpha} is not finite"
+        case ops.Add() | ops.Sub() | ops.Mul() | ops.Minimum() | ops.Maximum():
+            return _broadcast_fault(graph, node)
         case ops.PRelu():
             slopes, channels = operands[1].shape, operands[0].shape[-1:]
             fits = operands[1].is_constant and slopes[-1:] == channels and all(size == 1 for size in slopes[:-1])
@@ -173,6 +175,14 @@ def _concatenation_fault(axis: int, shapes: list[Shape]) -> str | None:
     rests = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
     known = all(len(shape) == len(shapes[0]) and shape[axis] is not None for shape in shapes)
     return None if known and len(rests) == 1 else f"shapes {shapes} do not fit side by side"
+
+
+def _broadcast_fault(graph: Graph, node: Node) -> str | None:
+    try:
+        output_shape(graph, node)
+    except InputError as error:
+        return error.message
+    return None
 
 
 def _shape_fault(graph: Graph, node: Node) -> str | None:

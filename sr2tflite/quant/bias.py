@@ -34,7 +34,7 @@ def correct_biases(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *
     for done, name in enumerate(layers, start=1):
         mean, active = _quantized_mean(view, patches, name)
         with torch.no_grad():
-            view.layer(name).bias += (wanted[name] - mean) / active
+            view.layer(name).bias.add_((wanted[name] - mean) / active)
         progress("correcting biases", done, len(layers))
 
 

@@ -48,6 +48,7 @@ def test_two_models_are_measured_in_interleaved_rounds(model):
         times = measured.latency_ms
         assert 0 < times.min <= times.p5 <= times.median <= times.p95
         assert measured.init_ms > 0
+        assert measured.cpu_ms > 0
         assert measured.first_ms > 0
         assert measured.peak_memory_kib > 1000
         assert [len(one.times_ms) for one in measured.rounds] == [4, 4]
@@ -75,7 +76,7 @@ def test_what_cannot_be_measured_is_an_error_for_the_user(tmp_path, models, opti
 
 
 def measured(*rounds):
-    kept = tuple(Round(1.0, 1.0, times, 1) for times in rounds)
+    kept = tuple(Round(1.0, 1.0, times, times, 1) for times in rounds)
     return ModelBench("m", "", 1, End("int8", ()), End("int8", ()), Coverage(1, 1, ()), kept)
 
 

@@ -30,17 +30,17 @@ class Random(nn.Module):
 
 
 UNSUPPORTED = {
-    "abs inside": lambda y, x: y.abs(),
-    "softmax": lambda y, x: y.softmax(1),
-    "an unlisted function": lambda y, x: torch.special.erf(y),
-    "attention by the mean": lambda y, x: y * y.mean((2, 3), keepdim=True),
-    "dropout that stays on": lambda y, x: F.dropout(y, 0.5, training=True),
-    "batch statistics": lambda y, x: F.batch_norm(y, None, None, training=True),
-    "reflected border": lambda y, x: F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "reflect"), 3, 1),
-    "a ramp over the image": lambda y, x: y * torch.arange(y.shape[3], dtype=y.dtype),
-    "a shift by whole rows": lambda y, x: y.roll(1, 2),
-    "transposed image": lambda y, x: y.flip(3),
-    "max pooling": lambda y, x: F.max_pool2d(y, 3, 1, 1),
+    "abs inside": lambda y, _: y.abs(),
+    "softmax": lambda y, _: y.softmax(1),
+    "an unlisted function": lambda y, _: torch.special.erf(y),
+    "attention by the mean": lambda y, _: y * y.mean((2, 3), keepdim=True),
+    "dropout that stays on": lambda y, _: F.dropout(y, 0.5, training=True),
+    "batch statistics": lambda y, _: F.batch_norm(y, None, None, training=True),
+    "reflected border": lambda y, _: F.avg_pool2d(F.pad(y, (1, 1, 1, 1), "reflect"), 3, 1),
+    "a ramp over the image": lambda y, _: y * torch.arange(y.shape[3], dtype=y.dtype),
+    "a shift by whole rows": lambda y, _: y.roll(1, 2),
+    "transposed image": lambda y, _: y.flip(3),
+    "max pooling": lambda y, _: F.max_pool2d(y, 3, 1, 1),
 }
 
 
@@ -53,7 +53,7 @@ def test_what_is_no_convolution_and_no_op_is_refused_with_the_source_line(name: 
 
 def test_the_reason_is_part_of_the_refusal() -> None:
     with pytest.raises(UnsupportedError, match=r"special_erf .* not affine"):
-        fuse_module(Then(lambda y, x: torch.special.erf(y)), source="net")
+        fuse_module(Then(lambda y, _: torch.special.erf(y)), source="net")
     with pytest.raises(UnsupportedError, match="random"):
         fuse_module(Random(), source="net")
 
@@ -76,7 +76,7 @@ def test_a_stride_with_symmetric_padding_is_refused() -> None:
 
 def test_a_region_with_a_stride_and_a_repeat_inside_is_no_convolution() -> None:
     module = Then(
-        lambda y, x: y[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, : y.shape[2], : y.shape[3]]
+        lambda y, _: y[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, : y.shape[2], : y.shape[3]]
     )
     with pytest.raises(UnsupportedError, match="not shift-invariant anywhere"):
         fuse_module(module, source="net")
@@ -84,7 +84,7 @@ def test_a_region_with_a_stride_and_a_repeat_inside_is_no_convolution() -> None:
 
 def test_images_that_see_each_other_do_not_pass() -> None:
     with pytest.raises(VerificationError, match="differ by"):
-        fuse_module(Then(lambda y, x: y - y.mean(0, keepdim=True)), source="net")
+        fuse_module(Then(lambda y, _: y - y.mean(0, keepdim=True)), source="net")
 
 
 class BySize(nn.Module):
@@ -101,7 +101,7 @@ def test_what_depends_on_the_size_does_not_pass() -> None:
 
 def test_half_precision_inside_does_not_pass() -> None:
     with pytest.raises(Sr2TfliteError):
-        fuse_module(Then(lambda y, x: y.to(torch.float16).to(y.dtype)), source="net")
+        fuse_module(Then(lambda y, _: y.to(torch.float16).to(y.dtype)), source="net")
 
 
 class Fails(nn.Module):

@@ -57,8 +57,8 @@ class Padded(nn.Module):
         self.first = nn.Conv2d(inputs, middle, 1)
         self.weight, self.bias = self.second_weight(outputs, middle)
 
-    def second_weight(self, outputs: int, middle: int) -> tuple[nn.Parameter, nn.Parameter]:
-        return nn.Parameter(torch.randn(outputs, middle, 3, 3)), nn.Parameter(torch.randn(outputs))
+    def second_weight(self, *sizes: int) -> tuple[nn.Parameter, nn.Parameter]:
+        return nn.Parameter(torch.randn(*sizes, 3, 3)), nn.Parameter(torch.randn(sizes[0]))
 
     def kernel(self) -> tuple[Tensor, int]:
         return self.weight, 1
@@ -81,8 +81,8 @@ class Masked(Padded):
         super().__init__(inputs, outputs, outputs)
         self.register_buffer("mask", torch.tensor(mask).expand(outputs, 1, 3, 3).clone())
 
-    def second_weight(self, outputs: int, middle: int) -> tuple[nn.Parameter, nn.Parameter]:
-        return nn.Parameter(torch.randn(outputs, 1, 1, 1)), nn.Parameter(torch.randn(outputs))
+    def second_weight(self, *sizes: int) -> tuple[nn.Parameter, nn.Parameter]:
+        return nn.Parameter(torch.randn(sizes[0], 1, 1, 1)), nn.Parameter(torch.randn(sizes[0]))
 
     def kernel(self) -> tuple[Tensor, int]:
         return self.weight * self.mask, len(self.mask)

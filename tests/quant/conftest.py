@@ -32,9 +32,7 @@ class Builder:
             self.graph.constant(f"{name}_{key}", value.astype(np.float32))
             for key, value in (("weight", weight), ("bias", bias))
         ]
-        self.graph.append(
-            ops.Conv2D(activation=activation), (source, *constants), Tensor(name, (1, None, None, width))
-        )
+        self.graph.append(ops.Conv2D(activation=activation), (source, *constants), Tensor(name, (1, None, None, width)))
         return name
 
     def join(self, op: ops.Op, *sources: str) -> str:

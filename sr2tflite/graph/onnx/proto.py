@@ -1,5 +1,6 @@
 """The protobuf itself, opened with suspicion, and the few records that writer and reader share."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,8 @@ def _array(tensor: Any, where: str) -> NDArray[Any]:
         raise UnsupportedError(f"has data type {tensor.data_type}; expected float32, int8, uint8 or int32", where=where)
     dtype = np.dtype(_DTYPES[tensor.data_type])
     content = tensor.raw_data or _listed(tensor, dtype, where)
-    wanted = dtype.itemsize
-    for size in tensor.dims:
-        wanted *= max(size, 0)
-    if wanted != len(content):
+    wanted = dtype.itemsize * math.prod(tensor.dims)
+    if wanted != len(content) or any(size < 1 for size in tensor.dims):
         raise InputError(
             f"holds {len(content)} bytes; expected {wanted} for {dtype} {list(tensor.dims)}", where=where, hint=_HINT
         )

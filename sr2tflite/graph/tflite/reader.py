@@ -1,5 +1,6 @@
 """From TFLite bytes to the deploy graph; files of other tools too, as far as its tensors' types go."""
 
+import math
 import struct
 from dataclasses import replace
 from typing import Any
@@ -90,10 +91,8 @@ def _tensor(name: str, flat: FlatTensor, known: notes.Notes, where: str, is_writ
 
 def _data(flat: FlatTensor, dtype: DType, where: str) -> Any:
     assert flat.data is not None
-    wanted = np.dtype(dtype).itemsize
-    for size in flat.shape:
-        wanted *= size
-    if wanted != len(flat.data):
+    wanted = np.dtype(dtype).itemsize * math.prod(flat.shape)
+    if wanted != len(flat.data) or any(size < 1 for size in flat.shape):
         raise InputError(
             f"holds {len(flat.data)} bytes; expected {wanted} for {dtype} {flat.shape}",
             where=where,

@@ -1,0 +1,121 @@
+"""``fuse`` as a command: sources by name, path and class; both files or none."""
+
+import json
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from sr2tflite.commands.fuse import fuse
+from sr2tflite.errors import InputError, RecipeError, UnsupportedError
+from sr2tflite.fuse import fuse_module
+from sr2tflite.graph import onnx
+from sr2tflite.networks.students import STUDENTS
+
+MODULE = """
+import torch
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 12, 3, padding=1)
+    def forward(self, x):
+        return nn.functional.pixel_shuffle(self.b(self.a(x).relu()), 2)
+
+class Needy(Small):
+    def __init__(self, width):
+        super().__init__(width)
+
+class Odd(Small):
+    def forward(self, x):
+        return super().forward(x).tanh()
+
+wide = Small(8)
+number = 3
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sandbox_nets").mkdir()
+    (tmp_path / "sandbox_nets" / "__init__.py").write_text("")
+    (tmp_path / "sandbox_nets" / "small.py").write_text(textwrap.dedent(MODULE))
+    (tmp_path / "sandbox_nets" / "broken.py").write_text("import not_installed_here\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+REFUSED = {
+    "sandbox_nets.smal:Small": "did you mean 'sandbox_nets.small'",
+    "sandbox_nets.small:Smal": "did you mean 'Small'",
+    "sandbox_nets.small:Needy": "cannot be called with no arguments",
+    "sandbox_nets.small:number": "is a int; expected an nn.Module",
+    "sandbox_nets.broken:Small": "imports 'not_installed_here'",
+    "missing.pth": "no such file",
+}
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_a_source_that_is_not_there_is_named_with_the_nearest(source: str, here: Path) -> None:
+    with pytest.raises(InputError) as refusal:
+        fuse(source, here / "deploy.onnx")
+    assert REFUSED[source] in str(refusal.value)
+
+
+def test_an_unknown_student_is_named_with_the_nearest(here: Path) -> None:
+    with pytest.raises(RecipeError, match="abpn"):
+        fuse("abpm", here / "deploy.onnx")
+
+
+def test_nothing_is_written_when_the_network_is_refused(here: Path) -> None:
+    with pytest.raises(UnsupportedError, match="tanh"):
+        fuse("sandbox_nets.small:Odd", here / "deploy.onnx")
+    with pytest.raises(InputError, match="enlarges 2 times; expected 3"):
+        fuse("sandbox_nets.small:Small", here / "deploy.onnx", scale=3)
+    assert list(here.glob("deploy*")) == []
+
+
+def test_a_class_becomes_onnx_and_a_certificate_beside_it(here: Path) -> None:
+    result = fuse("sandbox_nets.small:wide", here / "deploy.onnx", peak=255)
+    graph = onnx.read(result.path.read_bytes(), "deploy.onnx")
+    assert graph.summary() == result.summary == "CONV_2D×2 DEPTH_TO_SPACE"
+    assert graph.value_range == (0, 255)
+    assert result.certificate_path == here / "deploy.onnx.certificate.json"
+    certificate = json.loads(result.certificate_path.read_text())
+    assert certificate == json.loads(result.certificate.to_json())
+    assert certificate["schema_version"] == 1
+    assert {"source", "tools", "weights_in_sha256", "weights_out_sha256", "collapsed", "left", "checks"} <= set(
+        certificate
+    )
+
+
+def test_the_same_weights_give_the_same_files(here: Path) -> None:
+    results = [fuse("sandbox_nets.small:wide", here / f"{name}.onnx") for name in ("a", "b")]
+    a, b = ((result.path.read_bytes(), result.certificate_path.read_bytes()) for result in results)
+    assert a == b
+
+
+@pytest.mark.parametrize("name", STUDENTS.names())
+def test_every_student_fuses_to_convolutions_one_skip_and_depth_to_space(name: str) -> None:
+    module = STUDENTS[name]().build()
+    start = time.process_time()
+    graph = fuse_module(module, value_range=STUDENTS[name]().value_range, source=name).graph
+    assert time.process_time() - start < 12  # 6 s on an idle machine
+    assert set(graph.counts()) <= {"CONV_2D", "ADD", "CONCATENATION", "DEPTH_TO_SPACE"}
+    assert graph.counts()["DEPTH_TO_SPACE"] == 1
+
+
+def test_plain_tensors_of_a_module_follow_its_dtype() -> None:
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = torch.randn(3, 3, 3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.conv2d(x, self.kernel, padding=1)
+
+    assert fuse_module(Plain(), source="net").graph.summary() == "CONV_2D"

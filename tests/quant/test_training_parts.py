@@ -1,0 +1,107 @@
+"""Weight clipping, the objective, bias correction and recalibration of batch normalization."""
+
+import numpy as np
+import pytest
+import torch
+from kit.graphs import float_sr_graph
+from torch import nn
+
+from sr2tflite.errors import InputError
+from sr2tflite.quant.bn import recalibrate
+from sr2tflite.quant.clip import WeightClipper
+from sr2tflite.quant.objective import QatObjective
+from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, QatSettings, SigmaClip
+from sr2tflite.quant.view import QuantizedView
+from sr2tflite.torch_view import FloatView
+
+IMAGES = [np.random.default_rng(seed).integers(0, 256, (40, 36, 3), np.uint8) for seed in range(3)]
+
+
+@pytest.fixture
+def view() -> QuantizedView:
+    return QuantizedView.from_float(float_sr_graph(), IMAGES, PtqSettings(bias_correction=False))
+
+
+def test_fixed_clipping_tells_the_body_from_the_others(view: QuantizedView) -> None:
+    clip = WeightClipper(view, FixedClip(body=0.3, others=0.2))
+    with torch.no_grad():
+        for weight in view.weights():
+            weight.normal_()
+    clip()
+    for weight in view.weights():
+        bound = 0.3 if weight.shape[0] == weight.shape[1] else 0.2
+        assert float(weight.abs().max()) == pytest.approx(bound)
+
+
+@pytest.mark.parametrize("settings", [SigmaClip(k=1.0), PercentileClip(percentile=90)])
+def test_measured_bounds_do_not_move_with_the_weights(
+    view: QuantizedView, settings: SigmaClip | PercentileClip
+) -> None:
+    clip = WeightClipper(view, settings)
+    clip()
+    once = [weight.detach().clone() for weight in view.weights()]
+    with torch.no_grad():
+        for weight in view.weights():
+            weight.mul_(5)
+    clip()
+    for weight, before in zip(view.weights(), once, strict=True):
+        assert float(weight.abs().max()) == pytest.approx(float(before.abs().max()))
+
+
+def test_no_clipping_leaves_the_weights(view: QuantizedView) -> None:
+    before = [weight.detach().clone() for weight in view.weights()]
+    WeightClipper(view, None)()
+    assert all(torch.equal(a, b) for a, b in zip(before, view.weights(), strict=True))
+
+
+@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+def test_the_objective_is_the_weighted_sum_in_units_of_the_range(view: QuantizedView, loss: str) -> None:
+    settings = QatSettings(pixel_loss=loss, pixel_weight=0.25, distillation_weight=0.5)
+    lr, float_view = torch.randint(0, 256, (1, 3, 6, 5)).float(), FloatView(view.plan.graph)
+    hr = torch.randint(0, 256, (1, 3, 18, 15)).float()
+    sr = view(lr)
+    difference = (sr - hr) / 255
+    pixel = difference.abs().mean() if loss == "l1" else (difference**2 + 1e-6).sqrt().mean()
+    teacher = (sr - float_view(lr).clamp(0, 255)).abs().mean() / 255
+    torch.testing.assert_close(QatObjective(float_view, settings)(sr, lr, hr), 0.25 * pixel + 0.5 * teacher)
+
+
+def test_bias_correction_brings_the_means_together() -> None:
+    graph = float_sr_graph(channels=16, depth=3)
+    errors = []
+    for correct in (False, True):
+        view = QuantizedView.from_float(graph, IMAGES, PtqSettings(method="minmax", bias_correction=correct))
+        pixels = torch.stack([torch.from_numpy(image).permute(2, 0, 1).float() for image in IMAGES])
+        with torch.no_grad():
+            error = view(pixels) - FloatView(view.plan.graph)(pixels).clamp(0, 255)
+        errors.append(float(error.mean((0, 2, 3)).abs().mean()))
+    assert errors[1] <= errors[0]
+
+
+class Branches(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.drop = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, momentum=0.3), nn.Dropout()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.drop(self.norm(self.conv(x)))
+
+
+def test_recalibration_averages_the_statistics_of_the_batches() -> None:
+    module, batches = Branches().train(), [torch.randn(2, 3, 8, 8) for _ in range(5)]
+    weight = module.conv.weight.detach().clone()
+    assert recalibrate(module, batches, count=4) == 1
+    with torch.no_grad():
+        outputs = [module.conv(batch) for batch in batches[:4]]
+    torch.testing.assert_close(module.norm.running_mean, torch.stack([y.mean((0, 2, 3)) for y in outputs]).mean(0))
+    torch.testing.assert_close(module.norm.running_var, torch.stack([y.var((0, 2, 3)) for y in outputs]).mean(0))
+    assert torch.equal(module.conv.weight, weight)
+    assert module.training
+    assert module.drop.training
+    assert module.norm.momentum == 0.3
+
+
+def test_recalibration_needs_batches_where_there_is_something_to_do() -> None:
+    assert recalibrate(nn.Conv2d(3, 3, 1), []) == 0
+    with pytest.raises(InputError, match="no batches"):
+        recalibrate(Branches(), [])
