@@ -12,14 +12,19 @@ TRAINED_ON = "trained_on"
 """Metadata key: images that weights were trained on, or chosen by."""
 
 
+def short_id(digest: str) -> str:
+    """The first eight hex digits of a file's SHA-256: short enough to carry hundreds in a phone's file."""
+    return digest[:8]
+
+
 def image_id(data: bytes) -> str:
-    """The first eight hex digits of an image file's SHA-256: short enough to carry hundreds in a phone's file."""
-    return sha256(data)[:8]
+    """The id of an image file's bytes."""
+    return short_id(sha256(data))
 
 
 def listed(ids: Iterable[str]) -> str:
     """Ids as metadata text: sorted, each once, separated by spaces."""
-    return " ".join(sorted({one[:8] for one in ids}))
+    return " ".join(sorted({short_id(one) for one in ids}))
 
 
 def seen(metadata: Mapping[str, Any]) -> frozenset[str]:

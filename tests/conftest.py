@@ -13,7 +13,7 @@ SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     torch.manual_seed(0)
 
 

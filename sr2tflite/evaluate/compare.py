@@ -40,7 +40,7 @@ def refuse_seen_images(runners: Sequence[Runner], images: ImageSet) -> None:
     """
     for runner in runners:
         seen = runner.seen
-        leaked = [pair.name for pair in images.pairs if seen.intersection(pair.hashes)]
+        leaked = [pair.name for pair in images.pairs if seen & pair.ids]
         if leaked:
             raise InputError(
                 f"was calibrated or trained on {len(leaked)} of these images: {', '.join(leaked[:5])}",

@@ -12,6 +12,7 @@ from sr2tflite.data.bicubic import crop_to_multiple, downscale
 from sr2tflite.data.images import decode_image, list_images
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
+from sr2tflite.provenance import short_id
 
 Image = NDArray[np.uint8]
 
@@ -29,6 +30,11 @@ class ImagePair:
 
     hashes: tuple[str, ...]
     """SHA-256 of the files."""
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """How the metadata of an artifact that has seen the files names them."""
+        return frozenset(short_id(one) for one in self.hashes)
 
     def load(self, scale: int) -> tuple[Image, Image]:
         """The low- and the high-resolution image; the latter cropped to a multiple of the scale.

@@ -46,6 +46,11 @@ class OutputGrid:
     rectified: bool
     """Whether a ReLU is fused."""
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """The real values of the limits."""
+        return self.scale * self.low, self.scale * self.high
+
 
 @dataclass(frozen=True)
 class ConvSpec:

@@ -109,6 +109,12 @@ class QuantizedView(nn.Module):
         """The quantization parameters of every group, as the file would hold them now."""
         return settle(self.plan, self.ranges(), self._weight_scale)
 
+    def grid(self, output: str) -> OutputGrid:
+        """The grid that the op which writes a tensor rounds to now."""
+        node = self.plan.graph.producer(output)
+        assert node is not None
+        return _output_grid(node, self.grids()[self.plan.group_of[output]])
+
     def forward(self, pixels: Tensor) -> Tensor:
         """The images enlarged.
 

@@ -28,7 +28,7 @@ def quantized_network():
     """A ×2 network with radius 3 + 2 = 5: two 3×3 convs, a dilated 3×3, an add, a 1×3 conv; int8, random weights."""
 
     def build(height: int | None = None, width: int | None = None) -> Graph:
-        graph = Graph(metadata={"calibrated_on": '["abc"]'})
+        graph = Graph(metadata={"calibrated_on": "abc"})
         graph.add_tensor(Tensor("x", (1, height, width, 3), "int8", PIXELS))
         graph.inputs = ("x",)
         relu, plain = ops.Conv2D(activation="RELU"), ops.Conv2D()

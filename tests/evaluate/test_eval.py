@@ -10,6 +10,7 @@ from sr2tflite.errors import InputError
 from sr2tflite.evaluate.image_set import image_set
 from sr2tflite.files import sha256
 from sr2tflite.graph.tflite import write
+from sr2tflite.provenance import image_id
 
 BICUBIC = {
     "Set5": (28.627, 30.403),
@@ -64,7 +65,7 @@ def test_the_result_is_plain_json_with_hashes(folder, artifacts):
 
 def test_an_artifact_is_not_judged_by_the_images_it_was_made_with(folder, tmp_path, quantized_network):
     graph = quantized_network()
-    graph.metadata["calibrated_on"] = json.dumps([sha256((folder / "image1.png").read_bytes())])
+    graph.metadata["calibrated_on"] = image_id((folder / "image1.png").read_bytes())
     path = tmp_path / "leaked.tflite"
     path.write_bytes(write(graph))
     with pytest.raises(InputError, match=r"1 of these images: set/image1"):

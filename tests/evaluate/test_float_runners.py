@@ -59,7 +59,7 @@ def test_a_checkpoint_runs_as_its_module_does(tmp_path, noise):
     torch.manual_seed(0)
     name, student = STUDENTS.parse("abpn")
     module, path, lr = student.build().eval(), tmp_path / "student.safetensors", noise(11, 14)
-    store(path, name, student, module.state_dict(), {"trained_on": ["abc"]})
+    store(path, name, student, module.state_dict(), {"trained_on": "abc"})
     high = student.value_range[1]
     with torch.inference_mode():
         y = module(torch.from_numpy(lr).permute(2, 0, 1)[None] * (high / 255)) * (255 / high)

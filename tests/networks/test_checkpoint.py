@@ -15,14 +15,14 @@ SMALL: dict[str, Any] = {"name": "abpn", "channels": 4, "depth": 1}
 def _stored(path: Path) -> torch.nn.Module:
     name, student = STUDENTS.parse(SMALL)
     module = student.build()
-    checkpoint.store(path, name, student, module.state_dict(), {"trained_on": ["abc"]})
+    checkpoint.store(path, name, student, module.state_dict(), {"trained_on": "abc"})
     return module
 
 
 def test_a_checkpoint_carries_its_architecture(tmp_path: Path) -> None:
     module = _stored(tmp_path / "a.safetensors")
     loaded = checkpoint.load(tmp_path / "a.safetensors")
-    assert (loaded.name, loaded.metadata) == ("abpn", {"trained_on": ["abc"]})
+    assert (loaded.name, loaded.metadata) == ("abpn", {"trained_on": "abc"})
     for key, value in module.state_dict().items():
         assert torch.equal(loaded.module.state_dict()[key], value)
     assert not loaded.module.training

@@ -40,9 +40,10 @@ def test_the_larger_ratio_of_an_addition_has_21_bits(a: float, b: float, out: fl
     params = add_params(a, b, out)
     assert 2**20 <= max(params.multiplier_a, params.multiplier_b) <= 2**21
     ratio = Fraction(float(np.float32(a) / np.float32(out)))
-    assert abs(Fraction(params.multiplier_a, 1) / Fraction(2) ** params.shift - ratio) <= Fraction(1, 2) / Fraction(
-        2
-    ) ** params.shift
+    assert (
+        abs(Fraction(params.multiplier_a, 1) / Fraction(2) ** params.shift - ratio)
+        <= Fraction(1, 2) / Fraction(2) ** params.shift
+    )
 
 
 @pytest.mark.parametrize(("ratio", "taken"), [(2.0**-10, True), (2.0**-11, False), (255.9, True), (256.0, False)])

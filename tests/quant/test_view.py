@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Tensor, onnx, ops, tflite
-from sr2tflite.graph.shapes import infer_shapes
+from sr2tflite.graph.shapes import infer_shapes, with_size
 from sr2tflite.quant.limits import Range
 from sr2tflite.quant.plan import plan_quantization
 from sr2tflite.quant.settings import PtqSettings
@@ -27,10 +27,11 @@ def random_image(seed: int, largest: int = 70) -> NDArray[np.uint8]:
     return rng.integers(0, 256, (height, width, 3), np.uint8)
 
 
-def on_device(view: QuantizedView, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def on_device(view: QuantizedView, image: NDArray[np.uint8], *, fixed: bool = False) -> NDArray[np.uint8]:
     """What LiteRT makes of an image."""
     codes = (image.astype(np.int16) - 128).astype(np.int8)[None]
-    return (LiteRT(tflite.write(view.freeze())).run(codes)[0].astype(np.int16) + 128).astype(np.uint8)
+    graph = with_size(view.freeze(), *image.shape[:2]) if fixed else view.freeze()
+    return (LiteRT(tflite.write(graph)).run(codes)[0].astype(np.int16) + 128).astype(np.uint8)
 
 
 def count_differences(view: QuantizedView, seed: int, largest: int = 70) -> tuple[int, int]:
@@ -102,7 +103,7 @@ def test_any_convolution_equals_the_device(name: str) -> None:
     op, weight = SINGLE[name](np.random.default_rng(0))
     view = QuantizedView(plan_quantization(single_conv(op, weight, np.linspace(-50, 200, 12), 2)), {})
     image = np.random.default_rng(1).integers(0, 256, (14, 18, 3), np.uint8)
-    np.testing.assert_array_equal(view.upscale(image), on_device(view, image))
+    np.testing.assert_array_equal(view.upscale(image), on_device(view, image, fixed=True))
 
 
 def test_one_hot_anchors_are_exact() -> None:

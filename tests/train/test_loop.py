@@ -42,13 +42,13 @@ def test_a_training_killed_and_resumed_equals_one_that_was_not(tmp_path: Path) -
     whole = _task()
     Training(whole, SETTINGS, tmp_path / "whole").run()
 
-    class Killed(Exception): ...
+    class KilledError(Exception): ...
 
     def die(_what: str, done: int, _total: int, _detail: str = "") -> None:
         if done >= 15:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         Training(_task(), SETTINGS, tmp_path / "part").run(die)
     resumed = _task(seed=1)  # other fresh weights: all must come from the saved state
     Training(resumed, SETTINGS, tmp_path / "part").run()

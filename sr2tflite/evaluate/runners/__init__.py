@@ -1,7 +1,6 @@
 """Runners: every kind of artifact as one function, low-resolution uint8 image in, high-resolution uint8 image out."""
 
 import importlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
+from sr2tflite.provenance import seen
 
 Image = NDArray[np.uint8]
 """Height × width × 3, RGB, 0…255."""
@@ -24,9 +24,6 @@ KINDS = {
     ".tflite": "tflite",
 }
 """The runner module of each file name suffix."""
-
-SEEN_KEYS = ("calibrated_on", "trained_on")
-"""Metadata that lists, as JSON, the SHA-256 of the image files an artifact was made with."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ class Runner:
 
     @property
     def seen(self) -> frozenset[str]:
-        """SHA-256 of the image files this artifact was calibrated or trained on, as far as it says."""
-        return frozenset().union(*(_hashes(self.network.metadata.get(key)) for key in SEEN_KEYS))
+        """Ids of the image files this artifact was calibrated or trained on, as far as it says."""
+        return seen(self.network.metadata)
 
     def __call__(self, lr: Image) -> Image:
         """The image, ``scale`` times as high and wide, rounded half to even and clipped to 0…255."""
@@ -89,15 +86,6 @@ def open_runner(path: Path, *, threads: int = 2) -> Runner:
     data = read_bytes(path)
     module = importlib.import_module(f"{__name__}.{kind}")
     return Runner(path, kind, sha256(data), module.open_network(path, data, threads))
-
-
-def _hashes(value: Any) -> frozenset[str]:
-    """The strings of a list, or of a list as JSON; none where the metadata holds something else."""
-    try:
-        listed = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return frozenset()
-    return frozenset(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else frozenset()
 
 
 def _suffixes() -> str:

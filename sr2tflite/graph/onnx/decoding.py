@@ -13,6 +13,7 @@ from sr2tflite.graph.onnx.optable import ACTIVATIONS, EXTRA_INPUTS, Context, Spe
 from sr2tflite.graph.onnx.qdq import Constant
 
 Constants = dict[str, Constant]
+_HINT = "give an .onnx that `sr2tflite fuse`, `ptq` or `qat` wrote"
 _LEFT_OUT: NDArray[Any] = np.array(())
 _FAULTS = (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, ZeroDivisionError)
 """What decoding meets in attributes that are not those of any op of the set."""
@@ -47,12 +48,17 @@ def decode_node(proto: Any, constants: Constants, channels: int, kind: str | Non
             op = replace(op, multiplier=weight[0] // channels)
         spelling = spell(op, Context(channels, weight)) if op else None
     except _FAULTS as error:
-        raise UnsupportedError(f"attributes of ONNX op {proto.op_type} are not supported", where=where) from error
+        raise UnsupportedError(_attributes_refused(proto), where=where, hint=_HINT) from error
     if op is None or spelling is None:
-        raise UnsupportedError(f"ONNX op {proto.op_type} is not supported", where=where)
+        raise UnsupportedError(f"ONNX op {proto.op_type} is not supported", where=where, hint=_HINT)
     if not _matches(proto, spelling, constants):
-        raise UnsupportedError(f"attributes of ONNX op {proto.op_type} are not supported", where=where)
+        raise UnsupportedError(_attributes_refused(proto), where=where, hint=_HINT)
     return op
+
+
+def _attributes_refused(proto: Any) -> str:
+    names = ", ".join(sorted(attribute.name for attribute in proto.attribute)) or "none"
+    return f"ONNX op {proto.op_type} is not supported with these attributes ({names}) and constant inputs"
 
 
 def activation_of(proto: Any, constants: Constants, where: str) -> ops.Activation:
