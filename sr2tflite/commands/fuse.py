@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import write_bytes, write_text
+from sr2tflite.provenance import TRAINED_ON, listed, seen
 from sr2tflite.registry import nearest
 
 if TYPE_CHECKING:
@@ -71,23 +72,38 @@ def fused_source(source: str, student: str | None = None, peak: int | None = Non
     """A student, a checkpoint or a class, fused; nothing is written."""
     from sr2tflite.fuse import fuse_module
 
-    module, own_range = load_source(source, student)
-    value_range = own_range if peak is None else (0.0, float(peak))
-    return fuse_module(module, value_range=value_range, source=source)
+    found = load_source(source, student)
+    value_range = found.value_range if peak is None else (0.0, float(peak))
+    # the file's name, not its folder: the same weights give the same bytes wherever they lie
+    label = Path(source).name if source.endswith(CHECKPOINTS) else source
+    fused = fuse_module(found.module, value_range=value_range, source=label)
+    if found.trained_on:
+        fused.graph.metadata[TRAINED_ON] = listed(found.trained_on)
+    return fused
 
 
-def load_source(source: str, student: str | None = None) -> tuple["nn.Module", tuple[float, float]]:
-    """The module that ``source`` names, and its value range.
+@dataclass(frozen=True)
+class Source:
+    """What a source names."""
+
+    module: "nn.Module"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    trained_on: frozenset[str] = frozenset()
+    """Ids of the images its weights have seen."""
+
+
+def load_source(source: str, student: str | None = None) -> Source:
+    """The module that ``source`` names.
 
     Raises:
         InputError: There is nothing by this name.
     """
     if ":" in source and not source.endswith(CHECKPOINTS):
-        return load_class(source), (0.0, 1.0)
+        return Source(load_class(source))
     from sr2tflite.networks.checkpoint import load, load_named
 
     loaded = load(Path(source), student) if source.endswith(CHECKPOINTS) else load_named(source)
-    return loaded.module, loaded.student.value_range
+    return Source(loaded.module, loaded.student.value_range, seen(loaded.metadata))
 
 
 def load_class(source: str) -> "nn.Module":

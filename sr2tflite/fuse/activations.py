@@ -8,7 +8,7 @@ _FUSED: dict[type[ops.Op], ops.Activation] = {ops.Relu: "RELU", ops.Relu6: "RELU
 
 
 def _absorbs(graph: Graph, producer: Node | None) -> bool:
-    if producer is None or not isinstance(producer.op, (ops.Conv2D, ops.DepthwiseConv2D, ops.Add, ops.Sub, ops.Mul)):
+    if producer is None or not isinstance(producer.op, (ops.Conv2D, ops.DepthwiseConv2D, ops.Add)):
         return False
     return producer.op.activation == "NONE" and len(graph.consumers(producer.output)) == 1
 

@@ -2,6 +2,7 @@
 
 import copy
 import operator
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,11 @@ def execute(node: Node, *scopes: Mapping[Node, Any]) -> Any:
 
 def prepared(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """A copy of the module for evaluation in ``dtype``, on the CPU; plain tensor attributes follow its parameters."""
-    module = copy.deepcopy(module).cpu().eval().to(dtype)
+    try:
+        module = copy.deepcopy(module).cpu().eval().to(dtype)
+    except RuntimeError as error:
+        hint = "keep parameters and buffers in it; compute what follows from them in forward"
+        raise InputError(f"cannot be copied: {error}", where=type(module).__name__, hint=hint) from error
     for part in module.modules():
         for name, value in vars(part).items():
             if isinstance(value, Tensor) and value.is_floating_point():
@@ -137,8 +142,10 @@ def _export(module: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
                 hint="it has to take one NCHW image of any height and width",
             ) from error
         try:
-            program = torch.export.export(module, (x,), strict=False)
-            return program if _is_functional(program) else program.run_decompositions({})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # torch about itself
+                program = torch.export.export(module, (x,), strict=False)
+                return program if _is_functional(program) else program.run_decompositions({})
         except REFUSALS as error:
             raise UnsupportedError(
                 f"torch.export cannot follow the module: {error}",

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from sr2tflite import __version__
+from sr2tflite.errors import VerificationError
 from sr2tflite.fuse.assemble import as_float32, assemble
 from sr2tflite.fuse.capture import Captured, capture, prepared
 from sr2tflite.fuse.certificate import (
     Certificate,
+    Check,
     collapsed_regions,
     graph_sha256,
     left_regions,
     module_sha256,
     tools,
 )
+from sr2tflite.fuse.diagnose import size_dependence
 from sr2tflite.fuse.plan import Planner, Step
-from sr2tflite.fuse.verify import checks
+from sr2tflite.fuse.verify import SIZES, checks
 from sr2tflite.graph import Graph
 
 CAPTURE_SIZES = ((17, 19), (49, 53))
@@ -54,6 +58,17 @@ def _planned(module: nn.Module, channels: int) -> tuple[Captured, list[Step]]:
     return captured, steps
 
 
+def _proved(module: nn.Module, captured: Captured, steps: list[Step], exact: Graph) -> tuple[Check, ...]:
+    """The float64 checks; where they fail, the error says which part depends on the size, if one does."""
+    try:
+        return checks(module, exact, torch.float64)
+    except VerificationError as error:
+        culprit = size_dependence(prepared(module, torch.float64), captured, steps, SIZES[0])
+        if culprit is None:
+            raise
+        raise VerificationError(f"depends on the image's size: {culprit}", where=error.where) from error
+
+
 @one_thread()
 def fuse_module(
     module: nn.Module, *, channels: int = 3, value_range: tuple[float, float] = (0.0, 1.0), source: str
@@ -79,12 +94,14 @@ def fuse_module(
     captured, steps = _planned(module, channels)
     exact = assemble(captured, steps, value_range)
     exact.name = source
+    weights = module_sha256(module)
+    exact.metadata |= {"source": source, "weights_sha256": weights, "sr2tflite": __version__}
     graph = as_float32(exact)
-    proofs = checks(module, exact, torch.float64) + checks(module, graph, torch.float32)
+    proofs = _proved(module, captured, steps, exact) + checks(module, graph, torch.float32)
     certificate = Certificate(
         source=source,
         tools=tools(),
-        weights_in_sha256=module_sha256(module),
+        weights_in_sha256=weights,
         weights_out_sha256=graph_sha256(graph),
         ops=graph.summary(),
         collapsed=collapsed_regions(captured, steps),

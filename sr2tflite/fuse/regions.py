@@ -34,6 +34,10 @@ BILINEAR = WEIGHTED | {"mul", "div"}
 """Ops that are affine in one operand as long as the others lie in weight space."""
 
 
+MOST = 32
+"""Entries tried per exit: a block has fewer, and a long chain without activations costs no more than it can gain."""
+
+
 @dataclass(frozen=True)
 class Region:
     """The nodes from ``entry`` (outside) to the last of ``nodes`` (the exit)."""
@@ -121,10 +125,10 @@ class Regions:
         return any(self.macs(part) for node in shared for part in self._between(entry, node))
 
     def ending_at(self, last: Node) -> list[Region]:
-        """Every region whose exit is ``last``, the largest first."""
+        """The regions whose exit is ``last``, the largest first; at most ``MOST``."""
         found: list[Region] = []
         wanted, entry = shape(last), last
-        while entry in self.dominators:
+        while entry in self.dominators and len(found) < MOST:
             entry = self.dominators[entry]
             nodes = self._between(entry, last)
             if any(self.is_barrier(node) for node in nodes) or self._leaks(entry, nodes):

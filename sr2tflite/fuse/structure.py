@@ -64,10 +64,19 @@ def _lattice(touched: Tensor) -> int:
     return 1
 
 
+def _taps(touched: Tensor) -> tuple[slice, int]:
+    """Which positions of an axis to keep, and the step between them.
+
+    An empty first position is dropped: SAME pads an even kernel with one more zero behind than before.
+    """
+    step = _lattice(touched)
+    is_even = step == 1 and len(touched) > 1 and not touched[0]
+    return slice(int(is_even), None, step), step
+
+
 def compact(kernel: Kernel) -> Compact:
-    """The cheapest grouped, dilated form of a kernel."""
+    """The cheapest grouped, dilated form of a kernel, of even size where that is enough."""
     weight, groups = _grouped(kernel.weight)
     touched = weight.abs().amax((0, 1)) > 0
-    steps = _lattice(touched.any(1)), _lattice(touched.any(0))
-    starts = tuple(radius % step for radius, step in zip(kernel.radius, steps, strict=True))
-    return Compact(weight[:, :, starts[0] :: steps[0], starts[1] :: steps[1]].contiguous(), groups, steps)
+    (rows, row_step), (columns, column_step) = _taps(touched.any(1)), _taps(touched.any(0))
+    return Compact(weight[:, :, rows, columns].contiguous(), groups, (row_step, column_step))

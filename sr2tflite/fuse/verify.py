@@ -40,7 +40,7 @@ def _answer(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def _check(graph: Graph, module: nn.Module, x: Tensor) -> Check:
-    want, got = _answer(module, x), FloatView(graph, x.dtype)(x)
+    want, got = _answer(module, x.clone()), FloatView(graph, x.dtype)(x)
     size = (x.shape[2], x.shape[3])
     if want.shape != got.shape:
         raise VerificationError(
@@ -74,6 +74,6 @@ def checks(module: nn.Module, graph: Graph, dtype: torch.dtype) -> tuple[Check, 
                 f"graph and module differ by {result.largest_delta:.3g} at {height}×{width} in {result.dtype}; "
                 f"expected at most {result.limit:g} of {result.value_range:.3g}",
                 where=type(module).__name__,
-                hint="look for what depends on the image's size or on other images of the batch",
+                hint="look for what mixes the images of a batch, or depends on their size",
             )
     return tuple(results)

@@ -105,6 +105,17 @@ def test_grouped_and_dilated_convolutions_keep_groups_and_dilation() -> None:
     assert_equal_at_odd_sizes(module, result)
 
 
+@pytest.mark.parametrize("kernel", [2, (4, 1), (3, 2)])
+def test_an_even_same_padded_convolution_stays_even(kernel: int | tuple[int, int]) -> None:
+    same = nn.Conv2d(C, C, kernel, padding="same")
+    assert fused(nn.Sequential(same, nn.ReLU())).certificate.collapsed[0].form == "copied"
+    module = nn.Sequential(same, nn.BatchNorm2d(C))
+    result = fused(module)
+    (entry,) = result.certificate.collapsed
+    assert entry.macs_after == entry.macs_before
+    assert_equal_at_odd_sizes(module, result)
+
+
 def test_a_kernel_made_from_parameters_is_a_constant() -> None:
     class Made(nn.Module):
         def __init__(self) -> None:

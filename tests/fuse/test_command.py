@@ -13,7 +13,9 @@ from sr2tflite.commands.fuse import fuse
 from sr2tflite.errors import InputError, RecipeError, UnsupportedError
 from sr2tflite.fuse import fuse_module
 from sr2tflite.graph import onnx
+from sr2tflite.networks.checkpoint import store
 from sr2tflite.networks.students import STUDENTS
+from sr2tflite.provenance import TRAINED_ON
 
 MODULE = """
 import torch
@@ -99,6 +101,17 @@ def test_the_same_weights_give_the_same_files(here: Path) -> None:
     assert a == b
 
 
+def test_a_checkpoint_brings_its_range_and_what_it_was_trained_on(here: Path) -> None:
+    student = STUDENTS["abpn"](channels=4, depth=1, scale=2)
+    facts = {TRAINED_ON: "0123abcd 89abcdef"}
+    store(here / "deep" / "weights.safetensors", "abpn", student, student.build().state_dict(), facts)
+    result = fuse(str(here / "deep" / "weights.safetensors"), here / "deploy.onnx", scale=2)
+    graph = onnx.read(result.path.read_bytes(), "deploy.onnx")
+    assert graph.value_range == student.value_range
+    assert graph.metadata[TRAINED_ON] == facts[TRAINED_ON]
+    assert graph.metadata["source"] == result.certificate.source == "weights.safetensors"
+
+
 @pytest.mark.parametrize("name", STUDENTS.names())
 def test_every_student_fuses_to_convolutions_one_skip_and_depth_to_space(name: str) -> None:
     module = STUDENTS[name]().build()
@@ -119,3 +132,29 @@ def test_plain_tensors_of_a_module_follow_its_dtype() -> None:
             return nn.functional.conv2d(x, self.kernel, padding=1)
 
     assert fuse_module(Plain(), source="net").graph.summary() == "CONV_2D"
+
+
+class Habits(nn.Module):
+    """What people write in a forward: in-place arithmetic on the input, no_grad, detach, parametrized weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3, padding=1))
+        self.last = nn.Conv2d(4, 3, 3, padding=1)
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        assert x.shape[1] == 3
+        with torch.no_grad():
+            center = x.new_full((1, 3, 1, 1), 0.5)
+        x -= center
+        y = self.conv(x).detach().relu_()
+        y *= 2.0
+        y += 1.0
+        return self.last(y[:, [3, 2, 1, 0]].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2))
+
+
+def test_the_habits_of_forward_functions_do_not_stand_in_the_way() -> None:
+    graph = fuse_module(Habits(), source="net").graph
+    assert graph.summary() == "ADD×2 CONV_2D×2 MUL"

@@ -59,7 +59,7 @@ MAPPED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     "division": (lambda y, _: y.relu() / 255, "CONV_2D MUL"),
     "blur": (lambda y, _: F.avg_pool2d(y.relu(), 3, 1, 1), "CONV_2D DEPTHWISE_CONV_2D"),
     "half of the channels": (lambda y, _: y.relu()[:, ::2], "CONV_2D×2"),
-    "luminance": (lambda y, x: (x * torch.tensor([0.3, 0.6, 0.1]).view(1, 3, 1, 1)).sum(1, keepdim=True), "CONV_2D"),
+    "luminance": (lambda _, x: (x * torch.tensor([0.3, 0.6, 0.1]).view(1, 3, 1, 1)).sum(1, keepdim=True), "CONV_2D"),
     "nothing twice": (lambda y, _: F.dropout(y, 0.5, False).contiguous().relu() * 1.0, "CONV_2D"),
     "nearest": (lambda y, _: F.interpolate(y, scale_factor=2, mode="nearest"), "CONV_2D RESIZE_NEAREST_NEIGHBOR"),
 }

@@ -94,9 +94,17 @@ class BySize(nn.Module):
         return F.relu(x) if x.shape[2] > 10 else x * 2
 
 
-def test_what_depends_on_the_size_does_not_pass() -> None:
-    with pytest.raises(VerificationError, match="at 9×13"):
-        fuse_module(BySize(), source="net")
+class ByWidth(nn.Module):
+    """Pixels scaled by the image's width."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x / x.shape[3]).relu()
+
+
+@pytest.mark.parametrize("module", [BySize(), ByWidth()], ids=["other ops", "other constants"])
+def test_what_depends_on_the_size_does_not_pass_and_is_named(module: nn.Module) -> None:
+    with pytest.raises(VerificationError, match=r"depends on the image's size: .*test_refusals.py.* at 9×13"):
+        fuse_module(module, source="net")
 
 
 def test_half_precision_inside_does_not_pass() -> None:

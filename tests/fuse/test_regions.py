@@ -90,7 +90,7 @@ def test_a_region_ends_where_something_else_reads_what_it_computes() -> None:
         ["mul", "conv2d"],
         ["conv2d"],
     ]
-    assert [region.entry.name for region in regions.ending_at(last["conv2d"])][0] == "conv2d"
+    assert next(region.entry.name for region in regions.ending_at(last["conv2d"])) == "conv2d"
     assert regions.ending_at(last["add"]) == []
 
 

@@ -104,7 +104,7 @@ def quantized_sr_graph(
 
 
 def _activation_params(graph: Graph, values: dict[str, np.ndarray]) -> dict[str, QuantParams]:
-    params = {name: affine(float(value.min()), float(value.max())) for name, value in values.items()}
+    params = {name: affine(float(value.min()), max(float(value.max()), 1.0)) for name, value in values.items()}
     params[graph.input.name] = params[graph.output.name] = PIXELS
     for node in graph.nodes:
         if isinstance(node.op, ops.DepthToSpace):

@@ -47,11 +47,12 @@ def decode_node(proto: Any, constants: Constants, channels: int, kind: str | Non
         if isinstance(op, ops.DepthwiseConv2D):
             op = replace(op, multiplier=weight[0] // channels)
         spelling = spell(op, Context(channels, weight)) if op else None
+        is_same = spelling is not None and _matches(proto, spelling, constants)
     except _FAULTS as error:
         raise UnsupportedError(_attributes_refused(proto), where=where, hint=_HINT) from error
     if op is None or spelling is None:
         raise UnsupportedError(f"ONNX op {proto.op_type} is not supported", where=where, hint=_HINT)
-    if not _matches(proto, spelling, constants):
+    if not is_same:
         raise UnsupportedError(_attributes_refused(proto), where=where, hint=_HINT)
     return op
 

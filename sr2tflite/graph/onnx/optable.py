@@ -112,11 +112,16 @@ def _resize(factor: int) -> Spelling:
 
 
 def _decode_conv(attributes: dict[str, Any], kind: str) -> ops.Op:
-    stride, dilation = tuple(attributes["strides"]), tuple(attributes["dilations"])
+    stride, dilation = _pair(attributes["strides"]), _pair(attributes["dilations"])
     padding: ops.Padding = "VALID" if attributes.get("auto_pad") == "VALID" else "SAME"
     if kind == "DEPTHWISE_CONV_2D":
         return ops.DepthwiseConv2D(stride, dilation, padding)
     return ops.Conv2D(stride, dilation, padding)
+
+
+def _pair(values: Any) -> tuple[int, int]:
+    first, second = (int(value) for value in values)
+    return first, second
 
 
 def _decode_clip(_attributes: dict[str, Any], extra: list[NDArray[Any]]) -> ops.Op:
@@ -137,7 +142,7 @@ _DECODERS: dict[str, Callable[[dict[str, Any], list[NDArray[Any]]], ops.Op]] = {
     "Identity": lambda _attributes, _extra: ops.Dequantize(),
     "Concat": lambda attributes, _extra: ops.Concatenation(AXES.index(attributes["axis"])),
     "LeakyRelu": lambda attributes, _extra: ops.LeakyRelu(float(str(np.float32(attributes["alpha"])))),
-    "DepthToSpace": lambda attributes, _extra: ops.DepthToSpace(attributes["blocksize"]),
+    "DepthToSpace": lambda attributes, _extra: ops.DepthToSpace(int(attributes["blocksize"])),
     "Resize": lambda _attributes, extra: ops.ResizeNearestNeighbor(int(extra[-1][-1])),
 }
 

@@ -147,6 +147,11 @@ def set_attribute(model, name: str, value: object) -> None:
     old.CopyFrom(onnx.helper.make_attribute(name, value))
 
 
+def clear_attribute(model, name: str) -> None:
+    (old,) = [a for a in model.graph.node[0].attribute if a.name == name]
+    old.ClearField("ints")
+
+
 def free_batch(model) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
 
@@ -170,6 +175,9 @@ UNSUPPORTED = {
     "wrong_group": ("conv", lambda m: set_attribute(m, "group", 2), "Conv"),
     "linear_resize": ("resize_nearest", lambda m: set_attribute(m, "mode", "linear"), "Resize"),
     "text_for_strides": ("conv", lambda m: set_attribute(m, "strides", "two"), "Conv"),
+    "float_strides": ("conv", lambda m: set_attribute(m, "strides", [1.0, 1.0]), "Conv"),
+    "no_dilations": ("conv", lambda m: clear_attribute(m, "dilations"), "Conv"),
+    "float_block": ("depth_to_space", lambda m: set_attribute(m, "blocksize", 2.0), "DepthToSpace"),
     "float_pads": ("conv", lambda m: set_attribute(m, "pads", [1.0, 1.0, 1.0, 1.0]), "Conv"),
     "old_opset": ("relu", lambda m: setattr(m.opset_import[0], "version", 9), "opset 9"),
 }
