@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -42,11 +42,17 @@ def _problem(model: type[BaseModel], item: dict[str, Any], where: str) -> str:
     path = ".".join([where, *map(str, item["loc"])])
     if item["type"] != "extra_forbidden":
         return f"{path}: {item['msg'][0].lower()}{item['msg'][1:]}"
-    owner: Any = model
+    owner: type[BaseModel] | None = model
     for key in item["loc"][:-1]:
-        field = getattr(owner, "model_fields", {}).get(key)
-        owner = field.annotation if field else None
-    return f"{path}: unknown key; {nearest(str(item['loc'][-1]), list(getattr(owner, 'model_fields', {})))}"
+        field = owner.model_fields.get(str(key)) if owner else None
+        owner = _model_in(field.annotation) if field else owner
+    return f"{path}: unknown key; {nearest(str(item['loc'][-1]), list(owner.model_fields)) if owner else 'remove it'}"
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The settings that a field's annotation admits, where it is one model or one and None."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def nearest(name: str, names: list[str]) -> str | None:

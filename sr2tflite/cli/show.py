@@ -160,7 +160,7 @@ def run(result: "RunResult", machine: bool) -> int:
         return status
     quality = result.report.stages["evaluate"]
     rows = [[row["artifact"], row["protocol"], f"{row['psnr']:.4f}", f"{row['ssim']:.5f}"] for row in quality["rows"]]
-    table(["artifact", "protocol", "PSNR", "SSIM"], rows)
+    table([f"{len(quality['images'])} images", "protocol", "PSNR", "SSIM"], rows)
     for one in result.report.stages["export"]["files"]:
         click.echo(f"{one['file']}: {one['proof']}")
     if "bench" in result.report.stages:

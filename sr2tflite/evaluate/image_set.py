@@ -109,7 +109,9 @@ def _pairs(folder: Path, scale: int) -> list[ImagePair]:
 
 def _pair(folder: Path, hr: Path, lr: Path | None) -> ImagePair:
     hashes = tuple(sha256(read_bytes(path)) for path in (hr, lr) if path)
-    return ImagePair(f"{folder.resolve().name}/{hr.stem}", hr, lr, hashes)
+    source = folder.resolve()
+    name = source.parent.name if source.is_file() else source.name
+    return ImagePair(f"{name}/{hr.stem}", hr, lr, hashes)
 
 
 def _paired_folders(folder: Path, scale: int) -> tuple[Path, Path] | None:

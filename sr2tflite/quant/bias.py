@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sr2tflite.progress import Progress, silent
+from sr2tflite.quant.ranges import middle
 from sr2tflite.torch_view import FloatView
 
 if TYPE_CHECKING:
     from sr2tflite.quant.view import QuantizedView
-
-SIDE = 96
-"""Images are looked at in their middle, at most this high and wide."""
 
 SMALLEST_SHARE = 0.1
 """A channel that hardly ever leaves an end of its range is not pushed harder than ten times the difference."""
@@ -31,7 +29,7 @@ def correct_biases(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *
         Data-Free Quantization Through Weight Equalization and Bias Correction (Nagel et al., 2019),
         https://arxiv.org/abs/1906.04721, section 4.2; here measured on images, after the activation.
     """
-    patches = [_middle(image) for image in images]
+    patches = [middle(image) for image in images]
     wanted = _float_means(view, patches)
     layers = view.layer_names()
     for done, name in enumerate(layers, start=1):
@@ -39,12 +37,6 @@ def correct_biases(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *
         with torch.no_grad():
             view.layer(name).bias.add_((wanted[name] - mean) / movable)
         progress("correcting biases", done, len(layers))
-
-
-def _middle(image: NDArray[np.uint8]) -> Tensor:
-    top, left = (max(size - SIDE, 0) // 2 for size in image.shape[:2])
-    patch = np.array(image[top : top + SIDE, left : left + SIDE])
-    return torch.from_numpy(patch).permute(2, 0, 1)[None].float()
 
 
 def _float_means(view: "QuantizedView", patches: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -29,7 +29,8 @@ def _bound(weight: Tensor, settings: WeightClip) -> float:
     values = weight.detach()
     match settings:
         case FixedClip(body=body, others=others):
-            return body if weight.shape[0] == weight.shape[1] else others
+            fixed = body if weight.shape[0] == weight.shape[1] else others
+            return max(fixed, float(values.abs().max()))  # equalized channels may start beyond it
         case SigmaClip(k=k):
             return k * float(values.std(correction=0))
         case PercentileClip(percentile=percentile):

@@ -3,8 +3,9 @@
 A tensor travels as *centered codes* ``v = q − z``, integers in float32, NCHW in channels-last memory; its real value is
 ``s·v``. A gradient that travels with it is with respect to the *real value*: no op has to know its neighbors' scales.
 
-Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/255``, ``lo = −128 − z``, ``hi = 127 − z`` (rounding
-passes its gradient on; a code at an end counts as outside the range):
+Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/255``, ``lo = −128 − z``, ``hi = 127 − z``, where
+rounding passes its gradient on and t/s *before* rounding says what is inside (after it, half a step beside zero would
+be lost to a ReLU, and gradients would be biased):
 
     ∂y/∂t = 1 inside, 0 outside
     ∂y/∂u = (v − t/s)/255 inside, 1 above, 0 below        ∂y/∂l = −(v − t/s)/255 inside, 0 above, 1 below
@@ -14,7 +15,7 @@ Summed against the gradient g, with ``D = Σ g·v − Σ_inside g·t/s`` and ``T
     ∂L/∂u = (D − lo·T)/255,    ∂L/∂l = T − ∂L/∂u
 
 (above and below enter D as hi and lo times their sums, and hi − lo = 255). And t is linear in the weights and bias of
-a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler): t itself is never kept.
+a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler), which is summed over weights instead of pixels.
 
 References:
     Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3; here the
@@ -103,7 +104,7 @@ def _range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, 
     Args:
         grad: g, with respect to the real output.
         codes: v, the centered output codes.
-        inside: g where the code is inside the range, else 0.
+        inside: g where t/s is inside the range, else 0.
         pulled: ``Σ_inside g·t/s``.
         grid: The output grid.
     """
@@ -114,31 +115,32 @@ def _range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, 
         return grad.new_tensor([outside - high, high])
     above = total / CODES
     if grid.high < CODES:
-        above = float(grad[codes >= grid.high].sum())
+        above = float((grad - inside)[codes > 0].sum())
         step = (total - grid.high * above) / CODES
         return grad.new_tensor([-step, above + step])
     return grad.new_tensor([0.0, above])
 
 
-def _inside(grad: Tensor, codes: Tensor, grid: OutputGrid) -> Tensor:
-    """The gradient where the output code lies strictly inside the range, else 0."""
-    return cast(Tensor, torch.ops.aten.hardtanh_backward(grad, codes, grid.low, grid.high))
+def _inside(grad: Tensor, ratio: Tensor, low: float, high: float) -> Tensor:
+    """The gradient where low < ratio < high, else 0."""
+    return cast(Tensor, torch.ops.aten.hardtanh_backward(grad, ratio, low, high))
 
 
 class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, _weight: Tensor, _bias: Tensor, _bounds: Tensor | None, spec: ConvSpec) -> Tensor:
-        codes = _conv_codes(x, spec)
-        ctx.save_for_backward(x, codes)
+        ratio = _conv_ratio(x, spec)
+        codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
+        ctx.save_for_backward(x, ratio, codes)
         ctx.spec = spec
         return codes
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (grad,), spec = grads, cast(ConvSpec, ctx.spec)
-        x, codes = ctx.saved_tensors
+        x, ratio, codes = ctx.saved_tensors
         learns_range = ctx.needs_input_grad[3]
-        inside = _inside(grad, codes, spec.grid)
+        inside = _inside(grad, ratio, spec.grid.low, spec.grid.high)
         weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
         where = spec.geometry
         needed = [ctx.needs_input_grad[0], learns_range or ctx.needs_input_grad[1], True]
@@ -165,28 +167,31 @@ class _Conv(torch.autograd.Function):
         return grad_x, grad_w, grad_b, grad_range, None
 
 
-def _conv_codes(x: Tensor, spec: ConvSpec) -> Tensor:
+def _conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
+    """``t/s``, accumulators times multipliers in float32."""
     where = spec.geometry
     weight, bias = spec.weight_codes, spec.bias_codes
     if spec.wide:
         x, weight, bias = x.double(), weight.double(), bias.double()
     acc = F.conv2d(x, weight, bias, where.stride, where.padding, where.dilation, where.groups).float()
-    return acc.mul_(spec.multiplier.reshape(-1, 1, 1)).round_().clamp_(spec.grid.low, spec.grid.high)
+    return acc.mul_(spec.multiplier.reshape(-1, 1, 1))
 
 
 class _Add(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec) -> Tensor:
-        codes = _add_codes(a, b, spec)
-        ctx.save_for_backward(a, b, codes)
+        acc = _add_accumulators(a, b, spec)
+        codes = (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
+        ctx.save_for_backward(a, b, acc.float(), codes)
         ctx.spec = spec
         return codes
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (grad,), spec = grads, cast(AddSpec, ctx.spec)
-        a, b, codes = ctx.saved_tensors
-        inside = _inside(grad, codes, spec.grid)
+        a, b, acc, codes = ctx.saved_tensors
+        low, high = ((end + 0.5) * 2.0**spec.shift for end in (spec.grid.low, spec.grid.high))
+        inside = _inside(grad, acc, low, high)
         grad_range = None
         if ctx.needs_input_grad[2]:
             flat = _flat(inside)
@@ -195,10 +200,10 @@ class _Add(torch.autograd.Function):
         return inside, inside, grad_range, None
 
 
-def _add_codes(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
+def _add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
+    """``v_a·m_a + v_b·m_b + 2^(shift−1)`` in int32: t/s + ½ in steps of 2^−shift."""
     acc = a.to(torch.int32).mul_(spec.multiplier_a)
-    acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))
-    return (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
+    return acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:

@@ -75,7 +75,7 @@ class ConvLayer(nn.Module):
         """Centered output codes from centered input codes, NCHW."""
         codes = self.integers(input_scale)
         multiplier = conv_multipliers(input_scale, codes.weight_params.scale, grid.scale)
-        x, padding = self._padded(x)
+        x, padding = self.padded(x)
         spec = ConvSpec(
             codes.weight,
             codes.bias,
@@ -88,7 +88,7 @@ class ConvLayer(nn.Module):
         )
         return conv(x, self.weight, self.bias, bounds, spec)
 
-    def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The input with padding that is not the same on both sides, and what padding remains."""
         if self.op.padding == "VALID":
             return x, (0, 0)

@@ -16,6 +16,9 @@ from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.torch_view import FloatView
 
 Image = NDArray[np.uint8]
+MIDDLE = 96
+"""Where one part of an image says enough, it is its middle, at most this high and wide."""
+
 TILE = 256
 """Images are looked at in tiles of at most this side, so that memory does not depend on their size."""
 
@@ -40,7 +43,7 @@ def find_ranges(
     histograms = {index: Histogram() for index, group in enumerate(plan.groups) if not group.fixed}
     view = FloatView(plan.graph)
     for done, image in enumerate(images, start=1):
-        for tile in _tiles(image):
+        for tile in tiles(image):
             _observe(plan, view, tile, histograms)
         progress("calibrating", done, len(images))
     choose = _METHODS[settings.method]
@@ -48,17 +51,28 @@ def find_ranges(
     return {i: Range(0.0, r.high) if plan.groups[i].nonnegative else r for i, r in found.items()}
 
 
-def _tiles(image: Image) -> list[Image]:
+def tiles(image: Image) -> list[Image]:
+    """An image in parts of at most ``TILE`` × ``TILE`` pixels."""
     height, width = image.shape[:2]
     return [
         image[top : top + TILE, left : left + TILE] for top in range(0, height, TILE) for left in range(0, width, TILE)
     ]
 
 
+def to_pixels(image: Image) -> torch.Tensor:
+    """An image as 1 × 3 × height × width float32."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+
+
+def middle(image: Image) -> torch.Tensor:
+    """The middle of an image, at most ``MIDDLE`` pixels high and wide, as 1 × 3 × height × width float32."""
+    top, left = (max(size - MIDDLE, 0) // 2 for size in image.shape[:2])
+    return to_pixels(image[top : top + MIDDLE, left : left + MIDDLE])
+
+
 def _observe(plan: Plan, view: FloatView, tile: Image, histograms: Mapping[int, Histogram]) -> None:
-    pixels = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float()
     with torch.no_grad():
-        values: dict[str, Any] = view.activations(pixels)
+        values: dict[str, Any] = view.activations(to_pixels(tile))
     for name, value in values.items():
         if (histogram := histograms.get(plan.group_of[name])) is not None:
             histogram.add(value)

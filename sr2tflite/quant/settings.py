@@ -16,6 +16,12 @@ class PtqSettings(Settings):
     percentile: float = Field(default=99.999, gt=50, le=100)
     """Share of the values, in percent, that each end of a range keeps; only ``percentile`` reads it."""
 
+    equalize: bool = True
+    """Whether channels are first brought to one size, which changes nothing in the float function."""
+
+    rounding: Literal["nearest", "covariance"] = "covariance"
+    """``nearest`` rounds each weight for itself, ``covariance`` so that errors cancel on the calibration images."""
+
     bias_correction: bool = True
     """Whether biases take back what rounding shifts on average."""
 
@@ -24,7 +30,7 @@ class PtqSettings(Settings):
 
 
 class FixedClip(Settings):
-    """Weights stay within fixed bounds."""
+    """Weights stay within fixed bounds, or the layer's own at the start where that is wider."""
 
     kind: Literal["fixed"] = "fixed"
 

@@ -1,6 +1,7 @@
 """The deploy graph as a torch module that computes exactly what its INT8 file computes, and can be trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,11 +15,13 @@ from sr2tflite.numerics.qparams import QuantParams, dequantize
 from sr2tflite.numerics.requantize import add_params
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.bias import correct_biases
+from sr2tflite.quant.equalize import equalize_channels
 from sr2tflite.quant.functions import AddSpec, OutputGrid, add
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Plan, plan_quantization
 from sr2tflite.quant.ranges import find_ranges
+from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.torch_view import depth_to_space
 
@@ -66,7 +69,11 @@ class QuantizedView(nn.Module):
         """
         settings = settings or PtqSettings()
         plan = plan_quantization(graph)
+        if settings.equalize:
+            plan = replace(plan, graph=equalize_channels(plan.graph, images))
         view = cls(plan, find_ranges(plan, images, settings, progress=progress))
+        if settings.rounding == "covariance":
+            round_weights(view, images, progress=progress)
         if settings.bias_correction:
             correct_biases(view, images, progress=progress)
         return view

@@ -16,12 +16,12 @@ GRIDS = {
 
 
 def quantized(t: Tensor, bounds: Tensor, zero_point: int, grid: OutputGrid) -> Tensor:
-    """A learned affine quantizer written with autograd alone; a code at an end counts as outside."""
+    """A learned affine quantizer written with autograd alone; what is inside is decided before rounding."""
     low, high = bounds
     step = (high - low) / 255
     fraction = (t - low) / step
     codes = (fraction.round() - fraction).detach() + fraction
-    centered = (t / S_Y).round().detach()
+    centered = (t / S_Y).detach()
     floor = torch.zeros_like(low) if grid.rectified else low
     inside = (centered > grid.low) & (centered < grid.high)
     edge = torch.where(centered >= grid.high, high, floor)

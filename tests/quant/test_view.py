@@ -18,7 +18,7 @@ from sr2tflite.quant.view import QuantizedView
 from sr2tflite.runtime import LiteRT
 
 MakeView = Callable[[int], QuantizedView]
-QUICK = PtqSettings(bias_correction=False)
+QUICK = PtqSettings(bias_correction=False, rounding="nearest", equalize=False)
 
 
 def random_image(seed: int, largest: int = 70) -> NDArray[np.uint8]:

@@ -1,0 +1,168 @@
+"""The command line as a newcomer meets it: real processes, what they print, and how they end."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sr2tflite.data.images import write_image
+from sr2tflite.networks import checkpoint
+from sr2tflite.networks.students import STUDENTS
+
+RNG = np.random.default_rng(0)
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from sr2tflite.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for index in range(3):
+        # smooth enough that a network has something to say about it
+        low = RNG.integers(0, 256, (8, 10, 3), dtype=np.uint8)
+        write_image(tmp_path / "photos" / f"{index}.png", low.repeat(9, 0).repeat(9, 1))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    name, settings = STUDENTS.parse({"name": "anchor_rep", "channels": 4, "depth": 1})
+    checkpoint.store(tmp_path / "tiny.safetensors", name, settings, settings.build().state_dict(), {})
+    return tmp_path / "tiny.safetensors"
+
+
+def test_help_needs_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys\n"
+        "from sr2tflite.cli import status_of\n"
+        "from sr2tflite.cli.verbs import group\n"
+        "status_of(lambda: group.main(['--help'], standalone_mode=False))\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'rich', 'onnx'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("verb", ["bench", "run"])
+def test_a_verb_that_trains_nothing_starts_without_torch(verb: str) -> None:
+    code = f"import sys, sr2tflite.commands.{verb}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_whole_road_by_its_verbs(photos: Path, student: Path, tmp_path: Path) -> None:
+    assert run("fuse", student, "-o", "deploy.onnx", cwd=tmp_path).returncode == 0
+    assert run("ptq", "deploy.onnx", "--calibrate", photos, "-o", "ptq.onnx", cwd=tmp_path).returncode == 0
+    told = ("steps=4", "batch=1", "patch=16", "held_out=1", "validate_every=2")
+    few = [word for setting in told for word in ("--set", setting)]
+    trained = run("qat", "deploy.onnx", "--data", photos, "-o", "qat.onnx", *few, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "next: sr2tflite export qat.onnx --int8" in trained.stdout
+    exported = run("export", "qat.onnx", "--int8", "--height", "24", "--width", "30", "-o", "m.tflite", cwd=tmp_path)
+    assert "scales 6/6 equal, weights equal, biases equal, integer ops 6/6, float ops 0" in exported.stdout
+    other = tmp_path / "other"
+    write_image(other / "new.png", RNG.integers(0, 256, (72, 90, 3), dtype=np.uint8))
+    judged = run("eval", "deploy.onnx", "m.tflite", "--data", other, "--json", cwd=tmp_path)
+    assert judged.returncode == 0, judged.stderr
+    assert [one["name"] for one in json.loads(judged.stdout)["artifacts"]] == ["bicubic", "deploy.onnx", "m.tflite"]
+    timed = run("bench", "m.tflite", "--runs", "1", "--rounds", "1", "--json", cwd=tmp_path)
+    assert json.loads(timed.stdout)["models"][0]["latency_ms"]["median"] > 0
+    leaked = run("eval", "m.tflite", "--data", photos, cwd=tmp_path)
+    assert leaked.returncode == 2
+    assert "was calibrated or trained on" in leaked.stderr
+
+
+def _recipe(folder: Path, student: Path, photos: Path, gates: str) -> Path:
+    judged = folder / "judged"
+    write_image(judged / "new.png", RNG.integers(0, 256, (72, 90, 3), dtype=np.uint8))
+    path = folder / "tiny.yaml"
+    path.write_text(
+        f"name: tiny\nstudent: {student}\ndata: {{train: [{photos}], evaluate: [{judged}]}}\n"
+        "qat: {steps: 2, batch: 1, patch: 16, held_out: 1, validate_every: 1}\n"
+        f"export: {{height: 24, width: 30}}\nbench: {{runs: 1, rounds: 1}}\ngates: {gates}\n"
+    )
+    return path
+
+
+def test_a_recipe_runs_ends_by_its_gates_and_stands(photos: Path, student: Path, tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, student, photos, "{psnr_drop_db: 50, latency_ratio: 1000}")
+    dry = run("run", recipe, "--dry-run", cwd=tmp_path)
+    assert "to do   fuse" in dry.stdout
+    assert not (tmp_path / "runs").exists()
+    first = run("run", recipe, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    folder = tmp_path / "runs" / "tiny"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["passed"] is True
+    assert {"report.md", "crop1.png", "recipe.yaml", "model.tflite"} <= set(os.listdir(folder))
+    again = run("run", recipe, cwd=tmp_path)
+    assert "stood already: fuse, ptq, qat, export, evaluate, bench" in again.stdout
+    failed = run("run", recipe, "--set", "gates.psnr_drop_db=-99", cwd=tmp_path)
+    assert failed.returncode == 4
+    assert "gate psnr_drop_db" in failed.stdout
+
+
+BAD_WORDS = {
+    "an unknown verb": (("fly",), 2, "No such command 'fly'"),
+    "an unknown student": (("fuse", "abpm", "-o", "x.onnx"), 2, "did you mean 'abpn'?"),
+    "a missing checkpoint": (("fuse", "no.safetensors", "-o", "x.onnx"), 2, "no such file"),
+    "a missing model": (("ptq", "no.onnx", "--calibrate", ".", "-o", "x.onnx"), 2, "No such file"),
+    "a missing folder": (("train", "abpn", "--data", "no", "-o", "x.safetensors"), 2, "no such folder"),
+    "a wrong setting": (("train", "abpn", "--data", ".", "-o", "x.safetensors", "--set", "stesp=1"), 2, "'steps'?"),
+    "no assignment": (("train", "abpn", "--data", ".", "-o", "x.safetensors", "--set", "steps"), 2, "not KEY=VALUE"),
+    "a missing recipe": (("run", "no.yaml"), 2, "No such file"),
+    "no size": (("export", "no.onnx", "-o", "x.tflite"), 2, "give --height and --width, or --free-shape"),
+    "an unknown protocol": (("eval", "--data", ".", "--protocol", "rbg"), 2, "did you mean 'rgb'?"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_WORDS)
+def test_bad_words_end_with_one_message_and_no_traceback(case: str, tmp_path: Path) -> None:
+    words, status, message = BAD_WORDS[case]
+    ended = run(*words, cwd=tmp_path)
+    assert ended.returncode == status, ended.stderr
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert os.listdir(tmp_path) == []
+
+
+BAD_FILES = {"empty": b"", "text": b"hello", "a PNG": b"\x89PNG\r\n\x1a\n" + b"\0" * 64}
+
+
+@pytest.mark.parametrize("content", BAD_FILES)
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("bad.safetensors", ("fuse", "bad.safetensors", "-o", "out.onnx")),
+        ("bad.pth", ("fuse", "bad.pth", "--student", "abpn", "-o", "out.onnx")),
+        ("bad.onnx", ("export", "bad.onnx", "--free-shape", "-o", "out.tflite")),
+        ("bad.tflite", ("bench", "bad.tflite", "--runs", "1")),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused(
+    content: str, file: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / file).write_bytes(BAD_FILES[content])
+    ended = run(*words, cwd=tmp_path)
+    assert ended.returncode == 2, ended.stderr
+    assert file in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert os.listdir(tmp_path) == [file]
+
+
+def test_a_float_model_is_not_exported_to_int8_and_the_hint_is_the_ptq_line(student: Path, tmp_path: Path) -> None:
+    assert run("fuse", student, "-o", "deploy.onnx", cwd=tmp_path).returncode == 0
+    ended = run("export", "deploy.onnx", "--int8", "--free-shape", "-o", "m.tflite", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "sr2tflite ptq deploy.onnx --calibrate DIR -o ptq.onnx" in ended.stderr
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def test_an_error_is_json_too_where_json_is_asked_for(tmp_path: Path) -> None:
+    ended = run("bench", "no.tflite", "--json", cwd=tmp_path)
+    assert json.loads(ended.stdout)["error"] == "InputError"

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from sr2tflite.errors import InputError, RecipeError
+from sr2tflite.run.recipe import load, resolved
+
+MINIMAL = "name: tiny\nstudent: abpn\ndata: {evaluate: [photos]}\n"
+
+
+def _recipe(folder: Path, text: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+BAD = {
+    "an unknown key": (MINIMAL + "qatt: {}", r"recipe\.yaml\.qatt: unknown key; did you mean 'qat'\?"),
+    "a nested unknown key": (MINIMAL + "gates: {psnr_drop: 1}", r"unknown key; did you mean 'psnr_drop_db'\?"),
+    "a missing key": ("name: tiny\nstudent: abpn\n", r"recipe\.yaml\.data: field required"),
+    "a wrong type": (MINIMAL + "export: {height: tall}", r"export\.height: input should be a valid integer"),
+    "a value out of range": (MINIMAL + "qat: {steps: 0}", r"qat\.steps: input should be greater than or equal to 1"),
+    "a bad name": (MINIMAL.replace("tiny", "a/b"), r"name: string should match pattern"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_wrong_recipe_is_refused_with_path_and_hint(case: str, tmp_path: Path) -> None:
+    text, message = BAD[case]
+    with pytest.raises(RecipeError, match=message):
+        load(_recipe(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["a: [", "just words", "- a\n- b"])
+def test_what_is_no_yaml_mapping_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        load(_recipe(tmp_path, text))
+
+
+def test_an_override_goes_through_the_same_validation(tmp_path: Path) -> None:
+    path = _recipe(tmp_path, MINIMAL)
+    recipe = load(path, ("qat.steps=7", "ptq.method=minmax"))
+    assert recipe.qat is not None
+    assert (recipe.qat.steps, recipe.ptq.method) == (7, "minmax")
+    with pytest.raises(RecipeError, match="unknown key; did you mean 'steps'"):
+        load(path, ("qat.stesp=7",))
+    with pytest.raises(RecipeError, match="is not KEY=VALUE"):
+        load(path, ("qat",))
+
+
+def test_paths_are_relative_to_the_recipe(tmp_path: Path) -> None:
+    recipe = load(_recipe(tmp_path, MINIMAL))
+    assert recipe.data.evaluate == ((tmp_path / "photos").resolve(),)
+
+
+def test_the_resolved_recipe_says_the_same(tmp_path: Path) -> None:
+    recipe = load(_recipe(tmp_path, MINIMAL + "train: {steps: 9}"))
+    again = load(_recipe(tmp_path, resolved(recipe)))
+    assert again == recipe
+
+
+@pytest.mark.parametrize("path", sorted(Path("recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_valid_and_named_as_its_file(path: Path) -> None:
+    assert load(path).name == path.stem
