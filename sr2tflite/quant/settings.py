@@ -69,9 +69,10 @@ class QatSettings(Settings):
     ptq: PtqSettings = PtqSettings()
     """Where the ranges start."""
 
-    range_rate: float = Field(default=1.0, ge=0)
+    range_rate: float = Field(default=0.1, ge=0)
     """Learning rate of the ranges' ends, relative to that of the weights; an end is measured against the power of two
-    above its range's width. 0 leaves the ranges where calibration put them."""
+    above its range's width. Adam undervalues what is rarely clipped, so fast ranges shrink too far; 0 leaves them where
+    calibration put them."""
 
     pixel_loss: Literal["l1", "charbonnier"] = "l1"
     """Distance to the high-resolution image."""

@@ -158,7 +158,7 @@ def test_training_lowers_the_loss_and_stays_exact() -> None:
         loss = (view(lr) - target).abs().mean()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
     assert all(p.grad is not None and p.grad.isfinite().all() for p in view.parameters())
     assert count_differences(view, 5)[0] == 0
