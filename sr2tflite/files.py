@@ -1,11 +1,36 @@
 """Writing files so that nothing is ever half-written: a temporary name beside the target, then a rename."""
 
+import errno
 import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from sr2tflite.errors import InputError, StorageError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def refused(path: Path, error: OSError) -> StorageError:
+    """What a place that cannot be written becomes."""
+    hint = "free some space or choose another place" if error.errno in _FULL else "choose another place"
+    return StorageError(f"cannot write: {error.strerror}", where=str(path), hint=hint)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise StorageError(
+            "is a file; expected a folder", where=error.filename or str(path), hint="choose another place"
+        ) from error
+    except OSError as error:
+        raise refused(path, error) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -14,8 +39,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         StorageError: The disk is full, or the folder may not be written.
     """
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -26,9 +51,30 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise StorageError(
-            f"cannot write: {error.strerror}", where=str(path), hint="free some space or choose another place"
-        ) from error
+        raise refused(path, error) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a log.
+
+    Raises:
+        StorageError: The disk is full, or the file may not be written.
+    """
+    try:
+        with path.open("a") as log:
+            log.write(line + "\n")
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def keep_apart(source: Path, target: Path) -> None:
+    """See to it that a result does not replace what it is made from.
+
+    Raises:
+        InputError: Both are one file.
+    """
+    if source.resolve() == target.resolve():
+        raise InputError("is input and output", where=str(target), hint="give the result another name")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -39,7 +39,7 @@ def parse_settings(model: type[SettingsT], data: Any, where: str) -> SettingsT:
 
 
 def _problem(model: type[BaseModel], item: dict[str, Any], where: str) -> str:
-    path = ".".join([where, *map(str, item["loc"])])
+    path = ": ".join(part for part in (where, ".".join(map(str, item["loc"]))) if part)
     if item["type"] != "extra_forbidden":
         return f"{path}: {item['msg'][0].lower()}{item['msg'][1:]}"
     owner: type[BaseModel] | None = model

@@ -1,6 +1,9 @@
 """The one door to the LiteRT interpreter."""
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes
 
 
 class Kernels(Enum):
@@ -19,6 +23,21 @@ class Kernels(Enum):
 
     BUILTIN = "builtin"
     REFERENCE = "reference"
+
+
+@contextmanager
+def _without_news() -> Iterator[None]:
+    """Keep LiteRT's lines of level INFO off stderr, which it has no switch for; all others are passed on."""
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            caught.seek(0)
+            os.write(2, b"".join(line for line in caught if not line.startswith(b"INFO: ")))
+            os.close(stderr)
 
 
 class LiteRT:
@@ -42,14 +61,16 @@ class LiteRT:
             Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
         }[kernels]
         where = str(model) if isinstance(model, Path) else "model"
-        content = model.read_bytes() if isinstance(model, Path) else model
+        content = read_bytes(model) if isinstance(model, Path) else model
         try:
-            self._interpreter = Interpreter(
-                model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
-            )
-            self._interpreter.allocate_tensors()
+            with _without_news():
+                self._interpreter = Interpreter(
+                    model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
+                )
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"LiteRT refuses the file: {error}", where=where) from error
+            hint = "is it a whole .tflite file?"
+            raise InputError(f"LiteRT refuses the file: {error}", where=where, hint=hint) from error
         self.where = where
         self.input: dict[str, Any] = self._interpreter.get_input_details()[0]
         self.output: dict[str, Any] = self._interpreter.get_output_details()[0]

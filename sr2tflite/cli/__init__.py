@@ -2,17 +2,17 @@
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from sr2tflite.errors import Sr2TfliteError
+from sr2tflite.errors import Sr2TfliteError, StorageError
 
 INTERRUPTED = 130
 USAGE = 2
-STORAGE = 3
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -26,6 +26,8 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
+        if as_json:
+            _print_form("UsageError", error.format_message(), None, None)
         error.show()
         return USAGE
     except (click.Abort, KeyboardInterrupt):
@@ -36,21 +38,26 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        click.echo(f"error: {error.filename or 'disk'}: {error.strerror}\n  hint: free some space", err=True)
-        return STORAGE
+        place = error.filename or "disk"
+        return _fail(StorageError(error.strerror or str(error), where=str(place), hint="free some space"), as_json)
     return result if isinstance(result, int) else 0
 
 
 def _fail(error: Sr2TfliteError, as_json: bool) -> int:
     if as_json:
-        form = {"error": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
-        click.echo(json.dumps(form))
+        _print_form(type(error).__name__, error.message, error.where, error.hint)
     click.echo(f"error: {error}", err=True)
     return error.exit_status
+
+
+def _print_form(error: str, message: str, where: str | None, hint: str | None) -> None:
+    click.echo(json.dumps({"error": error, "message": message, "where": where, "hint": hint}, ensure_ascii=False))
 
 
 def main() -> None:
     """The entry point."""
     from sr2tflite.cli.verbs import group
 
+    # idle OpenMP threads sleep instead of spinning: beside other work, spinning makes two threads slower than one
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(status_of(lambda: group.main(standalone_mode=False), as_json="--json" in sys.argv))

@@ -10,6 +10,8 @@ from sr2tflite.errors import RecipeError
 
 Decorated = Callable[..., Any]
 
+COUNT = click.IntRange(min=1)
+
 
 def data(
     text: str, *, required: bool = True, flag: str = "--data", name: str = "folders"
@@ -21,11 +23,16 @@ def data(
 
 
 def out(suffix: str) -> Callable[[Decorated], Decorated]:
-    """The file to write."""
+    """The file to write; its name ends in ``suffix``, so that the next verb knows it."""
+
+    def named(_context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+        if path.suffix != suffix:
+            raise click.BadParameter(f"{path} does not end in {suffix}", param=parameter)
+        return path
+
     kind = click.Path(path_type=Path, dir_okay=False)
-    return click.option(
-        "-o", "--output", "target", required=True, metavar=f"FILE{suffix}", type=kind, help="The file to write."
-    )
+    flags, text = ("-o", "--output", "target"), "The file to write."
+    return click.option(*flags, required=True, metavar=f"FILE{suffix}", type=kind, callback=named, help=text)
 
 
 def assignments(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:

@@ -57,6 +57,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | No
     console.print(grid)
 
 
+def counted(things: Sequence[Any], name: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"
+
+
 def next_step(line: str) -> None:
     """Print what to type next."""
     click.echo(f"next: {line}")
@@ -85,7 +90,7 @@ def evaluation(result: EvalResult, *, per_image: bool) -> None:
     for artifact in result.artifacts:
         found = [result.row(artifact.name, protocol).mean for protocol in protocols]
         rows.append([artifact.name, *(f"{one.psnr:.4f} / {one.ssim:.5f}" for one in found)])
-    table([f"PSNR / SSIM, {len(result.images)} images", *protocols], rows)
+    table([f"PSNR / SSIM, {counted(result.images, 'image')}", *protocols], rows)
     if result.differences:
         shares = [one.steps.shares() for one in result.differences]
         rows = [
@@ -106,9 +111,10 @@ def latencies(result: BenchResult) -> None:
         times = model.latency_ms
         numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
         memory = f"{model.peak_memory_kib / 1024:.0f}"
-        rows.append([model.name, *(f"{one:.1f}" for one in numbers), memory, str(model.coverage), model.verdict])
-    head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegate", "verdict"]
-    table(head, rows, title=f"{result.device}, {result.threads} threads")
+        delegated = f"{model.coverage.delegated}/{model.coverage.nodes}"
+        rows.append([model.name, *(f"{one:.1f}" for one in numbers), memory, delegated, model.verdict])
+    head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
+    table(head, rows, title=f"{result.device}, threads: {result.threads}")
     for model in result.models:
         if model.coverage.outside:
             click.echo(f"{model.name}: outside the delegate: {', '.join(model.coverage.outside)}")
@@ -122,7 +128,7 @@ def certificate(result: "FuseResult") -> None:
     proof = result.certificate
     rows = [
         [
-            f"{one.name}: {len(one.ops)} ops → {one.form} {one.kernel[0]}×{one.kernel[1]}",
+            f"{one.name}: {counted(one.ops, 'op')} → {one.form} {one.kernel[0]}×{one.kernel[1]}",
             f"{one.macs_before:,} → {one.macs_after:,}",
             *(f"{delta:.1e}" for delta in (one.delta.interior, one.delta.border, one.delta.corners)),
         ]
@@ -160,7 +166,7 @@ def run(result: "RunResult", machine: bool) -> int:
         return status
     quality = result.report.stages["evaluate"]
     rows = [[row["artifact"], row["protocol"], f"{row['psnr']:.4f}", f"{row['ssim']:.5f}"] for row in quality["rows"]]
-    table([f"{len(quality['images'])} images", "protocol", "PSNR", "SSIM"], rows)
+    table([counted(quality["images"], "image"), "protocol", "PSNR", "SSIM"], rows)
     for one in result.report.stages["export"]["files"]:
         click.echo(f"{one['file']}: {one['proof']}")
     if "bench" in result.report.stages:

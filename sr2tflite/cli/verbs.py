@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sr2tflite import __version__
-from sr2tflite.cli.options import data, json_out, out, settings_of, student
+from sr2tflite.cli.options import COUNT, data, json_out, out, settings_of, student
 
 FILE = click.Path(path_type=Path)
 
@@ -14,15 +14,15 @@ FILE = click.Path(path_type=Path)
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="sr2tflite")
 def group() -> None:
-    r"""From a PyTorch super-resolution student to a proved INT8 TFLite file.
+    """From a PyTorch super-resolution student to a proved INT8 TFLite file.
 
-    \b
     train → recalibrate → fuse → ptq | qat → export --int8 → eval, bench
+
     run does all of it from one recipe.
     """
 
 
-@group.command()
+@group.command(short_help="Train a float student.")
 @click.argument("name", metavar="STUDENT")
 @data("Folder of high-resolution images; may be given more than once.")
 @out(".safetensors")
@@ -39,7 +39,7 @@ def train(
     from sr2tflite.registry import parse_settings
     from sr2tflite.train.settings import TrainSettings
 
-    settings = parse_settings(TrainSettings, told, "--set")
+    settings = parse_settings(TrainSettings, told, "")
     with watching(as_json) as progress:
         result = command({"name": name, **fields}, folders, target, settings, progress=progress)
     if as_json:
@@ -49,11 +49,11 @@ def train(
     return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
 
 
-@group.command()
+@group.command(short_help="Take batch-normalization statistics anew.")
 @click.argument("source", metavar="STUDENT|CHECKPOINT")
 @data("Folder of high-resolution images; may be given more than once.")
 @out(".safetensors")
-@click.option("--batches", default=64, show_default=True, help="Batches of random patches.")
+@click.option("--batches", default=64, type=COUNT, show_default=True, help="Batches of random patches.")
 @json_out
 def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: int, as_json: bool) -> None:
     """Take batch-normalization statistics anew, before fusing."""
@@ -69,7 +69,7 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
     return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
 
 
-@group.command()
+@group.command(short_help="Fuse a network into a float deploy graph.")
 @click.argument("source", metavar="STUDENT|CHECKPOINT|PACKAGE.MODULE:CLASS")
 @out(".onnx")
 @click.option("--student", default=None, help="The student that a bare state dict (.pt, .pth) belongs to.")
@@ -87,7 +87,7 @@ def fuse(source: str, target: Path, student: str | None, peak: str | None, as_js
     return show.next_step(f"sr2tflite ptq {target} --calibrate DIR -o ptq.onnx")
 
 
-@group.command()
+@group.command(short_help="Quantize without training.")
 @click.argument("model", type=FILE)
 @data("Folder of high-resolution images, or an image; may be given more than once.", flag="--calibrate")
 @out(".onnx")
@@ -101,16 +101,16 @@ def ptq(model: Path, folders: tuple[Path, ...], target: Path, told: dict[str, An
     from sr2tflite.quant.settings import PtqSettings
     from sr2tflite.registry import parse_settings
 
-    settings = parse_settings(PtqSettings, told, "--set")
+    settings = parse_settings(PtqSettings, told, "")
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, progress=progress)
     if as_json:
         return show.as_json(result)
-    click.echo(f"{result.path}: {result.summary}, ranges from {result.images} images")
+    click.echo(f"{result.path}: {result.summary}, ranges from images: {result.images}")
     return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
 
 
-@group.command()
+@group.command(short_help="Train on the TFLite grid.")
 @click.argument("model", type=FILE)
 @data("Folder of high-resolution images; may be given more than once.")
 @data("Images for the first ranges, if others than --data.", flag="--calibrate", name="calibrate", required=False)
@@ -132,7 +132,7 @@ def qat(
     from sr2tflite.registry import parse_settings
     from sr2tflite.train.settings import QatTrainSettings
 
-    settings = parse_settings(QatTrainSettings, told, "--set")
+    settings = parse_settings(QatTrainSettings, told, "")
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, calibrate=calibrate, progress=progress)
     if as_json:
@@ -142,11 +142,11 @@ def qat(
     return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
 
 
-@group.command()
+@group.command(short_help="Write the TFLite file and prove it.")
 @click.argument("model", type=FILE)
 @click.option("--int8/--float32", "int8", default=True, help="An integer file (the default), or a float one.")
-@click.option("--height", type=int, help="Of the input, in pixels.")
-@click.option("--width", type=int, help="Of the input, in pixels.")
+@click.option("--height", type=COUNT, help="Of the input, in pixels.")
+@click.option("--width", type=COUNT, help="Of the input, in pixels.")
 @click.option("--free-shape", is_flag=True, help="Leave height and width free.")
 @click.option(
     "--io",
@@ -178,13 +178,13 @@ def export(
     return show.next_step(f"sr2tflite bench {result.path}")
 
 
-@group.command("eval")
+@group.command("eval", short_help="PSNR and SSIM, side by side.")
 @click.argument("artifacts", type=FILE, nargs=-1, metavar="ARTIFACT...")
 @data("Folder of high-resolution images, or with HR/ and LR/; may be given more than once.")
 @click.option(
     "--protocol", "protocols", multiple=True, default=("rgb",), show_default=True, help="rgb, rgb-shave3, y-shave3."
 )
-@click.option("--limit", type=int, help="Only the first so many images of each folder.")
+@click.option("--limit", type=COUNT, help="Only the first so many images of each folder.")
 @click.option("--per-image", is_flag=True, help="Show every image, not only the mean.")
 @click.option("--allow-leak", is_flag=True, help="Judge even on images the artifact was made with.")
 @json_out
@@ -207,13 +207,13 @@ def evaluate(
     return show.as_json(result) if as_json else show.evaluation(result, per_image=per_image)
 
 
-@group.command()
+@group.command(short_help="Latency on this machine.")
 @click.argument("models", type=FILE, nargs=-1, required=True, metavar="MODEL.tflite...")
-@click.option("--threads", default=1, show_default=True)
-@click.option("--runs", default=10, show_default=True, help="Timed inferences a round.")
-@click.option("--rounds", default=3, show_default=True, help="Fresh processes a file, interleaved.")
-@click.option("--height", type=int, default=720, show_default=True, help="For free-shape files.")
-@click.option("--width", type=int, default=1280, show_default=True, help="For free-shape files.")
+@click.option("--threads", default=1, type=COUNT, show_default=True)
+@click.option("--runs", default=10, type=COUNT, show_default=True, help="Timed inferences a round.")
+@click.option("--rounds", default=3, type=COUNT, show_default=True, help="Fresh processes a file, interleaved.")
+@click.option("--height", type=COUNT, default=720, show_default=True, help="For free-shape files.")
+@click.option("--width", type=COUNT, default=1280, show_default=True, help="For free-shape files.")
 @json_out
 def bench(
     models: tuple[Path, ...], threads: int, runs: int, rounds: int, height: int, width: int, as_json: bool
@@ -228,7 +228,7 @@ def bench(
     return show.as_json(result) if as_json else show.latencies(result)
 
 
-@group.command()
+@group.command(short_help="Carry a recipe out.")
 @click.argument("recipe", type=FILE, metavar="RECIPE.yaml")
 @click.option("-o", "--output", "folder", type=FILE, help="The run folder; runs/NAME otherwise.")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Put a value over the recipe's.")
@@ -249,7 +249,7 @@ def run(recipe: Path, folder: Path | None, overrides: tuple[str, ...], dry_run: 
     return show.run(result, as_json)
 
 
-@group.group()
+@group.group(short_help="What a recipe may say.")
 def recipe() -> None:
     """What a recipe may say."""
 
@@ -264,7 +264,7 @@ def schema() -> None:
     click.echo(json.dumps(Recipe.model_json_schema(), indent=2, ensure_ascii=False))
 
 
-@group.command()
+@group.command(short_help="Fill a calibration folder.")
 @click.argument("folder", type=FILE)
 def photographs(folder: Path) -> None:
     """Fill a calibration folder from installed packages, as its MANIFEST.json says."""

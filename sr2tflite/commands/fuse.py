@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from sr2tflite.fuse import Certificate, Fused
 
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
+
+FOREIGN = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError),
+)
+"""What somebody else's module may raise when it is imported or built."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,9 @@ def load_source(source: str, student: str | None = None) -> Source:
     """
     if ":" in source and not source.endswith(CHECKPOINTS):
         return Source(load_class(source))
+    if not source.endswith(CHECKPOINTS) and Path(source).suffix:
+        hint = f"give a file named {', '.join(CHECKPOINTS)}, a student's name, or package.module:Class"
+        raise InputError("is no checkpoint", where=source, hint=hint)
     from sr2tflite.networks.checkpoint import load, load_named
 
     loaded = load(Path(source), student) if source.endswith(CHECKPOINTS) else load_named(source)
@@ -115,6 +125,8 @@ def load_class(source: str) -> "nn.Module":
     from torch import nn
 
     module_name, _, class_name = source.partition(":")
+    if not module_name or not class_name:
+        raise InputError("is no package.module:Class", where=source, hint="for example my_package.my_net:Net")
     found = _attribute(_imported(module_name, source), class_name, source)
     if not isinstance(found, nn.Module) and callable(found):
         try:
@@ -124,6 +136,8 @@ def load_class(source: str) -> "nn.Module":
                 f"define a class or function without arguments that returns it, and name that in place of {class_name}"
             )
             raise InputError(f"cannot be called with no arguments: {error}", where=source, hint=hint) from error
+        except FOREIGN as error:
+            raise _foreign(error, source) from error
     if not isinstance(found, nn.Module):
         raise InputError(f"is a {type(found).__name__}; expected an nn.Module", where=source)
     return found
@@ -141,8 +155,16 @@ def _imported(name: str, source: str) -> Any:
             hint = nearest(name, _siblings(name)) or "check the name, or start from the folder it is in"
             raise InputError(f"no module {error.name!r}", where=source, hint=hint) from error
         raise InputError(f"imports {error.name!r}, which is missing", where=source, hint="install it") from error
-    except (ImportError, SyntaxError) as error:
-        raise InputError(f"cannot be imported: {error}", where=source) from error
+    except FOREIGN as error:
+        raise _foreign(error, source) from error
+
+
+def _foreign(error: Exception, source: str) -> InputError:
+    """What an error of somebody else's code becomes."""
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    return InputError(
+        f"raises {type(error).__name__}: {error}", where=source, hint=f"see {line.filename}:{line.lineno}"
+    )
 
 
 def _siblings(name: str) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
-from sr2tflite.files import read_bytes, write_bytes
+from sr2tflite.files import keep_apart, read_bytes, write_bytes
 from sr2tflite.graph import Graph
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, image_id, listed
@@ -60,6 +60,7 @@ def ptq(
     from sr2tflite.graph import onnx
     from sr2tflite.quant.view import QuantizedView
 
+    keep_apart(model, out)
     settings = settings or PtqSettings()
     graph = read_float(model)
     seen = calibration_images(calibrate, graph.scale_factor, settings.images)
@@ -97,6 +98,6 @@ def calibration_images(folders: Sequence[Path], factor: int, limit: int) -> Cali
     images, ids = [], []
     for path in (found[index * len(found) // count] for index in range(count)):
         data = read_bytes(path)
-        images.append(downscale(crop_to_multiple(decode_image(data, str(path)), factor), factor))
+        images.append(downscale(crop_to_multiple(decode_image(data, str(path)), factor, str(path)), factor))
         ids.append(image_id(data))
     return Calibration(tuple(images), tuple(ids))

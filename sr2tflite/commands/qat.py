@@ -10,7 +10,7 @@ from sr2tflite.commands.ptq import calibration_images, read_float
 from sr2tflite.commands.train import held_out_psnr
 from sr2tflite.data.cache import open_cache
 from sr2tflite.data.patches import Patches
-from sr2tflite.files import write_bytes
+from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import onnx
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen
@@ -63,6 +63,7 @@ def qat(
         UnsupportedError: An op cannot be quantized.
         DivergedError: The loss is not finite.
     """
+    keep_apart(model, out)
     settings = settings or QatTrainSettings()
     torch.manual_seed(settings.seed)
     graph = read_float(model)
@@ -77,6 +78,7 @@ def qat(
         lambda module, batch: objective(module(batch.lr), batch.lr, batch.hr),
         lambda module: held_out_psnr(module, held_out, peak=255),
         WeightClipper(view, settings.weight_clip),
+        origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids]).encode()),
     )
     fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     quantized = view.freeze()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sr2tflite.data.cache import open_cache
 from sr2tflite.data.patches import Patches
+from sr2tflite.files import keep_apart
 from sr2tflite.networks import checkpoint
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant import bn
@@ -46,6 +47,8 @@ def recalibrate(
     References:
         arXiv 2604.20291, "deploy-before-QAT", step 1.
     """
+    if isinstance(source, str):
+        keep_apart(Path(source), out)
     loaded = checkpoint.open_student(source)
     student = loaded.student
     patches = Patches(open_cache(list(data), student.scale, progress), patch=PATCH, batch=BATCH, seed=SEED)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress
 from sr2tflite.run.folder import Facts, Stage
 from sr2tflite.run.recipe import Recipe
@@ -29,8 +31,9 @@ def steps(recipe: Recipe, folder: Path) -> list[Step]:
 
     Raises:
         RecipeError: An unknown student.
-        InputError: A folder of images cannot be read.
+        InputError: A folder of images cannot be read, or an image serves both the making and the judging.
     """
+    _refuse_leak(recipe)
     chain = _Chain(recipe, folder)
     chain.student()
     chain.fuse()
@@ -194,6 +197,15 @@ class _Chain:
             return {"rows": rows, "ratio": ratio.ratio, "summary": summary, "full": result.to_json()}
 
         self._add("bench", [threads, runs, rounds], models, [], action)
+
+
+def _refuse_leak(recipe: Recipe) -> None:
+    used = {sha256(read_bytes(path)) for path in _images((*recipe.data.train, *recipe.data.calibrate))}
+    for path in _images(recipe.data.evaluate):
+        if sha256(read_bytes(path)) in used:
+            raise InputError(
+                "serves training or calibration, and evaluation", where=str(path), hint="evaluate on other images"
+            )
 
 
 def _images(folders: tuple[Path, ...]) -> list[Path]:

@@ -12,6 +12,7 @@ from torch import nn
 from sr2tflite import __version__
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches, to_tensor
+from sr2tflite.files import sha256
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
 from sr2tflite.progress import Progress, silent
@@ -89,6 +90,7 @@ def train(
         Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed),
         _l1(spec.peak, settings.channels_last),
         lambda trained: held_out_psnr(trained, held_out, spec.peak),
+        origin=sha256(f"{name} {spec!r} {images.path.name}".encode()),
     )
     fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     facts = {

@@ -57,10 +57,18 @@ def _resize(image: Image, factor: float, height: int, width: int) -> Image:
     return np.ascontiguousarray(_resize_rows(rows.swapaxes(0, 1), factor, width).swapaxes(0, 1))
 
 
-def crop_to_multiple(image: Image, factor: int) -> Image:
-    """The image without the last rows and columns that do not fill a whole low-resolution pixel."""
-    height, width = (size // factor * factor for size in image.shape[:2])
-    return image[:height, :width]
+def crop_to_multiple(image: Image, factor: int, where: str = "image") -> Image:
+    """The image without the last rows and columns that do not fill a whole low-resolution pixel.
+
+    Raises:
+        InputError: Nothing is left; ``where`` says of which file.
+    """
+    height, width = image.shape[:2]
+    if min(height, width) < factor:
+        raise InputError(
+            f"is {height}×{width} pixels; expected at least {factor}×{factor}", where=where, hint="remove it"
+        )
+    return image[: height // factor * factor, : width // factor * factor]
 
 
 def downscale(image: Image, factor: int) -> Image:

@@ -67,7 +67,10 @@ class ImageCache:
     def split(self, held_out: int) -> tuple["ImageCache", "ImageCache"]:
         """(training part, held-out part): the held-out images are those whose content hashes sort first."""
         if not 0 < held_out < len(self.entries):
-            raise InputError(f"cannot hold out {held_out} of {len(self.entries)} training images")
+            raise InputError(
+                f"cannot hold out {held_out} of {len(self.entries)} training images",
+                hint="lower held_out, or give more images",
+            )
         by_hash = sorted(self.entries, key=lambda entry: entry.sha256)
         chosen = {entry.sha256 for entry in by_hash[:held_out]}
         kept = tuple(entry for entry in self.entries if entry.sha256 not in chosen)
@@ -86,7 +89,7 @@ def _collect(paths: list[Path], scale: int, progress: Progress) -> tuple[list[by
         progress("decoding training images", done, len(paths))
         data = read_bytes(path)
         try:
-            hr = crop_to_multiple(decode_image(data, str(path)), scale)
+            hr = crop_to_multiple(decode_image(data, str(path)), scale, str(path))
             lr = downscale(hr, scale)
         except InputError as error:
             skipped.append(f"{error.where or path}: {error.message}")
@@ -112,7 +115,7 @@ def open_cache(folders: list[Path], scale: int, progress: Progress = silent) -> 
     if not index.exists():
         chunks, entries, skipped = _collect(paths, scale, progress)
         if not entries:
-            raise InputError("no image could be used", where=str(folders[0]), hint=skipped[0])
+            raise InputError(f"no image could be used; {skipped[0]}", where=str(folders[0]), hint="give other images")
         write_bytes(images, b"".join(chunks))
         write_text(index, json.dumps({"entries": [vars(entry) for entry in entries], "skipped": skipped}))
     saved = json.loads(index.read_text())

@@ -24,6 +24,7 @@ def decode_image(data: bytes, where: str) -> Image:
         InputError: It does not decode, has more than 8 bits a channel, or has pixels that are not opaque.
     """
     raw: NDArray[Any] | None = None
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it has to say is said below
     if data:
         raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None:

@@ -51,7 +51,11 @@ class Patches:
         self.cache, self.patch, self.batch, self.seed = cache, patch, batch, seed
         areas = np.array([e.height * e.width * (min(e.height, e.width) >= patch) for e in cache.entries], np.float64)
         if not areas.any():
-            raise InputError(f"no training image is {patch}×{patch} pixels or larger after downscaling")
+            side = patch * cache.scale
+            raise InputError(
+                f"no training image is {side}×{side} pixels or larger; expected room for an LR patch of {patch}",
+                hint="give larger images, or lower patch where it is a setting",
+            )
         self._probability = areas / areas.sum()
 
     def __call__(self, step: int) -> Batch:

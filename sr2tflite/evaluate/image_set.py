@@ -42,9 +42,7 @@ class ImagePair:
         Raises:
             InputError: A file does not decode, is too small, or the two sizes do not fit.
         """
-        hr = crop_to_multiple(decode_image(read_bytes(self.hr), str(self.hr)), scale)
-        if not hr.size:
-            raise InputError(f"is smaller than {scale} pixels", where=str(self.hr), hint="remove it")
+        hr = crop_to_multiple(decode_image(read_bytes(self.hr), str(self.hr)), scale, str(self.hr))
         if self.lr is None:
             return downscale(hr, scale), hr
         lr = decode_image(read_bytes(self.lr), str(self.lr))
@@ -54,6 +52,7 @@ class ImagePair:
                 f"is {lr.shape[0]}×{lr.shape[1]}, {self.hr} is {hr.shape[0]}×{hr.shape[1]};"
                 f" expected {expected[0]}×{expected[1]} at scale {scale}",
                 where=str(self.lr),
+                hint="make LR anew, or leave the LR folder out",
             )
         return lr, hr
 

@@ -1,9 +1,11 @@
 """From a torch module to a functional float64 graph of aten ops, with everything that no pixel reaches folded away."""
 
 import copy
+import logging
 import operator
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from sr2tflite.errors import InputError, UnsupportedError
-from sr2tflite.fuse.origin import op_name, place
+from sr2tflite.fuse.origin import op_name, place, user_line
 
 REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, NotImplementedError)
 """What a module raises when it cannot work on an input; anything else is a bug that keeps its traceback."""
@@ -80,7 +82,16 @@ def prepared(module: nn.Module, dtype: torch.dtype) -> nn.Module:
         for name, value in vars(part).items():
             if isinstance(value, Tensor) and value.is_floating_point():
                 setattr(part, name, value.detach().cpu().to(dtype))
+    _check_finite(module)
     return module
+
+
+def _check_finite(module: nn.Module) -> None:
+    for name, value in module.state_dict().items():
+        if isinstance(value, Tensor) and not bool(value.isfinite().all()):
+            hint = "take an earlier checkpoint, from before the training diverged"
+            where = f"{type(module).__name__}, {name}"
+            raise InputError("holds values that are not finite", where=where, hint=hint)
 
 
 def _weights(program: torch.export.ExportedProgram) -> dict[Node, Any]:
@@ -105,8 +116,6 @@ def _needed(output: Node) -> set[Node]:
 
 def _only_output(program: torch.export.ExportedProgram) -> Node:
     names = program.graph_signature.user_outputs
-    if len(names) != 1 or not isinstance(names[0], str):
-        raise UnsupportedError(f"the module returns {len(names)} values; expected one image tensor")
     (output,) = [node for node in program.graph.nodes if node.name == names[0]]
     assert isinstance(output, Node)
     return output
@@ -134,24 +143,44 @@ def _is_functional(program: torch.export.ExportedProgram) -> bool:
 def _export(module: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
     with torch.no_grad():
         try:
-            module(x)
+            output = module(x)
         except REFUSALS as error:
             raise InputError(
                 f"the module refuses an input of shape {tuple(x.shape)}: {error}",
                 where=type(module).__name__,
                 hint="it has to take one NCHW image of any height and width",
             ) from error
+        _check_output(output, type(module).__name__)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # torch about itself
+            with _quiet():
                 program = torch.export.export(module, (x,), strict=False)
                 return program if _is_functional(program) else program.run_decompositions({})
         except REFUSALS as error:
+            line = user_line(error)
             raise UnsupportedError(
-                f"torch.export cannot follow the module: {error}",
-                where=type(module).__name__,
-                hint="remove control flow that depends on pixel values",
+                f"torch.export cannot follow the module: {str(error).strip().partition(chr(10))[0]}",
+                where=f"{type(module).__name__} ({line})" if line else type(module).__name__,
+                hint="remove control flow that depends on pixel values, and work outside torch",
             ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's warnings and logs about itself; what fails is raised nevertheless."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _check_output(output: Any, where: str) -> None:
+    if not isinstance(output, Tensor):
+        hint = "wrap it in a module whose forward returns the image alone"
+        raise UnsupportedError(f"returns a {type(output).__name__}; expected one image tensor", where=where, hint=hint)
 
 
 def capture(module: nn.Module, channels: int, size: tuple[int, int]) -> Captured:
@@ -182,5 +211,7 @@ def capture(module: nn.Module, channels: int, size: tuple[int, int]) -> Captured
             else:
                 constants[node] = execute(node, constants)
     if output not in activations or output is entry:
-        raise UnsupportedError("the output does not depend on the input's pixels, or is the input itself")
+        raise UnsupportedError(
+            "the output does not depend on the input's pixels, or is the input itself", where=type(module).__name__
+        )
     return Captured(entry, output, tuple(node for node in activations if node is not entry), constants)

@@ -1,6 +1,7 @@
 """What a captured node is called in the user's own words: module path, op, source line."""
 
 import re
+import traceback
 from collections.abc import Iterable
 from itertools import takewhile
 
@@ -27,6 +28,13 @@ def source_line(node: Node) -> str | None:
     frames = _FRAME.findall(node.meta.get("stack_trace") or "")
     own = [frame for frame in frames if "/torch/" not in frame[0]] or frames
     return f"{own[-1][0]}:{own[-1][1]}" if own else None
+
+
+def user_line(error: BaseException) -> str | None:
+    """``file.py:12`` of the innermost code outside torch that an error went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "/torch/" not in frame.filename and frame.filename != __file__]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else None
 
 
 def place(node: Node) -> str:

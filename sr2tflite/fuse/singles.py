@@ -237,5 +237,9 @@ def map_single(captured: Captured, builder: Builder, node: Node, why: str | None
     mapper = MAPPERS.get(op_name(node))
     if mapper is None or not is_mappable(captured, node):
         reason = f" and cannot be folded into a convolution: {why}" if why else ""
-        raise UnsupportedError(f"op {op_name(node)} is outside the deploy graph's set{reason}", where=place(node))
+        raise UnsupportedError(
+            f"op {op_name(node)} is outside the deploy graph's set{reason}",
+            where=place(node),
+            hint="replace it by convolutions, sums and clamps; besides them there are: " + ", ".join(sorted(MAPPERS)),
+        )
     builder.bind(node, mapper(Single(captured, builder, node)))

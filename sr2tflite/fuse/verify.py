@@ -48,6 +48,10 @@ def _check(graph: Graph, module: nn.Module, x: Tensor) -> Check:
             f"expected {tuple(want.shape)}",
             where=type(module).__name__,
         )
+    if not bool(want.isfinite().all()):
+        raise VerificationError(
+            f"the module's output is not finite for an image of {size[0]}×{size[1]}", where=type(module).__name__
+        )
     return Check(
         dtype=str(x.dtype).removeprefix("torch."),
         size=size,

@@ -1,8 +1,13 @@
 """Shape inference, and giving a graph other sizes."""
 
+from math import prod
+
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape
+
+MOST_VALUES = 2**31 - 1
+"""In one tensor: TFLite counts them in 32 bits."""
 
 
 def _conv_size(size: int | None, kernel: int, stride: int, dilation: int, padding: ops.Padding) -> int | None:
@@ -81,7 +86,7 @@ def with_size(graph: Graph, height: int | None, width: int | None) -> Graph:
     """A copy of the graph whose input has this height and width; None leaves it free.
 
     Raises:
-        InputError: A size is not positive.
+        InputError: A size is not positive, or makes a tensor that no runtime can index.
     """
     if (height is not None and height < 1) or (width is not None and width < 1):
         raise InputError(f"size {height}×{width} is not positive", where=graph.name)
@@ -89,4 +94,11 @@ def with_size(graph: Graph, height: int | None, width: int | None) -> Graph:
     batch, _, _, channels = sized.input.shape
     sized.update(sized.input.name, shape=(batch, height, width, channels))
     infer_shapes(sized)
+    for tensor in sized.tensors.values():
+        if (count := prod(size or 1 for size in tensor.shape)) > MOST_VALUES:
+            raise InputError(
+                f"size {height}×{width} makes {tensor.name} hold {count:,} values; expected at most {MOST_VALUES:,}",
+                where=graph.name,
+                hint="take a smaller size, and tile larger images",
+            )
     return sized

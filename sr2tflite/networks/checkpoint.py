@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def load(path: Path, student: str | dict[str, Any] | None = None) -> LoadedStude
         raise InputError(
             "does not say which student it belongs to",
             where=str(path),
-            hint="add --student NAME, one of: " + ", ".join(STUDENTS.names()),
+            hint=f"sr2tflite fuse {path} --student NAME -o deploy.onnx, NAME one of: {', '.join(STUDENTS.names())}",
         )
     name, built = STUDENTS.parse(spec)
     module = built.build()
@@ -110,16 +111,31 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, "pt") as file:
-                facts = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
+                facts = _facts((file.metadata() or {}).get(METADATA_KEY, "{}"), str(path))
                 return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118 (not a dict)
-        except (SafetensorError, ValueError) as error:
+        except SafetensorError as error:
             raise InputError(f"is not a safetensors file: {error}", where=str(path), hint="is it complete?") from error
     return _read_pickle(path), {}
 
 
+def _facts(text: str, where: str) -> dict[str, Any]:
+    """What a checkpoint says of itself."""
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict) or not isinstance(facts.get("student", {}), (str, dict)):
+        raise InputError(
+            f"metadata {METADATA_KEY!r} does not name a student", where=where, hint="give a file that `train` wrote"
+        )
+    return facts
+
+
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol; what cannot be read is refused
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             "holds pickled objects beside tensors, and loading them could run any code",
@@ -147,7 +163,11 @@ def _fill(module: nn.Module, weights: dict[str, Tensor], where: str) -> None:
     for key, value in weights.items():
         if value.shape != expected[key].shape:
             found, wanted = list(value.shape), list(expected[key].shape)
-            raise InputError(f"key {key!r} has shape {found}; expected {wanted}", where=where)
+            raise InputError(
+                f"key {key!r} has shape {found}; expected {wanted}", where=where, hint="is it the right student?"
+            )
+        if value.is_floating_point() != expected[key].is_floating_point():
+            raise InputError(f"key {key!r} is {value.dtype}; expected {expected[key].dtype}", where=where)
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise InputError(f"key {key!r} holds values that are not finite", where=where)
     module.load_state_dict(weights)

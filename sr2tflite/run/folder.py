@@ -9,7 +9,7 @@ from typing import Any
 
 from sr2tflite import __version__
 from sr2tflite.errors import InputError
-from sr2tflite.files import read_bytes, sha256, write_text
+from sr2tflite.files import make_folder, read_bytes, sha256, write_text
 
 MANIFEST = "manifest.json"
 Facts = dict[str, Any]
@@ -28,6 +28,18 @@ class Stage:
     """A folder with the state of unfinished work; worthless once the inputs change."""
 
 
+def _stages(manifest: Path) -> dict[str, Facts]:
+    """The record of every stage, by name."""
+    hint = f"remove {manifest.parent} to start anew"
+    try:
+        stages = json.loads(read_bytes(manifest))
+    except ValueError as error:
+        raise InputError("is not JSON", where=str(manifest), hint=hint) from error
+    if not isinstance(stages, dict) or not all(isinstance(record, dict) for record in stages.values()):
+        raise InputError("is no manifest of a run", where=str(manifest), hint=hint)
+    return stages
+
+
 class RunFolder:
     """A folder that remembers how its files came about.
 
@@ -39,12 +51,9 @@ class RunFolder:
     def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path
         if make:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
         manifest = path / MANIFEST
-        try:
-            self._stages: dict[str, Facts] = json.loads(manifest.read_text()) if manifest.exists() else {}
-        except ValueError as error:
-            raise InputError("is not JSON", where=str(manifest), hint=f"remove {path} to start anew") from error
+        self._stages: dict[str, Facts] = _stages(manifest) if manifest.exists() else {}
 
     def key(self, stage: Stage) -> str:
         """The hash of everything a stage depends on."""

@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from sr2tflite.errors import InputError
+from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.files import read_bytes
 from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.registry import Settings, parse_settings
@@ -43,7 +44,7 @@ class Export(Settings):
 class Evaluate(Settings):
     """How quality is measured."""
 
-    protocols: tuple[str, ...] = ("rgb", "y-shave3")
+    protocols: tuple[str, ...] = Field(default=("rgb", "y-shave3"), min_length=1)
     """The first one is what the gates look at."""
 
 
@@ -114,12 +115,15 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     try:
         content = yaml.safe_load(read_bytes(path))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"is not YAML: {str(error).splitlines()[0]}", where=str(path)) from error
+        text = " ".join(str(error).split())
+        raise InputError(f"is not YAML: {text}", where=str(path), hint="start from one in recipes/") from error
     if not isinstance(content, dict):
         raise InputError("holds no recipe; expected keys and values", where=str(path))
     for override in overrides:
         assign(content, override)
     recipe = parse_settings(Recipe, content, path.name)
+    for name in recipe.evaluate.protocols:
+        protocol_named(name)
     base = path.parent.resolve()
     data = {
         field: tuple((base / entry).resolve() for entry in getattr(recipe.data, field))

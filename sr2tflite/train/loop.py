@@ -1,6 +1,7 @@
 """The training loop: one for float students and for quantized training, resumable at any step."""
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sr2tflite.errors import DivergedError, InputError
+from sr2tflite.files import append_line, make_folder
 from sr2tflite.progress import Progress, silent
 from sr2tflite.train.ema import Average
 from sr2tflite.train.settings import LoopSettings
@@ -43,6 +45,9 @@ class Task(Generic[BatchT]):
     after_step: Callable[[nn.Module], None] = lambda _module: None
     """Called after each optimizer step (weight clipping)."""
 
+    origin: str = ""
+    """Says what is trained on what, for instance by a hash; unfinished work of another origin is not gone on with."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -68,7 +73,8 @@ class Training(Generic[BatchT]):
 
     def __init__(self, task: Task[BatchT], settings: LoopSettings, folder: Path) -> None:
         self.task, self.settings, self.folder = task, settings, folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells the precision it was told
         self.fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
         groups = [{**group, "base": group.get("lr", 1.0)} for group in task.groups]
         optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
@@ -101,7 +107,9 @@ class Training(Generic[BatchT]):
                 progress("training", self.step, self.settings.steps, f"loss {value:.5f}, best {self.best[0]:.3f} dB")
                 self._log(value, psnr)
         if self.best[1] >= 0:
-            self.task.module.load_state_dict(torch.load(self.folder / "best.pt", weights_only=True))
+            best = load_state(self.folder / "best.pt")
+            assert best is not None, "it is written before the state that names it"
+            self.task.module.load_state_dict(best)
         return Fitted(*self.best, self.step)
 
     def _one_step(self) -> Tensor:
@@ -140,12 +148,12 @@ class Training(Generic[BatchT]):
 
     def _log(self, loss: float, psnr: float | None) -> None:
         row = {"step": self.step, "loss": loss, "psnr": psnr, "time": time.time()}
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(row) + "\n")
+        append_line(self.folder / "log.jsonl", json.dumps(row))
 
     def _save(self) -> None:
         state = {
             "settings": self.settings.model_dump_json(),
+            "origin": self.task.origin,
             "step": self.step,
             "best": list(self.best),
             "module": self.task.module.state_dict(),
@@ -154,16 +162,20 @@ class Training(Generic[BatchT]):
         }
         save_state(self.folder / "last.pt", state)
 
+    def _refuse_other(self, what: str, found: str, expected: str) -> None:
+        if found != expected:
+            raise InputError(
+                f"holds a training with other {what}",
+                where=str(self.folder),
+                hint="choose another output, or remove this folder to start anew",
+            )
+
     def _resume(self) -> None:
         state = load_state(self.folder / "last.pt")
         if state is None:
             return
-        if state["settings"] != self.settings.model_dump_json():
-            raise InputError(
-                "holds a training with other settings",
-                where=str(self.folder),
-                hint="choose another output, or remove this folder to start anew",
-            )
+        self._refuse_other("settings", state["settings"], self.settings.model_dump_json())
+        self._refuse_other("weights or images", state.get("origin", self.task.origin), self.task.origin)
         self.task.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load_state_dict(state["average"])

@@ -67,7 +67,7 @@ class QatTrainSettings(LoopSettings, QatSettings):
     patch: int = Field(default=64, ge=8)
     """Side of an LR patch, in pixels."""
 
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=2e-5, gt=0)
     """Adam's peak learning rate of weights and biases."""
 
     validate_every: int = Field(default=250, ge=1)

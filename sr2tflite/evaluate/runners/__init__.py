@@ -68,8 +68,18 @@ class Runner:
         return seen(self.network.metadata)
 
     def __call__(self, lr: Image) -> Image:
-        """The image, ``scale`` times as high and wide, rounded half to even and clipped to 0…255."""
-        return self.network.upscale(lr)
+        """The image, ``scale`` times as high and wide, rounded half to even and clipped to 0…255.
+
+        Raises:
+            InputError: A value is not finite.
+        """
+        try:
+            with np.errstate(invalid="raise"):
+                return self.network.upscale(lr)
+        except FloatingPointError as error:
+            raise InputError(
+                "its output holds values that are not finite", where=str(self.path), hint="look at its weights"
+            ) from error
 
 
 def open_runner(path: Path, *, threads: int = 2) -> Runner:
