@@ -1,6 +1,7 @@
 """The one door to the LiteRT interpreter."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ class Kernels(Enum):
 @contextmanager
 def _without_news() -> Iterator[None]:
     """Keep LiteRT's lines of level INFO off stderr, which it has no switch for; all others are passed on."""
+    if sys.stderr is None:  # closed
+        yield
+        return
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)

@@ -34,5 +34,5 @@ def test_a_nested_unknown_key_is_named_with_its_path() -> None:
     class Outer(Settings):
         inner: Inner = Inner()
 
-    with pytest.raises(RecipeError, match=r"x\.inner\.sise: unknown key; did you mean 'size'\?"):
+    with pytest.raises(RecipeError, match=r"x: inner\.sise: unknown key; did you mean 'size'\?"):
         parse_settings(Outer, {"inner": {"sise": 3}}, "x")

@@ -38,8 +38,9 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        place = error.filename or "disk"
-        return _fail(StorageError(error.strerror or str(error), where=str(place), hint="free some space"), as_json)
+        # without a file name it is stdout that cannot be written: nothing more goes there
+        place, as_json = str(error.filename or "output"), as_json and error.filename is not None
+        return _fail(StorageError(error.strerror or str(error), where=place, hint="free some space"), as_json)
     return result if isinstance(result, int) else 0
 
 

@@ -20,7 +20,7 @@ QUIET_S = 10.0
 @contextmanager
 def watching(quiet: bool) -> Iterator[Progress]:
     """A progress callback for the time of one command."""
-    if quiet:
+    if quiet or sys.stderr is None:  # closed
         yield silent
     elif sys.stderr.isatty():
         with _bars() as progress:
@@ -30,7 +30,7 @@ def watching(quiet: bool) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line at most every ten seconds, and one when a piece of work ends."""
+    """A line at most every ten seconds."""
 
     def __init__(self) -> None:
         self._said_at = time.monotonic()

@@ -110,6 +110,8 @@ def open_cache(folders: list[Path], scale: int, progress: Progress = silent) -> 
         StorageError: The disk is full.
     """
     paths = [path for folder in folders for path in list_images(folder)]
+    if not paths:
+        raise InputError("no folder of training images is given", hint="name at least one")
     key = sha256(json.dumps([2, scale, [sha256(read_bytes(path)) for path in paths]]).encode())[:24]
     images, index = cache_folder() / f"{key}.u8", cache_folder() / f"{key}.json"
     if not index.exists():

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, write_bytes
 
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what does not decode is an error here
+
 Image = NDArray[np.uint8]
 """Height × width × 3, RGB, 0…255."""
 
@@ -24,7 +26,6 @@ def decode_image(data: bytes, where: str) -> Image:
         InputError: It does not decode, has more than 8 bits a channel, or has pixels that are not opaque.
     """
     raw: NDArray[Any] | None = None
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it has to say is said below
     if data:
         raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None:

@@ -1,11 +1,12 @@
 """From a torch module to a functional float64 graph of aten ops, with everything that no pixel reaches folded away."""
 
 import copy
+import io
 import logging
 import operator
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,11 +167,11 @@ def _export(module: nn.Module, x: Tensor) -> torch.export.ExportedProgram:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torch's warnings and logs about itself; what fails is raised nevertheless."""
+    """Without what torch says and logs about itself; what fails is raised nevertheless."""
     before = logging.root.manager.disable
     logging.disable()
     try:
-        with warnings.catch_warnings():
+        with redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:

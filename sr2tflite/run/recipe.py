@@ -6,7 +6,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.files import read_bytes
 from sr2tflite.quant.settings import PtqSettings
@@ -122,8 +122,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     for override in overrides:
         assign(content, override)
     recipe = parse_settings(Recipe, content, path.name)
-    for name in recipe.evaluate.protocols:
-        protocol_named(name)
+    _check(recipe, path.name)
     base = path.parent.resolve()
     data = {
         field: tuple((base / entry).resolve() for entry in getattr(recipe.data, field))
@@ -133,6 +132,17 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
         student = str((base / student).resolve())
     return recipe.model_copy(update={"data": Data(**data), "student": student})
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    """What would otherwise end a run after its trainings."""
+    for name in recipe.evaluate.protocols:
+        protocol_named(name)
+    trains = recipe.train is not None or recipe.qat is not None or recipe.recalibrate > 0
+    if trains and not recipe.data.train:
+        raise RecipeError("data.train: is empty; expected images to train on", where=where, hint="name some folders")
+    if not (recipe.data.calibrate or recipe.data.train):
+        raise RecipeError("data.calibrate: is empty; expected images", where=where, hint="name some folders")
 
 
 def resolved(recipe: Recipe) -> str:

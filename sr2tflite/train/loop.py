@@ -95,15 +95,15 @@ class Training(Generic[BatchT]):
         saved_at = time.monotonic()
         while self.step < self.settings.steps:
             loss = self._one_step()
-            psnr = None
-            if self.step % self.settings.validate_every == 0 or self.step == self.settings.steps:
-                psnr = self._validate()
-            if psnr is not None or time.monotonic() - saved_at > self.settings.save_every_s:
-                self._save()
-                saved_at = time.monotonic()
-            if psnr is not None or self.step % 20 == 0:
+            validates = self.step % self.settings.validate_every == 0 or self.step == self.settings.steps
+            psnr = self._validate() if validates else None
+            saves = validates or time.monotonic() - saved_at > self.settings.save_every_s
+            if saves or self.step % 20 == 0:
                 value = float(loss)
                 self._check(value)
+                if saves:
+                    self._save()
+                    saved_at = time.monotonic()
                 progress("training", self.step, self.settings.steps, f"loss {value:.5f}, best {self.best[0]:.3f} dB")
                 self._log(value, psnr)
         if self.best[1] >= 0:

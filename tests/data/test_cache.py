@@ -76,5 +76,5 @@ def test_a_patch_is_the_bicubic_of_its_hr_patch_away_from_the_border(folder: Pat
 
 
 def test_images_smaller_than_a_patch_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="no training image is 64×64"):
+    with pytest.raises(InputError, match="no training image is 192×192"):
         Patches(open_cache([folder], 3), patch=64, batch=1, seed=0)

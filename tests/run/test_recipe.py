@@ -5,7 +5,7 @@ import pytest
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.run.recipe import load, resolved
 
-MINIMAL = "name: tiny\nstudent: abpn\ndata: {evaluate: [photos]}\n"
+MINIMAL = "name: tiny\nstudent: abpn\ndata: {train: [scenes], evaluate: [photos]}\n"
 
 
 def _recipe(folder: Path, text: str) -> Path:
@@ -15,9 +15,9 @@ def _recipe(folder: Path, text: str) -> Path:
 
 
 BAD = {
-    "an unknown key": (MINIMAL + "qatt: {}", r"recipe\.yaml\.qatt: unknown key; did you mean 'qat'\?"),
+    "an unknown key": (MINIMAL + "qatt: {}", r"recipe\.yaml: qatt: unknown key; did you mean 'qat'\?"),
     "a nested unknown key": (MINIMAL + "gates: {psnr_drop: 1}", r"unknown key; did you mean 'psnr_drop_db'\?"),
-    "a missing key": ("name: tiny\nstudent: abpn\n", r"recipe\.yaml\.data: field required"),
+    "a missing key": ("name: tiny\nstudent: abpn\n", r"recipe\.yaml: data: field required"),
     "a wrong type": (MINIMAL + "export: {height: tall}", r"export\.height: input should be a valid integer"),
     "a value out of range": (MINIMAL + "qat: {steps: 0}", r"qat\.steps: input should be greater than or equal to 1"),
     "a bad name": (MINIMAL.replace("tiny", "a/b"), r"name: string should match pattern"),

@@ -1,7 +1,8 @@
 """Runners: every kind of artifact as one function, low-resolution uint8 image in, high-resolution uint8 image out."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,8 @@ class Runner:
         Raises:
             InputError: A value is not finite.
         """
-        try:
-            with np.errstate(invalid="raise"):
-                return self.network.upscale(lr)
-        except FloatingPointError as error:
-            raise InputError(
-                "its output holds values that are not finite", where=str(self.path), hint="look at its weights"
-            ) from error
+        with _finite(self.path):
+            return self.network.upscale(lr)
 
 
 def open_runner(path: Path, *, threads: int = 2) -> Runner:
@@ -95,7 +91,21 @@ def open_runner(path: Path, *, threads: int = 2) -> Runner:
         )
     data = read_bytes(path)
     module = importlib.import_module(f"{__name__}.{kind}")
-    return Runner(path, kind, sha256(data), module.open_network(path, data, threads))
+    with _finite(path):  # it is tried out
+        network = module.open_network(path, data, threads)
+    return Runner(path, kind, sha256(data), network)
+
+
+@contextmanager
+def _finite(path: Path) -> Iterator[None]:
+    """What makes pixels of a value that is not finite is the artifact's fault."""
+    try:
+        with np.errstate(invalid="raise"):
+            yield
+    except FloatingPointError as error:
+        raise InputError(
+            "its output holds values that are not finite", where=str(path), hint="look at its weights"
+        ) from error
 
 
 def _suffixes() -> str:
