@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pydantic import Field
 from torch import nn
 
 from sr2tflite.registry import Registry, Settings
@@ -13,7 +14,7 @@ class Student(Settings):
     ``build()`` returns an ``nn.Module`` from images NCHW (RGB, ``value_range``) to images ``scale`` times as large.
     """
 
-    scale: int = 3
+    scale: int = Field(default=3, ge=1)
     """How many times larger the output is, along each axis."""
 
     peak: Literal[1, 255] = 1

@@ -2,6 +2,7 @@
 
 import itertools
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from sr2tflite.networks.blocks.anchor import nearest_anchor
@@ -37,10 +38,10 @@ class Abpn(Student):
         Anchor-based Plain Net for Mobile Image Super-Resolution (Du et al., 2021), https://arxiv.org/abs/2105.09750.
     """
 
-    channels: int = 28
+    channels: int = Field(default=28, ge=1)
     """Feature channels."""
 
-    depth: int = 4
+    depth: int = Field(default=4, ge=1)
     """Convolutions between the first one and the one that gives 3·s² channels."""
 
     def build(self) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from sr2tflite.networks.blocks.mobile_one import MobileOneBlock
@@ -38,13 +39,13 @@ class AioMai(Student):
     peak: Literal[1, 255] = 255
     """What white is in the network's own units."""
 
-    channels: int = 32
+    channels: int = Field(default=32, ge=1)
     """Feature channels."""
 
-    depth: int = 8
+    depth: int = Field(default=8, ge=1)
     """Number of blocks."""
 
-    branches: int = 5
+    branches: int = Field(default=5, ge=1)
     """3×3 branches in each block, beside a 1×1 and the identity."""
 
     def build(self) -> nn.Module:

@@ -1,5 +1,6 @@
 """AnchorRep: re-parameterizable convolutions over a nearest-neighbor anchor, made for INT8."""
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from sr2tflite.networks.blocks.anchor import nearest_anchor
@@ -33,10 +34,10 @@ class AnchorRep(Student):
     the image-space anchor is exact in INT8, and what the network adds to it is small.
     """
 
-    channels: int = 32
+    channels: int = Field(default=32, ge=1)
     """Feature channels."""
 
-    depth: int = 8
+    depth: int = Field(default=8, ge=1)
     """Number of blocks."""
 
     def build(self) -> nn.Module:
