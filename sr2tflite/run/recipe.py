@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.evaluate.protocols import protocol_named
@@ -92,7 +92,7 @@ class Recipe(Settings):
     """Batches over which batch normalization is recalibrated before fusing; 0 leaves it alone (the seed paper: 64)."""
 
     ptq: PtqSettings = PtqSettings()
-    """Post-training quantization: the baseline, and where quantized training starts."""
+    """Post-training quantization: the baseline, and where quantized training starts (unless ``qat.ptq`` differs)."""
 
     qat: QatTrainSettings | None = QatTrainSettings()
     """Quantized training; null ships the post-training file."""
@@ -103,6 +103,14 @@ class Recipe(Settings):
     """null measures no latency."""
 
     gates: Gates = Gates()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _quantized_training_starts_from_ptq(cls, data: Any) -> Any:
+        """What ``ptq`` says holds for the start of ``qat`` too, unless ``qat.ptq`` says otherwise."""
+        if not isinstance(data, dict) or "ptq" not in data or not isinstance(data.get("qat", {}), dict):
+            return data
+        return {**data, "qat": {"ptq": data["ptq"], **data.get("qat", {})}}
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:

@@ -42,6 +42,7 @@ def test_an_override_goes_through_the_same_validation(tmp_path: Path) -> None:
     recipe = load(path, ("qat.steps=7", "ptq.method=minmax"))
     assert recipe.qat is not None
     assert (recipe.qat.steps, recipe.ptq.method) == (7, "minmax")
+    assert recipe.qat.ptq.method == "minmax", "quantized training starts from what ptq says"
     with pytest.raises(RecipeError, match="unknown key; did you mean 'steps'"):
         load(path, ("qat.stesp=7",))
     with pytest.raises(RecipeError, match="is not KEY=VALUE"):

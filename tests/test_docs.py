@@ -1,0 +1,54 @@
+"""The documentation names what exists, and its command lines parse."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from sr2tflite import errors
+from sr2tflite.cli.verbs import group
+from sr2tflite.networks.students import STUDENTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "results.md", *sorted((ROOT / "sr2tflite/networks/weights").glob("*.md"))]
+
+
+def _command_lines(page: Path) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.startswith("sr2tflite ")]
+
+
+LINES = [pytest.param(line, id=f"{page.name}: {line[:60]}") for page in PAGES for line in _command_lines(page)]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_line_in_the_docs_parses(line: str) -> None:
+    _, verb, *words = shlex.split(line)
+    command = group.commands[verb]
+    assert isinstance(command, click.Command)
+    command.make_context(verb, words)
+
+
+@pytest.mark.parametrize("verb", sorted(group.commands))
+def test_every_verb_is_in_the_readme(verb: str) -> None:
+    assert re.search(rf"\b{verb}\b", (ROOT / "README.md").read_text())
+
+
+@pytest.mark.parametrize("name", STUDENTS.names())
+def test_every_student_is_in_the_readme(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "README.md").read_text()
+
+
+def test_every_exit_status_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text().split("When something is wrong")[1]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    for status in {kind.exit_status for kind in kinds if issubclass(kind, errors.Sr2TfliteError)}:
+        assert re.search(rf"\b{status} ", text), status
+
+
+def test_weights_come_with_a_card() -> None:
+    folder = ROOT / "sr2tflite/networks/weights"
+    assert {path.stem for path in folder.glob("*.safetensors")} == {path.stem for path in folder.glob("*.md")}
