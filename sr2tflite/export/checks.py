@@ -5,10 +5,7 @@ import numpy as np
 from sr2tflite.errors import UnsupportedError, VerificationError
 from sr2tflite.graph import Graph, Node, Tensor, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params
-from sr2tflite.numerics.requantize import add_ratio_is_delegated, conv_multipliers
-
-CONV_MULTIPLIERS = (2.0**-32, 2.0**8)
-"""XNNPACK's range of s_x · s_w[c] / s_out: from, and under."""
+from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, add_ratio_is_delegated, conv_multipliers
 
 MUL_RATIOS = (2.0**-16, 2.0**8)
 """XNNPACK's range of s_a · s_b / s_out: from, and under."""

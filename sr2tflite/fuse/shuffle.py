@@ -14,21 +14,6 @@ from sr2tflite.graph import Node, ops
 
 Order = NDArray[np.intp]
 
-_THROUGH = (
-    ops.Add,
-    ops.Sub,
-    ops.Mul,
-    ops.Minimum,
-    ops.Maximum,
-    ops.Relu,
-    ops.Relu6,
-    ops.Relu0To1,
-    ops.LeakyRelu,
-    ops.PRelu,
-    ops.Logistic,
-)
-"""Ops that work channel by channel."""
-
 
 def dcr_order(channels: int, block: int) -> Order:
     """``order[k·C + c] = c·r² + k``: which torch channel each TFLite channel is."""
@@ -49,7 +34,7 @@ class _Permutation:
         if isinstance(node.op, ops.Conv2D):
             return self.graph.tensors[node.inputs[1]].shape[3] == self.graph.tensors[node.inputs[0]].channels
         sources = {t.name: t.channels for t in self.graph.activations(node)}
-        return isinstance(node.op, _THROUGH) and all(
+        return isinstance(node.op, ops.ELEMENTWISE) and all(
             channels == len(self.order) and self.passes(name) for name, channels in sources.items()
         )
 

@@ -161,6 +161,10 @@ class Dequantize(Op):
     kind: ClassVar[str] = "DEQUANTIZE"
 
 
+ELEMENTWISE = (Add, Sub, Mul, Minimum, Maximum, Relu, Relu6, Relu0To1, LeakyRelu, PRelu, Logistic)
+"""Ops that work pixel by pixel and channel by channel."""
+
+
 @dataclass(frozen=True)
 class Opaque(Op):
     """An op outside the set, met in a file: it can be listed, and is refused where it would be run or written."""

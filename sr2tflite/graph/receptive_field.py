@@ -6,21 +6,7 @@ from math import ceil
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
 
-_POINTWISE = (
-    ops.Add,
-    ops.Sub,
-    ops.Mul,
-    ops.Minimum,
-    ops.Maximum,
-    ops.Relu,
-    ops.Relu6,
-    ops.Relu0To1,
-    ops.PRelu,
-    ops.LeakyRelu,
-    ops.Logistic,
-    ops.Quantize,
-    ops.Dequantize,
-)
+_POINTWISE = (*ops.ELEMENTWISE, ops.Quantize, ops.Dequantize)
 
 
 def receptive_field(graph: Graph) -> int:

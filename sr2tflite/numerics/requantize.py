@@ -6,6 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+CONV_MULTIPLIERS = (2.0**-32, 2.0**8)
+"""XNNPACK takes a convolution whose multipliers lie from the first and under the second."""
+
+ADD_RATIOS = (2.0**-10, 2.0**8)
+"""XNNPACK takes an ADD whose ratios s_in / s_out lie from the first and under the second; others, builtin kernels."""
+
 
 def conv_multipliers(input_scale: float, weight_scale: tuple[float, ...], output_scale: float) -> NDArray[np.float32]:
     """``m[c] = (s_x · s_w[c]) / s_out``, each operation rounded to float32.
@@ -58,6 +64,6 @@ def add_params(scale_a: float, scale_b: float, scale_out: float) -> AddParams:
 
 
 def add_ratio_is_delegated(scale_a: float, scale_b: float, scale_out: float) -> bool:
-    """Whether XNNPACK takes this ADD: 2⁻¹⁰ ≤ s_in / s_out < 2⁸ for both; else the builtin kernel runs."""
-    ratios = (scale_a / scale_out, scale_b / scale_out)
-    return all(2.0**-10 <= ratio < 2.0**8 for ratio in ratios)
+    """Whether XNNPACK takes this ADD: both ratios of scales lie within ``ADD_RATIOS``."""
+    smallest, limit = ADD_RATIOS
+    return all(smallest <= scale / scale_out < limit for scale in (scale_a, scale_b))

@@ -9,16 +9,15 @@ from typing import NamedTuple
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Node, ops
 from sr2tflite.numerics.qparams import QuantParams, affine
+from sr2tflite.numerics.requantize import ADD_RATIOS, CONV_MULTIPLIERS
 from sr2tflite.quant.plan import PIXELS, Plan
 
-LARGEST_MULTIPLIER = 255.0
-"""Convolutions: ``s_x·s_w[c]/s_out``; the delegate asks for less than 256."""
+MARGIN = 0.99
+"""What is aimed at stays this far inside the delegate's limits: scales are rounded once more."""
 
-LARGEST_RATIO = 255.0
-"""ADD: ``s_in/s_out``; the delegate asks for less than 2⁸."""
-
-SMALLEST_RATIO = 1 / 1000
-"""ADD: ``s_in/s_out``; the delegate asks for at least 2⁻¹⁰."""
+LARGEST_MULTIPLIER = CONV_MULTIPLIERS[1] * MARGIN
+LARGEST_RATIO = ADD_RATIOS[1] * MARGIN
+SMALLEST_RATIO = ADD_RATIOS[0] / MARGIN
 
 NARROWEST = 2.0**-10
 """No range is narrower, in pixels: one of zero width could not be widened by a factor."""
