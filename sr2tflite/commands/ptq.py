@@ -84,6 +84,12 @@ def read_float(model: Path) -> Graph:
     return graph
 
 
+def spread(total: int, limit: int) -> list[int]:
+    """At most ``limit`` of the indices 0…total − 1, evenly spread."""
+    count = min(limit, total)
+    return [index * total // count for index in range(count)]
+
+
 def calibration_images(folders: Sequence[Path], factor: int, limit: int) -> Calibration:
     """At most ``limit`` low-resolution images, spread evenly over folders of high-resolution ones.
 
@@ -94,9 +100,8 @@ def calibration_images(folders: Sequence[Path], factor: int, limit: int) -> Cali
     from sr2tflite.data.images import decode_image, list_images
 
     found = [path for folder in folders for path in list_images(folder)]
-    count = min(limit, len(found))
     images, ids = [], []
-    for path in (found[index * len(found) // count] for index in range(count)):
+    for path in (found[index] for index in spread(len(found), limit)):
         data = read_bytes(path)
         images.append(downscale(crop_to_multiple(decode_image(data, str(path)), factor, str(path)), factor))
         ids.append(image_id(data))

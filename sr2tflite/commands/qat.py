@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from sr2tflite.commands.ptq import calibration_images, read_float
+from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.train import held_out_psnr
-from sr2tflite.data.cache import open_cache
+from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import onnx
 from sr2tflite.progress import Progress, silent
-from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen
+from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
 from sr2tflite.quant.objective import QatObjective
 from sr2tflite.quant.view import QuantizedView
@@ -55,7 +56,7 @@ def qat(
         data: Folders of high-resolution images.
         out: The ``.onnx`` to write.
         settings: How.
-        calibrate: Images for the first ranges; ``data`` where there are none.
+        calibrate: Images for the first ranges; some of those it trains on where there are none.
         progress: Told how it goes.
 
     Raises:
@@ -68,7 +69,8 @@ def qat(
     torch.manual_seed(settings.seed)
     graph = read_float(model)
     images, held_out = open_cache(list(data), graph.scale_factor, progress).split(settings.held_out)
-    ranges = calibration_images(calibrate or data, graph.scale_factor, settings.ptq.images)
+    limit = settings.ptq.images
+    ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
     view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
     objective = QatObjective(FloatView(view.plan.graph), settings)
     task = Task(
@@ -87,3 +89,10 @@ def qat(
     quantized.metadata[TRAINED_ON] = listed([*seen(graph.metadata), *trained])
     write_bytes(out, onnx.write(quantized))
     return QatResult(out, fitted, len(images), images.skipped, quantized.summary())
+
+
+def _some_of(images: ImageCache, limit: int) -> Calibration:
+    """Low-resolution images of a cache, evenly spread."""
+    chosen = spread(len(images), limit)
+    ids = tuple(short_id(images.entries[index].sha256) for index in chosen)
+    return Calibration(tuple(np.array(images.lr(index)) for index in chosen), ids)

@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from kit.blocks import Sum, conv_norm, with_random_statistics
 from torch import Tensor, nn
 
@@ -60,7 +60,7 @@ def macs(module: nn.Module) -> int:
     return sum(part.weight.numel() for part in module.modules() if isinstance(part, nn.Conv2d))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, derandomize=True)
 @given(shape=SHAPES)
 def test_any_affine_region_is_fused_exactly_and_never_costs_more(shape: Shape) -> None:
     torch.manual_seed(0)

@@ -34,7 +34,7 @@ def test_every_cut_is_survived(name: str):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(choice=st.data())
 def test_flipped_bits_are_survived(name: str, choice: st.DataObject):
     data = bytearray(FILES[name])

@@ -14,7 +14,7 @@ NETWORKS = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(quantized=st.booleans(), network=st.fixed_dictionaries(NETWORKS))
 def test_random_networks_pass_through_both_formats_unchanged(quantized: bool, network: dict):
     graph = (quantized_sr_graph if quantized else float_sr_graph)(**network)
@@ -24,7 +24,7 @@ def test_random_networks_pass_through_both_formats_unchanged(quantized: bool, ne
     assert tflite.write(through_onnx) == tflite.write(graph)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(metadata=st.dictionaries(st.text(max_size=8), st.text(max_size=20), max_size=4))
 def test_free_text_passes_through_both_formats_unchanged(metadata: dict[str, str]):
     graph = float_sr_graph(2, 0)
