@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# the CPU build of torch is enough; a version that is already there stays
+# the release that the figures in docs/results.md were measured with; a CPU build is enough: make TORCH=torch test takes another
 TORCH  ?= torch==2.13.0
 STAMP  := $(VENV)/.installed
 
