@@ -118,7 +118,6 @@ class FloatView(nn.Module):
         super().__init__()
         self.graph = graph
         self._buffer_of: dict[str, str] = {}
-        self._data_dtype = dtype
         for index, tensor in enumerate(t for t in graph.tensors.values() if t.is_constant):
             assert tensor.data is not None
             self._buffer_of[tensor.name] = f"constant_{index}"

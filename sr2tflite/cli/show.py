@@ -165,7 +165,11 @@ def run(result: "RunResult", machine: bool) -> int:
         as_json(result)
         return status
     quality = result.report.stages["evaluate"]
-    rows = [[row["artifact"], row["protocol"], f"{row['psnr']:.4f}", f"{row['ssim']:.5f}"] for row in quality["rows"]]
+    psnrs = ["inf" if row["psnr"] is None else f"{row['psnr']:.4f}" for row in quality["rows"]]
+    rows = [
+        [row["artifact"], row["protocol"], psnr, f"{row['ssim']:.5f}"]
+        for row, psnr in zip(quality["rows"], psnrs, strict=True)
+    ]
     table([counted(quality["images"], "image"), "protocol", "PSNR", "SSIM"], rows)
     for one in result.report.stages["export"]["files"]:
         click.echo(f"{one['file']}: {one['proof']}")

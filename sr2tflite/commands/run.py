@@ -1,14 +1,17 @@
 """``sr2tflite run``: a recipe carried out in a run folder, from the student to the report; what stands is skipped."""
 
 import json
+import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from sr2tflite import __version__
 from sr2tflite.commands.steps import DEPLOY, FINAL, MODEL_FREE, PTQ_FREE, Step, steps
+from sr2tflite.evaluate.protocols import Score
 from sr2tflite.files import write_text
 from sr2tflite.progress import Progress, silent
 from sr2tflite.run.crops import side_by_side
@@ -109,12 +112,18 @@ def _versions() -> dict[str, str]:
 
 def judged(recipe: Recipe, report: Report) -> list[Finding]:
     """The recipe's gates, on what the stages found, under the recipe's first protocol."""
-    rows = report.stages["evaluate"]["rows"]
-    first = rows[0]["protocol"]
-    means = {row["artifact"]: (row["psnr"], row["ssim"]) for row in rows if row["protocol"] == first}
-    (float_psnr, float_ssim), (psnr, ssim) = means[DEPLOY], means[MODEL_FREE]
+    quality = report.stages["evaluate"]
+    first = quality["rows"][0]["protocol"]
+    means = {row["artifact"]: _score(row, quality) for row in quality["rows"] if row["protocol"] == first}
+    psnr_drop, ssim_drop = means[MODEL_FREE].drop_from(means[DEPLOY])
     ratio = report.stages.get("bench", {}).get("ratio")
-    return judge(recipe.gates, Figures(float_psnr - psnr, float_ssim - ssim, ratio))
+    return judge(recipe.gates, Figures(psnr_drop, ssim_drop, ratio))
+
+
+def _score(row: dict[str, Any], quality: dict[str, Any]) -> Score:
+    """A row of an evaluation's JSON, where an infinite PSNR is null."""
+    psnr = math.inf if row["psnr"] is None else row["psnr"]
+    return Score(psnr, row["ssim"], row["protocol"], quality["image_set"])
 
 
 def _crops(recipe: Recipe, folder: Path) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from sr2tflite.errors import InputError
 from sr2tflite.export.checks import check_integers
-from sr2tflite.graph import Graph, tflite
+from sr2tflite.graph import Graph
 from sr2tflite.graph.passes.file_io import FileIO, with_io
 from sr2tflite.graph.shapes import with_size
 
@@ -28,11 +28,6 @@ def prepare(graph: Graph, *, height: int | None, width: int | None, io: FileIO) 
     return ready
 
 
-def to_tflite(graph: Graph, *, height: int | None, width: int | None, io: FileIO = "int8") -> bytes:
-    """A quantized graph as a ``.tflite``; see ``prepare``."""
-    return tflite.write(prepare(graph, height=height, width=width, io=io))
-
-
 def prepare_float(graph: Graph, *, height: int | None, width: int | None) -> Graph:
     """The float graph in pixel units, exactly as it will stand in the file.
 
@@ -45,8 +40,3 @@ def prepare_float(graph: Graph, *, height: int | None, width: int | None) -> Gra
     if graph.is_quantized:
         raise InputError("is quantized; expected a float graph", where=graph.name, hint="give the deploy.onnx")
     return with_size(to_pixel_units(graph), height, width)
-
-
-def to_float_tflite(graph: Graph, *, height: int | None, width: int | None) -> bytes:
-    """A float graph as a float32 ``.tflite`` in pixel units; see ``prepare_float``."""
-    return tflite.write(prepare_float(graph, height=height, width=width))

@@ -1,6 +1,7 @@
 """Gates: what the INT8 file must hold, and by how much it does."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 from sr2tflite.run.recipe import Gates
@@ -28,8 +29,9 @@ class Finding:
     holds: bool
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data; an infinite measure is null."""
+        measured = self.measured if self.measured is not None and isfinite(self.measured) else None
+        return {**asdict(self), "measured": measured}
 
 
 def judge(gates: Gates, figures: Figures) -> list[Finding]:

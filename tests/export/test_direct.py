@@ -9,7 +9,7 @@ from kit.reference import run_float, run_int8
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.export import direct
 from sr2tflite.export.checks import check_integers
-from sr2tflite.graph import Graph
+from sr2tflite.graph import Graph, tflite
 from sr2tflite.numerics.qparams import QuantParams, bias_params
 from sr2tflite.runtime import LiteRT
 
@@ -61,7 +61,7 @@ def test_what_a_runtime_refuses_is_refused_before_it_is_written(case: str):
     graph = quantized_sr_graph(skip=skip)
     change(graph)
     with pytest.raises(error) as caught:
-        direct.to_tflite(graph, height=8, width=8)
+        direct.prepare(graph, height=8, width=8, io="int8")
     assert where is None or caught.value.where == where
 
 
@@ -74,17 +74,17 @@ def test_an_add_that_xnnpack_leaves_is_refused():
 
 def test_a_float_graph_is_refused():
     with pytest.raises(InputError, match="is float"):
-        direct.to_tflite(float_sr_graph(), height=8, width=8)
+        direct.prepare(float_sr_graph(), height=8, width=8, io="int8")
 
 
 def test_a_quantized_graph_is_no_float_file():
     with pytest.raises(InputError, match="is quantized"):
-        direct.to_float_tflite(quantized_sr_graph(), height=8, width=8)
+        direct.prepare_float(quantized_sr_graph(), height=8, width=8)
 
 
 def test_a_size_that_is_not_positive_is_refused():
     with pytest.raises(InputError, match="not positive"):
-        direct.to_tflite(quantized_sr_graph(), height=0, width=8)
+        direct.prepare(quantized_sr_graph(), height=0, width=8, io="int8")
 
 
 @pytest.mark.parametrize("case", sorted(CASES.keys() - {"sub", "add", "add_rank_4"}))
@@ -96,8 +96,8 @@ def test_fixed_and_free_files_hold_the_graph():
     graph = quantized_sr_graph(skip="nearest")
     x = np.random.default_rng(0).integers(-128, 128, (1, 10, 15, 3)).astype(np.int8)
     wanted = run_int8(graph, x).tobytes()
-    fixed = LiteRT(direct.to_tflite(graph, height=10, width=15))
-    free = LiteRT(direct.to_tflite(graph, height=None, width=None))
+    fixed = LiteRT(tflite.write(direct.prepare(graph, height=10, width=15, io="int8")))
+    free = LiteRT(tflite.write(direct.prepare(graph, height=None, width=None, io="int8")))
     assert (fixed.fixed_size, free.fixed_size) == ((10, 15), None)
     assert fixed.run(x).tobytes() == free.run(x).tobytes() == wanted
 
@@ -106,5 +106,5 @@ def test_a_float_file_is_in_pixel_units():
     graph = float_sr_graph(value_range=(0, 1))
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 10, 15, 3)).astype(np.float32)
     wanted = 255 * run_float(graph, pixels / 255)["output"]
-    data = direct.to_float_tflite(replace(graph), height=None, width=None)
+    data = tflite.write(direct.prepare_float(replace(graph), height=None, width=None))
     assert np.abs(LiteRT(data).run(pixels) - wanted).max() < 1e-3
