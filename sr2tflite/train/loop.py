@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sr2tflite.errors import DivergedError, InputError
+from sr2tflite.errors import DivergedError, InputError, UnsupportedError
 from sr2tflite.files import append_line, make_folder
 from sr2tflite.progress import Progress, silent
 from sr2tflite.train.ema import Average
@@ -87,11 +87,22 @@ class Training(Generic[BatchT]):
         """Train to the last step, then put the best weights into the module.
 
         Raises:
-            DivergedError: The loss is not finite.
+            DivergedError: The loss is not finite, or the weights have left what the module can compute.
         """
         self._resume()
         if self.step == 0:
             self._validate()
+        try:
+            self._train(progress)
+        except UnsupportedError as error:  # the start was supported: what is not came with training
+            raise self._diverged(error.message) from error
+        if self.best[1] >= 0:
+            best = load_state(self.folder / "best.pt")
+            assert best is not None, "it is written before the state that names it"
+            self.task.module.load_state_dict(best)
+        return Fitted(*self.best, self.step)
+
+    def _train(self, progress: Progress) -> None:
         saved_at = time.monotonic()
         while self.step < self.settings.steps:
             loss = self._one_step()
@@ -106,11 +117,6 @@ class Training(Generic[BatchT]):
                     saved_at = time.monotonic()
                 progress("training", self.step, self.settings.steps, f"loss {value:.5f}, best {self.best[0]:.3f} dB")
                 self._log(value, psnr)
-        if self.best[1] >= 0:
-            best = load_state(self.folder / "best.pt")
-            assert best is not None, "it is written before the state that names it"
-            self.task.module.load_state_dict(best)
-        return Fitted(*self.best, self.step)
 
     def _one_step(self) -> Tensor:
         factor = learning_rate_factor(self.step, self.settings)
@@ -140,11 +146,11 @@ class Training(Generic[BatchT]):
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise DivergedError(
-                f"the loss is {loss} at step {self.step}; expected a finite one",
-                where=str(self.folder),
-                hint=f"lower learning_rate (it is {self.settings.learning_rate:g})",
-            )
+            raise self._diverged(f"the loss is {loss}; expected a finite one")
+
+    def _diverged(self, what: str) -> DivergedError:
+        hint = f"lower learning_rate (it is {self.settings.learning_rate:g}), and remove this folder to start anew"
+        return DivergedError(f"at step {self.step}: {what}", where=str(self.folder), hint=hint)
 
     def _log(self, loss: float, psnr: float | None) -> None:
         row = {"step": self.step, "loss": loss, "psnr": psnr, "time": time.time()}

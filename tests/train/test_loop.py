@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sr2tflite.errors import DivergedError, InputError
+from sr2tflite.errors import DivergedError, InputError, UnsupportedError
 from sr2tflite.train.loop import Task, Training, learning_rate_factor
 from sr2tflite.train.settings import LoopSettings
 
@@ -67,6 +67,17 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="the loss is nan") as caught:
         Training(task, SETTINGS, tmp_path).run()
     assert "learning_rate" in (caught.value.hint or "")
+
+
+def test_weights_that_leave_what_the_module_can_compute_have_diverged(tmp_path: Path) -> None:
+    task = _task()
+
+    def objective(_module: nn.Module, _batch: Tensor) -> Tensor:
+        raise UnsupportedError("scales lie too far apart")
+
+    task.objective = objective
+    with pytest.raises(DivergedError, match="at step 0: scales lie too far apart"):
+        Training(task, LoopSettings(steps=3), tmp_path).run()
 
 
 def test_the_learning_rate_rises_then_falls_to_one_percent() -> None:
