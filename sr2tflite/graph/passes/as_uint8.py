@@ -15,7 +15,7 @@ SHIFTED = (
     *(ops.Relu, ops.LeakyRelu, ops.PRelu, ops.Logistic),
     *(ops.Concatenation, ops.DepthToSpace, ops.ResizeNearestNeighbor),
 )
-"""Ops whose uint8 kernels give the int8 kernels' codes + 128; those XNNPACK takes in one type it takes in the other."""
+"""Ops whose uint8 kernels give the int8 kernels' codes + 128 on x86; what XNNPACK takes in one type it takes in both."""
 
 
 def as_uint8(graph: Graph) -> Graph:
@@ -23,6 +23,9 @@ def as_uint8(graph: Graph) -> Graph:
 
     Every difference q − z stays, and with it every sum and every multiplier; int32 biases stay as they are. The ends
     become raw pixels (scale 1, zero point 0) without a QUANTIZE. Symmetric weights get zero point 128 and 1…255.
+
+    Equal to the int8 file byte for byte on x86, where XNNPACK rounds both alike (``xnn_qu8_requantize_fp32``); its
+    uint8 convolutions for ARM round in fixed point (``rndnu``), which can move an output that lies at a half by a step.
 
     Args:
         graph: A quantized graph with one scale per weight tensor, its ends int8 pixels − 128.
