@@ -54,6 +54,12 @@ def settings_of(what: str, example: str) -> Callable[[Decorated], Decorated]:
     return click.option("--set", "told", multiple=True, metavar="KEY=VALUE", callback=assignments, help=text)
 
 
+weights = click.option(
+    "--weights",
+    type=click.Choice(["per-channel", "per-tensor"]),
+    help="One weight scale per output channel (the default), or one per layer for accelerators that want it.",
+)
+
 student = click.option(
     "--student-set",
     "fields",

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sr2tflite import __version__
-from sr2tflite.cli.options import COUNT, data, json_out, out, settings_of, student
+from sr2tflite.cli.options import COUNT, data, json_out, out, settings_of, student, weights
 
 FILE = click.Path(path_type=Path)
 
@@ -91,16 +91,27 @@ def fuse(source: str, target: Path, student: str | None, peak: str | None, as_js
 @click.argument("model", type=FILE)
 @data("Folder of high-resolution images, or an image; may be given more than once.", flag="--calibrate")
 @out(".onnx")
+@weights
 @settings_of("calibration", "method=minmax")
 @json_out
-def ptq(model: Path, folders: tuple[Path, ...], target: Path, told: dict[str, Any], as_json: bool) -> None:
+def ptq(
+    model: Path,
+    folders: tuple[Path, ...],
+    target: Path,
+    weights: str | None,
+    told: dict[str, Any],
+    as_json: bool,
+) -> None:
     """Quantize a float deploy graph by looking at images, without training."""
     from sr2tflite.cli import show
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.ptq import ptq as command
     from sr2tflite.quant.settings import PtqSettings
     from sr2tflite.registry import parse_settings
+    from sr2tflite.run.overrides import assign
 
+    if weights:
+        assign(told, f"weights={weights}")
     settings = parse_settings(PtqSettings, told, "")
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, progress=progress)
@@ -115,6 +126,7 @@ def ptq(model: Path, folders: tuple[Path, ...], target: Path, told: dict[str, An
 @data("Folder of high-resolution images; may be given more than once.")
 @data("Images for the first ranges, if others than --data.", flag="--calibrate", name="calibrate", required=False)
 @out(".onnx")
+@weights
 @settings_of("training", "steps=1000")
 @json_out
 def qat(
@@ -122,6 +134,7 @@ def qat(
     folders: tuple[Path, ...],
     calibrate: tuple[Path, ...],
     target: Path,
+    weights: str | None,
     told: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -130,8 +143,11 @@ def qat(
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.qat import qat as command
     from sr2tflite.registry import parse_settings
+    from sr2tflite.run.overrides import assign
     from sr2tflite.train.settings import QatTrainSettings
 
+    if weights:
+        assign(told, f"ptq.weights={weights}")
     settings = parse_settings(QatTrainSettings, told, "")
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, calibrate=calibrate, progress=progress)

@@ -4,7 +4,7 @@ import numpy as np
 
 from sr2tflite.errors import UnsupportedError, VerificationError
 from sr2tflite.graph import Graph, Node, Tensor, ops
-from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params
+from sr2tflite.numerics.qparams import LIMITS, WEIGHT_LIMIT, WEIGHT_ZERO, QuantParams, bias_params
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, add_ratio_is_delegated, conv_multipliers
 
 MUL_RATIOS = (2.0**-16, 2.0**8)
@@ -53,12 +53,19 @@ def _check_types(graph: Graph, node: Node) -> None:
         tensor = graph.tensors[name]
         if tensor.dtype == "float32" or tensor.quant is None:
             raise UnsupportedError(
-                f"{node.op.kind} has a {tensor.dtype} tensor without a scale; expected int8",
+                f"{node.op.kind} has a {tensor.dtype} tensor without a scale; expected int8 or uint8",
                 where=name,
                 hint="quantize the whole model with `sr2tflite ptq` or `sr2tflite qat`",
             )
         if tensor.quant.per_channel and not tensor.is_constant:
             raise UnsupportedError("activation has a scale per channel; expected one", where=name)
+    types = {graph.tensors[name].dtype for name in (*node.inputs, *node.outputs)} - {"int32"}
+    if len(types) > 1:
+        raise VerificationError(
+            f"{node.op.kind} mixes {' and '.join(sorted(types))}, which a runtime reads as one; expected one type",
+            where=next((name for name in node.inputs if graph.tensors[name].is_constant), node.output),
+            hint="quantize activations and weights to the same type",
+        )
 
 
 def _check_conv(graph: Graph, node: Node) -> None:
@@ -80,9 +87,16 @@ def _check_conv(graph: Graph, node: Node) -> None:
 
 
 def _check_weight(weight: Tensor) -> None:
+    quant, zero = _quant(weight), WEIGHT_ZERO.get(weight.dtype)
     assert weight.data is not None
-    if weight.dtype != "int8" or any(_quant(weight).zero_point) or (weight.data < -WEIGHT_LIMIT).any():
-        raise VerificationError("weights are not symmetric int8 in -127…127", where=weight.name)
+    if zero is None or set(quant.zero_point) != {zero} or (weight.data < zero - WEIGHT_LIMIT).any():
+        raise VerificationError("weights are not symmetric: int8 in -127…127, or uint8 in 1…255", where=weight.name)
+    if weight.dtype == "uint8" and quant.per_channel:
+        raise UnsupportedError(
+            "weights are uint8 with a scale per channel; expected one scale",
+            where=weight.name,
+            hint="quantize the model with one scale per layer: sr2tflite ptq --weights per-tensor",
+        )
 
 
 def _check_accumulator(node: Node, weight: Tensor, bias: Tensor) -> None:
@@ -90,7 +104,8 @@ def _check_accumulator(node: Node, weight: Tensor, bias: Tensor) -> None:
     assert weight.data is not None
     assert bias.data is not None
     axes = (0, 1, 2) if isinstance(node.op, ops.DepthwiseConv2D) else (1, 2, 3)
-    sums = np.abs(weight.data.astype(np.int64)).sum(axes) * _SPAN + np.abs(bias.data.astype(np.int64))
+    magnitudes = np.abs(weight.data.astype(np.int64) - WEIGHT_ZERO[weight.dtype])
+    sums = magnitudes.sum(axes) * _SPAN + np.abs(bias.data.astype(np.int64))
     channel = int(sums.argmax())
     if sums[channel] > LARGEST_ACCUMULATOR:
         raise UnsupportedError(
@@ -123,8 +138,10 @@ def _check_product(graph: Graph, node: Node) -> None:
 
 
 def _check_logistic(graph: Graph, node: Node) -> None:
-    if graph.tensors[node.output].quant != QuantParams((1 / 256,), (-128,)):
-        raise VerificationError("LOGISTIC must write scale 1/256 and zero point -128", where=node.output)
+    output = graph.tensors[node.output]
+    lowest = LIMITS[output.dtype][0]
+    if output.quant != QuantParams((1 / 256,), (lowest,)):
+        raise VerificationError(f"LOGISTIC must write scale 1/256 and zero point {lowest}", where=output.name)
 
 
 def _check_shared(graph: Graph, node: Node) -> None:

@@ -3,6 +3,7 @@
 from sr2tflite.errors import InputError
 from sr2tflite.export.checks import check_integers
 from sr2tflite.graph import Graph
+from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.file_io import FileIO, with_io
 from sr2tflite.graph.shapes import with_size
 
@@ -21,11 +22,35 @@ def prepare(graph: Graph, *, height: int | None, width: int | None, io: FileIO) 
         UnsupportedError: It holds what a runtime would refuse.
         VerificationError: It breaks a rule of TFLite's INT8 specification.
     """
+    _refuse_float(graph)
+    return _checked(with_size(with_io(graph, io), height, width))
+
+
+def prepare_uint8(graph: Graph, *, height: int | None, width: int | None) -> Graph:
+    """The quantized graph as it will stand in a file for accelerators that know uint8 only: codes 128 higher.
+
+    Args:
+        graph: A quantized graph with one scale per weight tensor.
+        height: Of the input; None leaves it free.
+        width: Of the input; None leaves it free.
+
+    Raises:
+        InputError: The graph is float, or a size is not positive.
+        UnsupportedError: Weights have a scale per channel, or an op has no uint8 form.
+        VerificationError: It breaks a rule of TFLite's specification.
+    """
+    _refuse_float(graph)
+    return _checked(with_size(as_uint8(graph), height, width))
+
+
+def _refuse_float(graph: Graph) -> None:
     if not graph.is_quantized:
         raise InputError("is float; expected a quantized graph", where=graph.name, hint="run `sr2tflite ptq` first")
-    ready = with_size(with_io(graph, io), height, width)
-    check_integers(ready)
-    return ready
+
+
+def _checked(graph: Graph) -> Graph:
+    check_integers(graph)
+    return graph
 
 
 def prepare_float(graph: Graph, *, height: int | None, width: int | None) -> Graph:

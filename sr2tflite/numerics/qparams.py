@@ -1,7 +1,7 @@
 """Quantization parameters: real = scale · (q − zero_point), on the grids the TFLite INT8 specification allows.
 
-Activations are int8 (or uint8 at a file's ends), affine, per tensor; convolution weights are int8, symmetric, per
-output channel and narrow (−127…127); biases are int32 with scale s_x·s_w[c].
+Activations are int8, affine, per tensor; convolution weights are int8, symmetric, narrow (−127…127), per output channel
+or per tensor; biases are int32 with scale s_x·s_w[c]. uint8 is int8 with codes and zero points 128 higher, per tensor.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,12 @@ LIMITS: dict[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255), "i
 
 WEIGHT_LIMIT = 127
 """Weights use −127…127: the grid is symmetric, and −128 · −128 cannot occur in the kernels."""
+
+UINT8_SHIFT = 128
+"""From an int8 code to the uint8 code of the same value; zero points move along."""
+
+WEIGHT_ZERO: dict[str, int] = {"int8": 0, "uint8": UINT8_SHIFT}
+"""Zero point of symmetric weights of each type."""
 
 SCALE_BITS = 16
 """Scales carry this many significant bits, so that scale · 255 and the like stay exact in float32 on every road."""

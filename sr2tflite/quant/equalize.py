@@ -32,14 +32,22 @@ def equalize_channels(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> Grap
         graph: A float graph in pixel units.
         images: Low-resolution images, uint8, height × width × 3.
     """
-    sets = [members for members in _meeting(graph) if all(_passes_gains(graph, name) for name in members)]
+    sets = gain_sets(graph)
     largest = _largest_magnitudes(graph, images, [name for members in sets for name in members])
     result = graph.copy()
     for members in sets:
         size = np.max([largest[name] for name in members], axis=0)
         gain = size.max() / np.maximum(size, size.max() / LARGEST_GAIN) if size.max() > 0 else np.ones_like(size)
-        _apply_gain(result, members, gain / np.exp(np.log(gain).mean()))
+        apply_gain(result, members, gain / np.exp(np.log(gain).mean()))
     return result
+
+
+def gain_sets(graph: Graph) -> list[set[str]]:
+    """Activations whose channels may be given gains: those that lie between convolutions and additions only.
+
+    Tensors of one set meet in an ADD and share their gains.
+    """
+    return [members for members in _meeting(graph) if all(_passes_gains(graph, name) for name in members)]
 
 
 def _meeting(graph: Graph) -> list[set[str]]:
@@ -77,7 +85,8 @@ def _largest_magnitudes(graph: Graph, images: Sequence[NDArray[np.uint8]], names
     return largest
 
 
-def _apply_gain(graph: Graph, members: set[str], gain: Channels) -> None:
+def apply_gain(graph: Graph, members: set[str], gain: Channels) -> None:
+    """Enlarge the channels of some activations, in the weights that write and read them."""
     for node in graph.nodes:
         if isinstance(node.op, ops.Conv2D):
             weight, bias = node.inputs[1:]

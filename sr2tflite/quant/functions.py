@@ -60,10 +60,10 @@ class ConvSpec:
     weight_codes: Tensor
     bias_codes: Tensor
     weight_scale: Tensor
-    """One per output channel."""
+    """One per output channel, or one."""
 
     multiplier: Tensor
-    """``m[c] = (s_x·s_w[c])/s_out`` in float32, one per output channel."""
+    """``m[c] = (s_x·s_w[c])/s_out`` in float32, as many."""
 
     input_scale: float
     grid: OutputGrid

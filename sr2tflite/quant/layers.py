@@ -37,10 +37,12 @@ class ConvLayer(nn.Module):
     Args:
         graph: A float graph in pixel units.
         node: The convolution in it.
+        per_channel: Whether every output channel has a weight scale of its own; all share one otherwise.
     """
 
-    def __init__(self, graph: Graph, node: Node) -> None:
+    def __init__(self, graph: Graph, node: Node, *, per_channel: bool = True) -> None:
         super().__init__()
+        self.per_channel = per_channel
         assert isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
         self.op = node.op
         self.depthwise = isinstance(node.op, ops.DepthwiseConv2D)
@@ -55,11 +57,12 @@ class ConvLayer(nn.Module):
         self.groups = channels if self.depthwise else channels // stored.shape[1]
 
     def weight_params(self, input_scale: float) -> QuantParams:
-        """Per output channel ``s_w = max|w|/127``, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
+        """``s_w = max|w|/127`` per output channel or of all, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
         with torch.no_grad():
             largest = self.weight.abs().amax((1, 2, 3)).double().cpu().numpy()
             bias = self.bias.abs().double().cpu().numpy()
-        return symmetric(np.maximum(largest, bias * (WEIGHT_LIMIT / (input_scale * LARGEST_BIAS_CODE))), axis=0)
+        needed = np.maximum(largest, bias * (WEIGHT_LIMIT / (input_scale * LARGEST_BIAS_CODE)))
+        return symmetric(needed, axis=0) if self.per_channel else symmetric(needed.max(), axis=None)
 
     def integers(self, input_scale: float) -> Integers:
         """The codes ``q_w = round(w/s_w)`` within ±127 and ``q_b = round(b/(s_x·s_w))``; float64, half to even."""
@@ -109,8 +112,9 @@ class ConvLayer(nn.Module):
         order, axis = ((1, 2, 3, 0), 3) if self.depthwise else ((0, 2, 3, 1), 0)
         weight = codes.weight.permute(order).cpu().numpy().astype(np.int8)
         params = codes.weight_params
+        stored_params = QuantParams(params.scale, params.zero_point, axis if self.per_channel else None)
         bias = codes.bias.double().cpu().numpy().astype(np.int32)
-        return (weight, QuantParams(params.scale, params.zero_point, axis)), (bias, codes.bias_params)
+        return (weight, stored_params), (bias, codes.bias_params)
 
 
 def _largest_accumulator(codes: Integers) -> float:

@@ -29,8 +29,9 @@ def round_weights(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *,
 
     One input tap after the other is rounded, and the taps not yet rounded take over its error as far as the covariance
     C of the inputs lets them: with U the upper Cholesky factor of C⁻¹, ``e = (w_j − q_j)/U_jj`` and
-    ``w_k ← w_k − e·U_jk`` for k > j. The mean of the error is left to the biases. A channel's largest weight stays at
-    ±127, so that its scale, which follows from it, does not move. Depthwise and grouped convolutions keep theirs.
+    ``w_k ← w_k − e·U_jk`` for k > j. The mean of the error is left to the biases. A weight at ±127
+    stays there, so that the scale that follows from it, the channel's or the layer's, does not move. Depthwise and
+    grouped convolutions keep theirs.
 
     References:
         GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers (Frantar et al., 2022),
@@ -59,6 +60,7 @@ def rounded_steps(steps: NDArray[np.float64], covariance: NDArray[np.float64]) -
     left, result = steps[:, order].copy(), np.zeros_like(steps)
     pinned = np.argmax(np.abs(left), axis=1)
     ends = np.rint(left[np.arange(len(left)), pinned])
+    pinned[np.abs(ends) < WEIGHT_LIMIT] = -1  # sets no scale
     for tap in range(len(order)):
         codes = np.clip(np.rint(left[:, tap]), -WEIGHT_LIMIT, WEIGHT_LIMIT)
         codes = np.where(pinned == tap, ends, codes)

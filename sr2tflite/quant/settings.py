@@ -6,6 +6,9 @@ from pydantic import Field
 
 from sr2tflite.registry import Settings
 
+WeightGrid = Literal["per-channel", "per-tensor"]
+"""Whether every output channel of a convolution has a weight scale of its own, or all share one."""
+
 
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
@@ -15,6 +18,9 @@ class PtqSettings(Settings):
 
     percentile: float = Field(default=99.999, gt=50, le=100)
     """Share of the values, in percent, that each end of a range keeps; only ``percentile`` reads it."""
+
+    weights: WeightGrid = "per-channel"
+    """``per-tensor`` is for accelerators, and uint8 files, that know one weight scale per layer; it costs quality."""
 
     equalize: bool = True
     """Whether channels are first brought to one size, which changes nothing in the float function."""

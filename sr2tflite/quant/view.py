@@ -14,6 +14,7 @@ from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import QuantParams, dequantize
 from sr2tflite.numerics.requantize import add_params
 from sr2tflite.progress import Progress, silent
+from sr2tflite.quant.balance import balance_channels
 from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.equalize import equalize_channels
 from sr2tflite.quant.functions import AddSpec, OutputGrid, add
@@ -22,7 +23,7 @@ from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Plan, plan_quantization
 from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
-from sr2tflite.quant.settings import PtqSettings
+from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.torch_view import depth_to_space
 
 _LOW, _HIGH = -128, 127
@@ -37,14 +38,17 @@ class QuantizedView(nn.Module):
     Args:
         plan: A float graph and its groups (``plan_quantization``).
         ranges: The range of each group that is not fixed (``find_ranges``).
+        weights: Whether weight scales are per output channel or per tensor.
     """
 
-    def __init__(self, plan: Plan, ranges: Mapping[int, Range]) -> None:
+    def __init__(self, plan: Plan, ranges: Mapping[int, Range], weights: WeightGrid = "per-channel") -> None:
         super().__init__()
         self.plan = plan
         self._learned = sorted(ranges)
-        self.layers = nn.ModuleList(ConvLayer(plan.graph, node) for node in plan.graph.nodes if _is_conv(node))
-        self._layer_of = dict(zip((n.output for n in plan.graph.nodes if _is_conv(n)), self.layers, strict=True))
+        per_channel = weights == "per-channel"
+        convolutions = [node for node in plan.graph.nodes if _is_conv(node)]
+        self.layers = nn.ModuleList(ConvLayer(plan.graph, node, per_channel=per_channel) for node in convolutions)
+        self._layer_of = dict(zip((node.output for node in convolutions), self.layers, strict=True))
         ends = torch.tensor([ranges[index].normal() for index in self._learned], dtype=torch.float64).reshape(-1, 2)
         # a power of two, so that ends read from a file stay exact, and one learning rate fits ranges of any width
         unit = torch.exp2(torch.ceil(torch.log2(ends[:, 1:] - ends[:, :1])))
@@ -70,8 +74,9 @@ class QuantizedView(nn.Module):
         settings = settings or PtqSettings()
         plan = plan_quantization(graph)
         if settings.equalize:
-            plan = replace(plan, graph=equalize_channels(plan.graph, images))
-        view = cls(plan, find_ranges(plan, images, settings, progress=progress))
+            equalized = equalize_channels if settings.weights == "per-channel" else balance_channels
+            plan = replace(plan, graph=equalized(plan.graph, images))
+        view = cls(plan, find_ranges(plan, images, settings, progress=progress), settings.weights)
         if settings.rounding == "covariance":
             round_weights(view, images, progress=progress)
         if settings.bias_correction:
@@ -80,7 +85,7 @@ class QuantizedView(nn.Module):
 
     @classmethod
     def from_quantized(cls, graph: Graph) -> "QuantizedView":
-        """The view of a quantized graph, as read from a file; ``freeze()`` gives its integers back.
+        """The view of a quantized graph, as read from a file; ``freeze()`` gives its integers back, on the same grids.
 
         Raises:
             InputError: The graph carries no quantization parameters.
@@ -92,7 +97,11 @@ class QuantizedView(nn.Module):
             )
         plan = plan_quantization(_dequantized(graph))
         params = [graph.tensors[group.tensors[0]].quant for group in plan.groups]
-        return cls(plan, {i: _span(p) for i, p in enumerate(params) if p is not None and not plan.groups[i].fixed})
+        view = cls(plan, {i: _span(p) for i, p in enumerate(params) if p is not None and not plan.groups[i].fixed})
+        for node in filter(_is_conv, plan.graph.nodes):
+            weight = graph.tensors[node.inputs[1]].quant
+            view.layer(node.output).per_channel = weight is None or weight.per_channel
+        return view
 
     def parameter_groups(self, range_rate: float = 1.0) -> list[dict[str, Any]]:
         """Adam's parameter groups, weights with biases and ranges; ``lr`` is relative to the weights' learning rate."""

@@ -5,13 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from sr2tflite.cli.verbs import group
 from sr2tflite.data.images import write_image
+from sr2tflite.graph import onnx
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
+from sr2tflite.quant.settings import WeightGrid
 
 RNG = np.random.default_rng(0)
 
@@ -77,6 +81,33 @@ def test_the_whole_road_by_its_verbs(photos: Path, student: Path, tmp_path: Path
     assert "was calibrated or trained on" in leaked.stderr
 
 
+def weight_scales(path: Path) -> set[int]:
+    """How many scales the weights of a quantized graph have."""
+    graph = onnx.read(path.read_bytes(), path.name)
+    return {len(graph.tensors[node.inputs[1]].quant.scale) for node in graph.nodes if node.op.kind == "CONV_2D"}
+
+
+def test_weights_per_tensor_is_one_word_for_ptq_and_qat(photos: Path, student: Path, tmp_path: Path) -> None:
+    run("fuse", student, "-o", "deploy.onnx", cwd=tmp_path)
+    made = run("ptq", "deploy.onnx", "--calibrate", photos, "--weights", "per-tensor", "-o", "ptq.onnx", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    few = [word for one in ("steps=1", "batch=1", "patch=16", "held_out=1") for word in ("--set", one)]
+    words = ("qat", "deploy.onnx", "--data", photos, "--weights", "per-tensor", *few, "-o", "qat.onnx")
+    trained = run(*words, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    told = run(
+        "ptq", "deploy.onnx", "--calibrate", photos, "--set", "weights=per-tensor", "-o", "set.onnx", cwd=tmp_path
+    )
+    assert told.returncode == 0, told.stderr
+    assert weight_scales(tmp_path / "ptq.onnx") == weight_scales(tmp_path / "qat.onnx") == {1}
+    assert (tmp_path / "set.onnx").read_bytes() == (tmp_path / "ptq.onnx").read_bytes()
+
+
+def test_the_command_line_knows_the_settings_kinds_of_weights() -> None:
+    (option,) = (one for one in group.commands["ptq"].params if one.name == "weights")
+    assert tuple(option.type.choices) == get_args(WeightGrid)
+
+
 def _recipe(folder: Path, student: Path, photos: Path, gates: str) -> Path:
     judged = folder / "judged"
     write_image(judged / "new.png", RNG.integers(0, 256, (72, 90, 3), dtype=np.uint8))
@@ -116,6 +147,7 @@ BAD_WORDS = {
     "a wrong setting": (("train", "abpn", "--data", ".", "-o", "x.safetensors", "--set", "stesp=1"), 2, "'steps'?"),
     "no assignment": (("train", "abpn", "--data", ".", "-o", "x.safetensors", "--set", "steps"), 2, "not KEY=VALUE"),
     "a missing recipe": (("run", "no.yaml"), 2, "No such file"),
+    "unknown weights": (("ptq", "d.onnx", "--calibrate", ".", "--weights", "no", "-o", "x.onnx"), 2, "per-tensor"),
     "no size": (("export", "no.onnx", "-o", "x.tflite"), 2, "give --height and --width, or --free-shape"),
     "an unknown protocol": (("eval", "--data", ".", "--protocol", "rbg"), 2, "did you mean 'rgb'?"),
 }

@@ -103,6 +103,19 @@ def quantized_sr_graph(
     return graph
 
 
+def per_tensor(graph: Graph) -> Graph:
+    """A copy of a quantized graph with one weight scale per layer, its channels' mean; the codes stay."""
+    result = graph.copy()
+    for node in graph.nodes:
+        if isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D):
+            x, weight, bias = node.inputs
+            mean = float(np.float32(np.mean(graph.tensors[weight].quant.scale)))
+            quant = QuantParams((mean,), (0,))
+            result.update(weight, quant=quant)
+            result.update(bias, quant=bias_params(graph.tensors[x].quant.scale[0], quant))
+    return result
+
+
 def _activation_params(graph: Graph, values: dict[str, np.ndarray]) -> dict[str, QuantParams]:
     params = {name: affine(float(value.min()), max(float(value.max()), 1.0)) for name, value in values.items()}
     params[graph.input.name] = params[graph.output.name] = PIXELS

@@ -10,6 +10,7 @@ from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.quant.limits import Range
 from sr2tflite.quant.plan import plan_quantization
+from sr2tflite.quant.settings import WeightGrid
 from sr2tflite.quant.view import QuantizedView
 
 
@@ -68,7 +69,7 @@ def build_graph(rng: np.random.Generator, steps: int, width: int) -> Graph:
     return graph
 
 
-def hard_ranges(view_graph: Graph, rng: np.random.Generator) -> QuantizedView:
+def hard_ranges(view_graph: Graph, rng: np.random.Generator, weights: WeightGrid = "per-channel") -> QuantizedView:
     """A view whose ranges span 0.05…5000 pixels on either side, so that codes saturate and multipliers reach over 1."""
     plan = plan_quantization(view_graph)
     spread = {
@@ -76,15 +77,15 @@ def hard_ranges(view_graph: Graph, rng: np.random.Generator) -> QuantizedView:
         for index, group in enumerate(plan.groups)
         if not group.fixed
     }
-    return QuantizedView(plan, spread)
+    return QuantizedView(plan, spread, weights)
 
 
 @pytest.fixture
-def hard_view() -> Callable[[int], QuantizedView]:
-    """A random view by seed."""
+def hard_view() -> Callable[..., QuantizedView]:
+    """A random view by seed and kind of weight scales."""
 
-    def make(seed: int) -> QuantizedView:
+    def make(seed: int, weights: WeightGrid = "per-channel") -> QuantizedView:
         rng = np.random.default_rng(seed)
-        return hard_ranges(build_graph(rng, int(rng.integers(1, 7)), int(rng.choice([8, 13, 32]))), rng)
+        return hard_ranges(build_graph(rng, int(rng.integers(1, 7)), int(rng.choice([8, 13, 32]))), rng, weights)
 
     return make

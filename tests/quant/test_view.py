@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Tensor, onnx, ops, tflite
 from sr2tflite.graph.shapes import infer_shapes, with_size
+from sr2tflite.numerics.qparams import bias_params
 from sr2tflite.quant.limits import Range
 from sr2tflite.quant.plan import plan_quantization
-from sr2tflite.quant.settings import PtqSettings
+from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.runtime import LiteRT
 
-MakeView = Callable[[int], QuantizedView]
+MakeView = Callable[..., QuantizedView]
+WEIGHTS: tuple[WeightGrid, ...] = ("per-channel", "per-tensor")
 QUICK = PtqSettings(bias_correction=False, rounding="nearest", equalize=False)
 
 
@@ -53,16 +55,18 @@ def single_conv(op: ops.Op, weight: NDArray[np.float32], bias: NDArray[np.float3
     return graph
 
 
+@pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("seed", range(12))
-def test_random_graphs_with_hard_scales_equal_the_device(hard_view: MakeView, seed: int) -> None:
-    assert count_differences(hard_view(seed), seed)[0] == 0
+def test_random_graphs_with_hard_scales_equal_the_device(hard_view: MakeView, seed: int, weights: WeightGrid) -> None:
+    assert count_differences(hard_view(seed, weights), seed)[0] == 0
 
 
 @pytest.mark.slow
-def test_ten_million_outputs_equal_the_device(hard_view: MakeView) -> None:
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_ten_million_outputs_equal_the_device(hard_view: MakeView, weights: WeightGrid) -> None:
     differ = total = seed = 0
     while total < 10_000_000:
-        bad, size = count_differences(hard_view(1000 + seed), seed, largest=120)
+        bad, size = count_differences(hard_view(1000 + seed, weights), seed, largest=120)
         differ, total, seed = differ + bad, total + size, seed + 1
     assert differ == 0
 
@@ -98,29 +102,35 @@ SINGLE = {
 }
 
 
+@pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("name", SINGLE)
-def test_any_convolution_equals_the_device(name: str) -> None:
+def test_any_convolution_equals_the_device(name: str, weights: WeightGrid) -> None:
     op, weight = SINGLE[name](np.random.default_rng(0))
-    view = QuantizedView(plan_quantization(single_conv(op, weight, np.linspace(-50, 200, 12), 2)), {})
+    view = QuantizedView(plan_quantization(single_conv(op, weight, np.linspace(-50, 200, 12), 2)), {}, weights)
     image = np.random.default_rng(1).integers(0, 256, (14, 18, 3), np.uint8)
     np.testing.assert_array_equal(view.upscale(image), on_device(view, image, fixed=True))
 
 
-def test_one_hot_anchors_are_exact() -> None:
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_one_hot_anchors_are_exact(weights: WeightGrid) -> None:
     weight = np.tile(np.eye(3), (9, 1)).reshape(27, 1, 1, 3)
-    view = QuantizedView(plan_quantization(single_conv(ops.Conv2D(), weight, np.zeros(27), 3)), {})
+    view = QuantizedView(plan_quantization(single_conv(ops.Conv2D(), weight, np.zeros(27), 3)), {}, weights)
     image = random_image(3)
     np.testing.assert_array_equal(view.upscale(image), image.repeat(3, 0).repeat(3, 1))
 
 
-def test_freezing_and_reading_back_gives_the_same_integers(hard_view: MakeView) -> None:
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_freezing_and_reading_back_gives_the_same_integers(hard_view: MakeView, weights: WeightGrid) -> None:
     for seed in range(8):
-        quantized = hard_view(seed).freeze()
+        quantized = hard_view(seed, weights).freeze()
         assert QuantizedView.from_quantized(quantized).freeze().tensors == quantized.tensors
 
 
-def test_the_onnx_file_holds_the_whole_view(hard_view: MakeView) -> None:
-    view = hard_view(1)
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_both_codecs_hold_the_whole_view(hard_view: MakeView, weights: WeightGrid) -> None:
+    view = hard_view(1, weights)
+    frozen = view.freeze()
+    assert onnx.read(onnx.write(frozen), "qat.onnx") == tflite.read(tflite.write(frozen), "qat.tflite") == frozen
     again = QuantizedView.from_quantized(onnx.read(onnx.write(view.freeze()), "qat.onnx"))
     image = random_image(1)
     np.testing.assert_array_equal(again.upscale(image), view.upscale(image))
@@ -146,8 +156,34 @@ def test_a_view_moves_between_types_as_any_module() -> None:
     assert view.to(torch.device("cpu")) is view
 
 
-def test_training_lowers_the_loss_and_stays_exact() -> None:
-    view = QuantizedView.from_float(float_sr_graph(channels=8, depth=2), [random_image(0)], QUICK)
+def test_per_tensor_weights_have_one_scale_each() -> None:
+    settings = QUICK.model_copy(update={"weights": "per-tensor"})
+    frozen = QuantizedView.from_float(float_sr_graph(), [random_image(0)], settings).freeze()
+    for node in frozen.nodes:
+        if node.op.kind == "CONV_2D":
+            x, weight, bias = (frozen.tensors[name] for name in node.inputs)
+            assert (weight.quant.axis, len(weight.quant.scale), weight.quant.zero_point) == (None, 1, (0,))
+            assert np.abs(weight.data.astype(int)).max() == 127
+            assert bias.quant == bias_params(x.quant.scale[0], weight.quant)
+            assert bias.quant.axis is None
+
+
+def test_a_large_bias_raises_the_scale_of_its_channel_or_of_the_whole_tensor() -> None:
+    weight, bias = np.full((12, 1, 1, 3), 1e-4), np.zeros(12)
+    bias[5] = 1e6
+    plan = plan_quantization(single_conv(ops.Conv2D(), weight, bias, 2))
+    channels, tensor = (QuantizedView(plan, {}, weights).freeze().tensors for weights in WEIGHTS)
+    assert set(np.abs(channels["w"].data[:5]).flat) == {127}
+    assert len(set(channels["w"].quant.scale)) == 2
+    assert tensor["w"].quant.scale == (max(channels["w"].quant.scale),)
+    assert set(tensor["w"].data.flat) == set(channels["w"].data[5].flat) == {0}
+    assert tensor["b"].data[5] == channels["b"].data[5]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_training_lowers_the_loss_and_stays_exact(weights: WeightGrid) -> None:
+    settings = QUICK.model_copy(update={"weights": weights})
+    view = QuantizedView.from_float(float_sr_graph(channels=8, depth=2), [random_image(0)], settings)
     groups = [{**group, "lr": 2e-3 * group["lr"]} for group in view.parameter_groups()]
     optimizer = torch.optim.Adam(groups)
     lr = torch.randint(0, 256, (2, 3, 16, 16)).float()

@@ -12,6 +12,7 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import notes, ops
 from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
 from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
+from sr2tflite.graph.tflite.lies import refuse_lies
 from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
 from sr2tflite.graph.validate import validate
 from sr2tflite.numerics.qparams import QuantParams
@@ -35,12 +36,13 @@ def read(data: bytes, where: str) -> Graph:
         where: The file's name, for messages.
 
     Raises:
-        InputError: The bytes are damaged or contradict themselves.
+        InputError: The bytes are damaged or contradict themselves, or a runtime would read them otherwise.
         UnsupportedError: A tensor's type is outside the deploy graph.
     """
     flat = open_model(data, where)
     known = notes.from_json(flat.metadata.get(notes.KEY, b"{}"), where)
     names = _unique_names(flat.tensors)
+    refuse_lies(flat, names, where)
     graph = Graph(name=flat.name, value_range=known.value_range, metadata=known.metadata)
     written = {*flat.inputs, *(index for op in flat.ops for index in op.outputs)}
     for index, tensor in enumerate(flat.tensors):
