@@ -15,7 +15,7 @@ SHIFTED = (
     *(ops.Relu, ops.LeakyRelu, ops.PRelu, ops.Logistic),
     *(ops.Concatenation, ops.DepthToSpace, ops.ResizeNearestNeighbor),
 )
-"""Ops whose uint8 kernels give the int8 kernels' codes + 128 on x86; what XNNPACK takes in one type it takes in both."""
+"""Ops whose uint8 kernels give the int8 kernels' codes + 128 on x86; XNNPACK takes both types or neither."""
 
 
 def as_uint8(graph: Graph) -> Graph:
