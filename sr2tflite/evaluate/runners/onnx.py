@@ -7,39 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
 from sr2tflite.graph.notes import KEY
+from sr2tflite.ort import open_session
 
 _PROBE = 16
-_REFUSALS = (
-    "Fail",
-    "InvalidArgument",
-    "InvalidGraph",
-    "InvalidProtobuf",
-    "NoModel",
-    "NotImplemented",
-    "RuntimeException",
-)
-"""onnxruntime's exceptions for a file it cannot run; they share no base class."""
-
-
-def _session(data: bytes, where: str, threads: int) -> Any:
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    refusals = tuple(getattr(state, name) for name in _REFUSALS)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Q and DQ are computed as the standard says: fused integer kernels saturate on some CPUs
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except refusals as error:
-        raise InputError(f"onnxruntime refuses the file: {error}", where=where) from error
 
 
 @dataclass(frozen=True)
@@ -75,37 +50,25 @@ def _layout(session: Any, where: str) -> tuple[bool, tuple[int, int] | None]:
 
 
 def _graph(session: Any, data: bytes, where: str) -> Graph | None:
-    """The file as a deploy graph, or None for a foreign one that does not fit into it."""
+    """The file as a deploy graph, or None for a foreign one."""
     from sr2tflite.graph.onnx import read
 
-    try:
-        return read(data, where)
-    except (InputError, UnsupportedError):
-        if _is_ours(session):
-            raise
-        return None
+    is_ours = KEY in session.get_modelmeta().custom_metadata_map
+    return read(data, where) if is_ours else None
 
 
-def _is_ours(session: Any) -> bool:
-    return KEY in session.get_modelmeta().custom_metadata_map
-
-
-def _white(session: Any, graph: Graph | None) -> float:
-    """What white is: what our metadata says; in a foreign file 255 if it is quantized, else 1."""
-    if graph is None:
-        return 1.0
-    if _is_ours(session):
-        return graph.value_range[1]
-    return 255.0 if graph.is_quantized else 1.0
+def _white(graph: Graph | None) -> float:
+    """What white is: what our metadata says, 1 in a foreign file."""
+    return 1.0 if graph is None else graph.value_range[1]
 
 
 def open_network(path: Path, data: bytes, threads: int) -> Network:
     """The file under onnxruntime's CPU kernels; a fixed shape is tiled."""
     where = str(path)
-    session = _session(data, where, threads)
+    session = open_session(data, where, threads)
     graph = _graph(session, data, where)
     channels_first, size = _layout(session, where)
-    file = _File(session, channels_first, _white(session, graph))
+    file = _File(session, channels_first, _white(graph))
     probe = size or (_PROBE, _PROBE)
     height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
     scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}
