@@ -130,5 +130,12 @@ def _run(node: Any, operands: Operands, opset: int) -> list[Any]:
     twin.output.extend(f"o{index}" if name else "" for index, name in enumerate(node.output))
     feeds = {name: part for name, part in zip(names, operands, strict=True) if name}
     wanted = [name for name in twin.output if name]
-    results = iter(ReferenceEvaluator(twin, opsets={"": opset}).run(wanted, feeds))
+    results = iter(ReferenceEvaluator(_model(twin, list(feeds), wanted, opset)).run(wanted, feeds))
     return [next(results) if name else np.array(()) for name in twin.output]
+
+
+def _model(node: Any, inputs: list[str], outputs: list[str], opset: int) -> Any:
+    """A model of one node: of a node alone the reference takes the newest meaning."""
+    ends = [[onnx.helper.make_tensor_value_info(name, 0, None) for name in names] for names in (inputs, outputs)]
+    graph = onnx.helper.make_graph([node], "node", *ends)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_operatorsetid("", opset)])
