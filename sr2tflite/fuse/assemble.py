@@ -7,6 +7,7 @@ from sr2tflite.fuse.activations import fuse_activations
 from sr2tflite.fuse.builder import Builder, rename
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.collapse import Collapsed
+from sr2tflite.fuse.moved import Moved
 from sr2tflite.fuse.origin import place
 from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.shuffle import reorder_for_depth_to_space
@@ -38,6 +39,19 @@ def _put(builder: Builder, found: Collapsed) -> None:
     builder.bind(found.region.exit, source)
 
 
+def _move(builder: Builder, found: Moved) -> None:
+    """One DEPTH_TO_SPACE; what it copies (a nearest enlargement) a one-hot convolution has copied before."""
+    source, movement, name = builder.tensor(found.region.entry), found.movement, found.region.name
+    if movement.kind != "shuffle":
+        raise UnsupportedError("an image made smaller by moving pixels to channels", where=place(found.region.exit))
+    order = movement.order
+    if not movement.is_permutation(builder.graph.tensors[source].channels):
+        source, order = builder.one_hot(source, order, f"{name}.copies"), np.arange(len(order))
+    output = builder.emit(ops.DepthToSpace(movement.block), (source,), name)
+    builder.orders[output] = order
+    builder.bind(found.region.exit, output)
+
+
 def _first_reason(steps: list[Step]) -> str | None:
     """Why the region that ends here, or the next one after it, was left."""
     return next((step.declined[-1].reason for step in steps if step.declined), None)
@@ -53,6 +67,8 @@ def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, fl
     for index, step in enumerate(steps):
         if step.collapsed:
             _put(builder, step.collapsed)
+        elif step.moved:
+            _move(builder, step.moved)
         else:
             map_single(captured, builder, step.node, _first_reason(steps[index:]))
     last = builder.tensor(captured.output)

@@ -7,6 +7,7 @@ from torch.fx import Node
 
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.collapse import Collapsed, Declined, collapse
+from sr2tflite.fuse.moved import Moved, moved
 from sr2tflite.fuse.origin import op_name
 from sr2tflite.fuse.regions import Region, Regions, shape
 from sr2tflite.fuse.singles import is_mappable
@@ -24,6 +25,9 @@ class Step:
     """Larger regions that end here and were left, the largest first."""
 
     inputs: tuple[Node, ...]
+
+    moved: Moved | None = None
+    """The region that ends here, as a movement of pixels."""
 
 
 def _channels(node: Node) -> int:
@@ -62,11 +66,19 @@ class Planner:
         return steps[::-1]
 
     def _step(self, node: Node) -> Step:
-        best, declined = self._best(self.regions.ending_at(node))
+        regions = self.regions.ending_at(node)
+        if shift := self._moved(regions):
+            return Step(node, None, (), (shift.region.entry,), shift)
+        best, declined = self._best(region for region in regions if region.keeps_size)
         if best is None and not is_mappable(self.captured, node):
             best = _cheapest(declined)
         inputs = (best.region.entry,) if best else tuple(self.captured.operands(node))
         return Step(node, best, tuple(declined), inputs)
+
+    def _moved(self, regions: Iterable[Region]) -> Moved | None:
+        """The largest region that changes the image's size and computes nothing."""
+        found = (moved(self.captured, region) for region in regions if not region.keeps_size)
+        return next((movement for movement in found if movement), None)
 
     def _best(self, regions: Iterable[Region]) -> tuple[Collapsed | None, list[Declined]]:
         """The largest region that collapses, or a smaller one when a narrow waist makes the whole cheaper.

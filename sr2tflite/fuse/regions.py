@@ -21,11 +21,11 @@ NONLINEAR = frozenset(
         *("hardsigmoid", "abs", "exp", "log", "sqrt", "rsqrt", "pow", "reciprocal", "maximum", "minimum", "max", "min"),
         *("amax", "amin", "max_pool2d", "sort", "topk", "argmax", "where", "sign", "round", "floor", "ceil", "trunc"),
         *("group_norm", "layer_norm", "instance_norm", "scaled_dot_product_attention"),
-        *("pixel_shuffle", "pixel_unshuffle", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d"),
+        *("upsample_bilinear2d", "upsample_bicubic2d"),
     }
 )
-"""Ops at which a region ends: the truly non-linear ones, and those that change height and width. What is not listed
-is tried, and found out by numbers."""
+"""Ops at which a region ends: the truly non-linear ones, and those that hold at no border. What is not listed is
+tried, and found out by numbers."""
 
 WEIGHTED = frozenset({"conv2d", "convolution", "linear", "matmul", "mm", "bmm", "einsum", "addmm", "baddbmm"})
 """Ops whose constants cost a multiplication each per pixel."""
@@ -54,6 +54,14 @@ class Region:
     @property
     def name(self) -> str:
         return region_name(list(self.nodes))
+
+    @property
+    def keeps_size(self) -> bool:
+        """Whether the image behind it has the height and width of the one before."""
+        before, after = shape(self.entry), shape(self.exit)
+        assert before is not None
+        assert after is not None
+        return before[2:] == after[2:]
 
 
 def shape(node: Node) -> tuple[int, ...] | None:
@@ -133,12 +141,15 @@ class Regions:
             nodes = self._between(entry, last)
             if any(self.is_barrier(node) for node in nodes) or self._leaks(entry, nodes):
                 break
-            if _same_size(shape(entry), wanted):
+            if _are_images(shape(entry), wanted):
                 found.append(Region(entry, nodes, sum(self.macs(node) for node in nodes)))
         return found[::-1]
 
 
-def _same_size(entry: tuple[int, ...] | None, last: tuple[int, ...] | None) -> bool:
-    if entry is None or last is None or len(entry) != 4 or len(last) != 4:
+def _are_images(entry: tuple[int, ...] | None, last: tuple[int, ...] | None) -> bool:
+    """Whether both are NCHW of one batch, one of them a whole number of times larger than the other."""
+    if entry is None or last is None or len(entry) != 4 or len(last) != 4 or entry[0] != last[0]:
         return False
-    return entry[2:] == last[2:] and entry[0] == last[0]
+    large, small = max(entry[2:], last[2:]), min(entry[2:], last[2:])
+    factor = large[0] // max(small[0], 1)
+    return large == (small[0] * factor, small[1] * factor)

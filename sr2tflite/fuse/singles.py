@@ -178,22 +178,8 @@ def _bounded(single: Single, op: Op, source: str, bound: Any) -> str:
     return single.emit(op, source, single.constant(per_channel(single, value)))
 
 
-def _enlarge(single: Single) -> str:
-    before, after = shape(single.captured.operands(single.node)[0]), shape(single.node)
-    assert before is not None
-    assert after is not None
-    factor = after[2] // before[2]
-    if (before[2] * factor, before[3] * factor) != after[2:]:
-        raise single.refuse(f"nearest resize from {before[2:]} to {after[2:]}", "one whole factor")
-    return single.emit(ops.ResizeNearestNeighbor(factor), single.sources()[0])
-
-
 def _leaky_relu(single: Single) -> str:
     return single.emit(ops.LeakyRelu(float(single.argument(1, "negative_slope", 0.01))), *single.sources())
-
-
-def _pixel_shuffle(single: Single) -> str:
-    return single.emit(ops.DepthToSpace(int(single.argument(1, "upscale_factor"))), *single.sources())
 
 
 MAPPERS: dict[str, Mapper] = {
@@ -214,10 +200,8 @@ MAPPERS: dict[str, Mapper] = {
     "prelu": _prelu,
     "leaky_relu": _leaky_relu,
     "sigmoid": lambda single: single.emit(ops.Logistic(), *single.sources()),
-    "pixel_shuffle": _pixel_shuffle,
-    "upsample_nearest2d": _enlarge,
 }
-"""The ops with a counterpart. ``pixel_shuffle`` keeps torch's channel order here; ``shuffle`` puts that right."""
+"""The ops with a counterpart of their own."""
 
 
 def is_mappable(captured: Captured, node: Node) -> bool:
