@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr2tflite.fuse.foreign.movement import Movement
 from sr2tflite.fuse.foreign.weights import Array
+from sr2tflite.fuse.movement import Movement
 
 
 class Apply(nn.Module):
@@ -40,20 +40,23 @@ class Move(nn.Module):
 
     def __init__(self, movement: Movement, channels: int) -> None:
         super().__init__()
-        self.block, self.together = movement.block, movement.direction == "together"
-        order = movement.channels
-        self.repeats = not self.together and bool((order == order[:, :1, :1]).all())
-        order = (order[:, 0, 0] if self.repeats else order).reshape(-1)
-        count = channels * self.block**2 if self.together else channels
+        self.kind, self.block = movement.kind, movement.block
+        area, order = self.block**2, movement.order
+        if self.kind == "unshuffle":  # torch's channels are c·r² + k, TFLite's k·C + c
+            order, count = order % channels * area + order // channels, channels * area
+        else:
+            order, count = order.reshape(area, -1).T, channels
+        self.repeats = self.kind == "shuffle" and bool((order == order[:, :1]).all())
+        order = (order[:, 0] if self.repeats else order).reshape(-1)
         selected = None if np.array_equal(order, np.arange(count)) else torch.from_numpy(order.astype(np.int64))
         self.register_buffer("order", selected)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.together and self.block > 1:
+        if self.kind == "unshuffle":
             x = F.pixel_unshuffle(x, self.block)
         if isinstance(self.order, Tensor):
             x = x.index_select(1, self.order)
-        if self.block == 1 or self.together:
+        if self.kind != "shuffle":
             return x
         if self.repeats:
             return F.interpolate(x, scale_factor=self.block, mode="nearest")

@@ -7,7 +7,6 @@ import numpy as np
 import onnx
 
 from sr2tflite.errors import InputError, UnsupportedError
-from sr2tflite.fuse.foreign.movement import Indices
 from sr2tflite.fuse.foreign.weights import Array
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -25,7 +24,7 @@ class Picture:
     """The value it is a movement of; its own name where it is none."""
 
     shape: tuple[int, ...]
-    index: Indices | None = None
+    index: Array | None = None
     """Which element of the root each element is; None for the root itself."""
 
     mover: "Call | None" = None

@@ -1,5 +1,6 @@
 """The ops that only move pixels, on the array of indices of the image they move."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,6 @@ import onnx
 
 from sr2tflite.errors import InputError
 from sr2tflite.fuse.foreign.call import Call, Picture
-from sr2tflite.fuse.foreign.movement import Indices, indices
 from sr2tflite.fuse.foreign.reference import MOST_VALUES, evaluate
 from sr2tflite.fuse.foreign.weights import Array
 
@@ -17,6 +17,9 @@ MOVES = frozenset(
         *("DepthToSpace", "SpaceToDepth", "Resize", "Concat"),
     }
 )
+MOST_MOVED = 2**26
+"""In one image that is followed: three arrays of 64 bits are made of it."""
+
 UNCHANGED = frozenset({"Identity", "Dropout", "Cast"})
 """Ops that do nothing to an image."""
 
@@ -39,7 +42,7 @@ def is_move(call: Call) -> bool:
     return call.node.op_type in MOVES
 
 
-def move(call: Call) -> list[Indices]:
+def move(call: Call) -> list[Array]:
     """The indices after the node, one array per output.
 
     Raises:
@@ -53,17 +56,17 @@ def move(call: Call) -> list[Indices]:
     return evaluate(call.node, operands, call.opset, call.where)
 
 
-def _followed(call: Call, picture: Picture) -> Indices:
-    if np.prod(picture.shape, dtype=np.float64) > MOST_VALUES:
+def _followed(call: Call, picture: Picture) -> Array:
+    if prod(picture.shape) > MOST_MOVED:
         raise InputError(
-            f"moves {picture.shape} values; expected at most {MOST_VALUES:,}",
+            f"moves {picture.shape} values; expected at most {MOST_MOVED:,}",
             where=call.where,
             hint="export the network at a smaller size: the deploy graph has a free one",
         )
-    return indices(picture.shape) if picture.index is None else picture.index
+    return np.arange(np.prod(picture.shape)).reshape(picture.shape) if picture.index is None else picture.index
 
 
-def _resized(call: Call, index: Indices) -> Indices:
+def _resized(call: Call, index: Array) -> Array:
     """Resize along each axis: a ramp is resized, and must come out with every step repeated equally often."""
     if (mode := call.attribute("mode", "nearest")) != "nearest":
         hint = "enlarge with mode nearest, or with a convolution and a pixel shuffle"

@@ -12,12 +12,12 @@ from sr2tflite.fuse.capture import REFUSALS
 from sr2tflite.fuse.foreign.apply import Move
 from sr2tflite.fuse.foreign.call import Call, Operand, Picture
 from sr2tflite.fuse.foreign.module import OnnxModule
-from sr2tflite.fuse.foreign.movement import recognize
 from sr2tflite.fuse.foreign.moves import MOVES, UNCHANGED, check_unchanged, is_move, move
 from sr2tflite.fuse.foreign.opening import Foreign, called
 from sr2tflite.fuse.foreign.optable import OPS
 from sr2tflite.fuse.foreign.reference import FOLDABLE, evaluate
 from sr2tflite.fuse.foreign.weights import Array, array
+from sr2tflite.fuse.movement import recognize
 
 PROBE = (24, 40)
 """Height and width a file with free ones is walked at; what another size would change shows in the proofs."""
@@ -111,13 +111,13 @@ class Network:
         root = self._values[picture.root]
         assert isinstance(root, Picture)
         assert picture.mover is not None
-        movement = recognize(root.shape, picture.index)
+        movement = recognize(picture.index, root.shape)
         if movement is None:
             raise picture.mover.refuse(
                 f"the way from {picture.root} to here moves pixels by no rule that holds at every size",
                 "a shuffle of pixel blocks, a repetition, or an order of channels",
             )
-        if movement.is_identity(root.shape[1]):
+        if movement.kind == "channels" and np.array_equal(movement.order, np.arange(root.shape[1])):
             return root
         self._put(picture.mover, Move(movement, root.shape[1]), (root.value,), picture.value)
         return picture
