@@ -22,7 +22,7 @@ from sr2tflite.fuse.movement import recognize
 PROBE = (24, 40)
 """Height and width a file with free ones is walked at; what another size would change shows in the proofs."""
 
-_KNOWN = FOLDABLE | MOVES | UNCHANGED | OPS.keys()
+_ON_PIXELS = MOVES | UNCHANGED | OPS.keys() | {"Shape", "Size"}
 
 
 class Network:
@@ -58,9 +58,9 @@ class Network:
             raise UnsupportedError(f"reads {unknown[0]}, a side result; expected an image", where=where)
         operands = tuple(self._values[name] if name else None for name in node.input)
         call = Call(node, operands, self.foreign.opset, where)
-        if node.op_type not in _KNOWN:
-            hint = f"replace it by what there is: {', '.join(sorted(OPS.keys() | MOVES | UNCHANGED))}"
-            raise UnsupportedError(f"op {node.op_type} is outside the set that is read", where=call.where, hint=hint)
+        if node.op_type not in (_ON_PIXELS if call.pictures else _ON_PIXELS | FOLDABLE):
+            hint = f"replace it by what there is: {', '.join(sorted(_ON_PIXELS))}"
+            raise UnsupportedError(f"op {node.op_type} is outside the set that is read", where=where, hint=hint)
         return call
 
     def _add(self, call: Call) -> None:
