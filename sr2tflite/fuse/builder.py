@@ -36,7 +36,7 @@ class Builder:
         self.graph.add_tensor(GraphTensor("input", (1, None, None, sizes[1])))
         self.tensors: dict[Node, str] = {entry: "input"}
         self.orders: dict[str, Order] = {}
-        """By output of a DEPTH_TO_SPACE: which channel of its input each channel that it expects is."""
+        """By output of a DEPTH_TO_SPACE not in DCR order yet: which channel of its input each that it expects is."""
 
     def tensor(self, node: Node) -> str:
         """The tensor that holds an activation."""
@@ -79,6 +79,13 @@ class Builder:
         output = self.names.unique(name)
         constants = self.constant(f"{output}.weight", weight), self.constant(f"{output}.bias", bias_O)
         return self._append(settings, (source, *constants), output)
+
+    def depth_to_space(self, source: str, block: int, name: str, order: Order | None = None) -> str:
+        """Append a DEPTH_TO_SPACE; where the source is in no DCR order, ``order`` says which, for ``shuffle``."""
+        output = self.emit(ops.DepthToSpace(block), (source,), name)
+        if order is not None:
+            self.orders[output] = order
+        return output
 
     def one_hot(self, source: str, order: Order, name: str) -> str:
         """Append a 1×1 convolution that copies channels: output o is input ``order[o]``."""

@@ -65,8 +65,9 @@ class _Permutation:
 
 def reorder_for_depth_to_space(builder: Builder) -> None:
     """Give every DEPTH_TO_SPACE its input in TFLite's channel order."""
-    for node in [node for node in builder.graph.nodes if isinstance(node.op, ops.DepthToSpace)]:
-        permutation = _Permutation(builder, builder.orders[node.output])
+    for output, order in builder.orders.items():
+        node, permutation = builder.graph.producer(output), _Permutation(builder, order)
+        assert node is not None
         if permutation.is_identity:
             continue
         if permutation.passes(node.inputs[0]):
