@@ -159,9 +159,7 @@ def map_single(captured: Captured, builder: Builder, node: Node, why: str | None
 
 
 _ZEROS = "train with zeros (padding_mode='zeros'), k − 1 of them along each axis"
-_NEAREST = (
-    "train with mode='nearest' and a whole factor, or with copied channels and a PixelShuffle"
-)
+_NEAREST = "train with mode='nearest' and a whole factor, or with copied channels and a PixelShuffle"
 HINTS = {
     **dict.fromkeys(("pad", "reflection_pad2d", "replication_pad2d", "circular_pad2d"), _ZEROS),
     **dict.fromkeys(("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d"), _NEAREST),

@@ -20,8 +20,8 @@ MOVES = frozenset(
 MOST_MOVED = 2**26
 """In one image that is followed: three arrays of 64 bits are made of it."""
 
-UNCHANGED = frozenset({"Identity", "Dropout", "Cast"})
-"""Ops that do nothing to an image."""
+UNCHANGED = frozenset({"Identity", "Dropout", "Cast", "CastLike"})
+"""Ops that do nothing to an image, or make a constant one's type."""
 
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
 

@@ -76,7 +76,8 @@ class Network:
             self._values[outputs[0]] = evaluate(call.node, [stand_in], call.opset, call.where)[0]
         elif kind in UNCHANGED:
             check_unchanged(call)
-            self._values[outputs[0]] = call.operands[0]
+            first = call.operands[0]
+            self._values[outputs[0]] = first if isinstance(first, Picture) else _like_an_image(first)
         elif isinstance(call.operands[0] if call.operands else None, Picture) and is_move(call):
             self._move(call)
         elif kind in OPS and call.pictures:
@@ -133,6 +134,12 @@ class Network:
         self.module.exit = self._image(output, reader).value
         if not self.module.steps:
             raise UnsupportedError("the network returns its input unchanged", where=where)
+
+
+def _like_an_image(constant: Operand) -> Array:
+    """CastLike of a constant and an image."""
+    assert isinstance(constant, np.ndarray)
+    return constant.astype(np.float32)
 
 
 def _constant(call: Call) -> Array:

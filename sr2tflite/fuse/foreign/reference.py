@@ -28,7 +28,7 @@ _ELEMENTWISE = frozenset(
     {
         *("Add", "Sub", "Mul", "Div", "Mod", "Pow", "Neg", "Abs", "Sqrt", "Reciprocal", "Exp", "Log", "Sign"),
         *("Min", "Max", "Sum", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Not"),
-        *("Where", "Cast", "Floor", "Ceil", "Round", "Clip", "Relu", "Sigmoid", "Tanh", "Identity"),
+        *("Where", "Cast", "CastLike", "Floor", "Ceil", "Round", "Clip", "Relu", "Sigmoid", "Tanh", "Identity"),
     }
 )
 _MOVING = frozenset(

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 import torch.nn.functional as F
-from kit.blocks import Network, conv_norm, ecb, mobile_one, rep_vgg, with_random_statistics
+from kit.blocks import Network, conv_norm, mobile_one, rep_vgg, sesr, with_random_statistics
 from torch import Tensor, nn
 
 from sr2tflite.fuse import fuse_module
@@ -47,10 +47,9 @@ class Deconvolution(nn.Module):
 
 NETS = {
     "3×3 + 1×1 + norm": lambda: Network(rep_vgg(8), channels=8),
-    "MobileOne with a hard sigmoid": lambda: nn.Sequential(
-        Network(mobile_one(6), channels=6, scale=3), nn.Hardsigmoid()
-    ),
-    "edge-oriented block": lambda: Network(ecb(6, 6), channels=6, skip=False),
+    "MobileOne": lambda: Network(mobile_one(6), channels=6, scale=3),
+    "wide blocks with PReLU": lambda: Network(sesr(6), channels=6, skip=False),
+    "deconvolution": Deconvolution,
     "by hand": ByHand,
 }
 
@@ -110,7 +109,7 @@ def test_a_file_fuses_to_what_its_module_does(name: str, road: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("tool", ["onnxslim", "onnxsim"])
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize("name", ["3×3 + 1×1 + norm", "by hand"])
+@pytest.mark.parametrize("name", [pytest.param("3×3 + 1×1 + norm", marks=pytest.mark.slow), "by hand"])
 def test_a_file_that_another_tool_folded_fuses_to_the_same_ops(name: str, road: str, tool: str) -> None:
     folding = pytest.importorskip(tool)
     model = onnx.load_from_string(exported(name, *ROADS[road]))

@@ -131,7 +131,7 @@ CASES: dict[str, tuple[Make, str | nn.Module]] = {
     "Clip without a low bound": (lambda d, y: d.node("Clip", y, "", d.constant(0.5)), "CONV_2D MINIMUM"),
     "Clip with an infinite bound": (lambda d, y: d.node("Clip", y, d.constant(0.0), d.constant(np.inf)), "CONV_2D"),
     "Clip of nothing": (lambda d, y: d.node("Relu", d.node("Clip", y)), "CONV_2D"),
-    "Max and Min": (two_clips, "CONV_2D MINIMUM RELU_0_TO_1"),
+    "Max and Min": (two_clips, "CONV_2D RELU_0_TO_1×2"),
     "Min per channel": (lambda d, y: d.node("Min", y, per_channel(d, 12, 1, 1)), "CONV_2D MINIMUM"),
     "Max of images": (lambda d, y: d.node("Max", y, d.conv("x", 3, 12, 1)), "CONV_2D×2 MAXIMUM"),
     "Sigmoid": (lambda d, y: d.node("Sigmoid", y), "CONV_2D LOGISTIC"),
