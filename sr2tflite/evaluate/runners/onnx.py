@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
@@ -50,16 +50,28 @@ def _layout(session: Any, where: str) -> tuple[bool, tuple[int, int] | None]:
 
 
 def _graph(session: Any, data: bytes, where: str) -> Graph | None:
-    """The file as a deploy graph, or None for a foreign one."""
+    """The file as a deploy graph, or None for a foreign one that does not fit into it."""
     from sr2tflite.graph.onnx import read
 
-    is_ours = KEY in session.get_modelmeta().custom_metadata_map
-    return read(data, where) if is_ours else None
+    try:
+        return read(data, where, only_ours=False)
+    except (InputError, UnsupportedError):
+        if _is_ours(session):
+            raise
+        return None
 
 
-def _white(graph: Graph | None) -> float:
-    """What white is: what our metadata says, 1 in a foreign file."""
-    return 1.0 if graph is None else graph.value_range[1]
+def _is_ours(session: Any) -> bool:
+    return KEY in session.get_modelmeta().custom_metadata_map
+
+
+def _white(session: Any, graph: Graph | None) -> float:
+    """What white is: what our metadata says; in a foreign file 255 if it is quantized, else 1."""
+    if graph is None:
+        return 1.0
+    if _is_ours(session):
+        return graph.value_range[1]
+    return 255.0 if graph.is_quantized else 1.0
 
 
 def open_network(path: Path, data: bytes, threads: int) -> Network:
@@ -68,7 +80,7 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     session = open_session(data, where, threads)
     graph = _graph(session, data, where)
     channels_first, size = _layout(session, where)
-    file = _File(session, channels_first, _white(graph))
+    file = _File(session, channels_first, _white(session, graph))
     probe = size or (_PROBE, _PROBE)
     height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
     scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}
