@@ -8,6 +8,7 @@ import onnx
 
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.fuse.foreign.weights import Array
+from sr2tflite.graph.said import SaidGrid
 
 _LARGEST = float(np.finfo(np.float32).max)
 _NOT_FINITE = "take an earlier checkpoint, from before the training diverged, and export that"
@@ -29,6 +30,9 @@ class Picture:
 
     mover: "Call | None" = None
     """The last node that moved it."""
+
+    grid: SaidGrid | None = None
+    """Where it is codes, between QuantizeLinear and DequantizeLinear: their grid."""
 
 
 Operand = Array | Picture | None

@@ -1,17 +1,28 @@
 """A foreign file fused like every module, and proved against itself in onnxruntime."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
+from sr2tflite.fuse.foreign.matching import matched
 from sr2tflite.fuse.foreign.network import Network
 from sr2tflite.fuse.foreign.opening import open_foreign
 from sr2tflite.fuse.foreign.proof import against_original
 from sr2tflite.fuse.module import Fused, fuse_module
 from sr2tflite.fuse.origin import module_in
+from sr2tflite.graph.said import Said
 
 
-def fuse_onnx(path: Path, data: bytes, *, value_range: tuple[float, float] = (0.0, 1.0)) -> Fused:
-    """Fuse any converter's float ONNX into a float deploy graph, with proof.
+@dataclass(frozen=True)
+class FusedFile(Fused):
+    """A float deploy graph, its certificate, and the integers that a quantized file brings."""
+
+    said: Said | None
+    """None for a float file."""
+
+
+def fuse_onnx(path: Path, data: bytes, *, value_range: tuple[float, float] = (0.0, 1.0)) -> FusedFile:
+    """Fuse any converter's float or QDQ ONNX into a float deploy graph, with proof.
 
     Args:
         path: Where it lies.
@@ -35,5 +46,9 @@ def fuse_onnx(path: Path, data: bytes, *, value_range: tuple[float, float] = (0.
         label = network.labels.get(module_in(error.where or ""))
         error.where = f"{path}: {label}" if label else str(path)
         raise
-    checks = fused.certificate.checks + against_original(foreign, fused.graph)
-    return Fused(fused.graph, fused.certificate.model_copy(update={"checks": checks}))
+    checks = fused.certificate.checks + against_original(foreign, fused.graph, network.rounding)
+    certificate = fused.certificate.model_copy(update={"checks": checks})
+    if not network.marks:
+        return FusedFile(fused.graph, certificate, None)
+    grids, lost = matched(network.module, network.marks, fused.graph)
+    return FusedFile(fused.graph, certificate, Said(grids, lost, tuple(network.convs)))

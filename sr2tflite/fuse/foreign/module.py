@@ -39,7 +39,11 @@ class OnnxModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[0] > 1:  # the file knows one image only
             return torch.cat([self(image[None]) for image in x.unbind()])
+        return self.values(x)[self.exit]
+
+    def values(self, x: Tensor) -> dict[str, Tensor]:
+        """Every value of one image, by its name in the file."""
         values = {self.entry: x}
         for step in self.steps:
             values[step.output] = self.get_submodule(step.path)(*(values[name] for name in step.inputs))
-        return values[self.exit]
+        return values

@@ -1,5 +1,6 @@
 """The walk over a file's nodes that makes the torch module."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,22 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.fuse.capture import REFUSALS
 from sr2tflite.fuse.foreign.apply import Move
 from sr2tflite.fuse.foreign.call import Call, Operand, Picture
+from sr2tflite.fuse.foreign.codes import Codes, conv_of, dequantized, grid_of, is_rounding, quantized
 from sr2tflite.fuse.foreign.module import OnnxModule
 from sr2tflite.fuse.foreign.moves import MOVES, UNCHANGED, check_unchanged, is_move, move
 from sr2tflite.fuse.foreign.opening import Foreign, called
 from sr2tflite.fuse.foreign.optable import OPS
 from sr2tflite.fuse.foreign.reference import FOLDABLE, evaluate
 from sr2tflite.fuse.foreign.weights import Array, array
+from sr2tflite.fuse.mark import Mark
 from sr2tflite.fuse.movement import recognize
+from sr2tflite.graph.said import SaidConv, SaidGrid
 
 PROBE = (24, 40)
 """Height and width a file with free ones is walked at; what another size would change shows in the proofs."""
 
-_ON_PIXELS = MOVES | UNCHANGED | OPS.keys() | {"Shape", "Size"}
+_ON_PIXELS = MOVES | UNCHANGED | OPS.keys() | {"Shape", "Size", "QuantizeLinear", "DequantizeLinear"}
+_ON_CODES = MOVES | {"Identity", "Shape", "Size", "DequantizeLinear"}
 
 
 class Network:
@@ -41,6 +46,15 @@ class Network:
         self.module = OnnxModule(foreign.input)
         self.labels: dict[str, str] = {}
         """Submodule path → ``Conv /stem/Conv``."""
+
+        self.marks: dict[str, SaidGrid] = {}
+        """Value of the module → the grid that the file rounds it to."""
+
+        self.rounding: set[str] = set()
+        """Outputs of the nodes that round, or undo it, on the pixels' way."""
+
+        self.convs: list[SaidConv] = []
+        self._codes: dict[str, Codes] = {}
 
         self._values: dict[str, Operand] = dict(foreign.constants)
         self._made: set[str] = {foreign.input}
@@ -61,12 +75,20 @@ class Network:
         if node.op_type not in (_ON_PIXELS if call.pictures else _ON_PIXELS | FOLDABLE):
             hint = f"replace it by what there is: {', '.join(sorted(_ON_PIXELS))}"
             raise UnsupportedError(f"op {node.op_type} is outside the set that is read", where=where, hint=hint)
+        if any(picture.grid for picture in call.pictures) and node.op_type not in _ON_CODES:
+            raise call.refuse(f"{node.op_type} works on codes", "DequantizeLinear before it")
         return call
 
     def _add(self, call: Call) -> None:
         kind, outputs = call.node.op_type, call.node.output
         if kind == "Constant":
             self._values[outputs[0]] = _constant(call)
+        elif is_rounding(call.node) and isinstance(call.operands[0], Picture):
+            self._round(call, call.operands[0])
+        elif kind == "QuantizeLinear":
+            self._values[outputs[0]] = quantized(call)
+        elif kind == "DequantizeLinear":
+            self._values[outputs[0]], self._codes[outputs[0]] = dequantized(call)
         elif not call.pictures and kind in FOLDABLE:
             operands = [operand for operand in call.operands if not isinstance(operand, Picture)]
             self._values.update(zip(outputs, evaluate(call.node, operands, call.opset, call.where), strict=True))
@@ -85,14 +107,36 @@ class Network:
         else:
             raise call.refuse(f"{kind} of these inputs", "an image, or constants that can be folded")
 
+    def _round(self, call: Call, picture: Picture) -> None:
+        """QuantizeLinear marks what it reads, unless that lies on the same grid; DequantizeLinear does nothing more."""
+        (output,) = call.node.output
+        grid = grid_of(call, f"{call.node.op_type} {called(call.node)}")
+        self.rounding.add(output)
+        before = self.marks.get(picture.root)
+        if call.node.op_type == "QuantizeLinear" and before is not None and before.params == grid.params:
+            self._values[output] = replace(picture, grid=before)
+        elif call.node.op_type == "QuantizeLinear":
+            image = self._image(picture, call)
+            self._put(call, Mark(), (image.value,), output)
+            self.marks[output] = grid
+            self._values[output] = Picture(output, output, image.shape, grid=grid)
+        elif picture.grid is None or picture.grid.params != grid.params:
+            raise call.refuse("a scale and a zero point that are not those of the QuantizeLinear", "the same twice")
+        else:
+            self._values[output] = replace(picture, grid=None)
+
     def _move(self, call: Call) -> None:
         (root,) = {picture.root for picture in call.pictures}
+        grid = call.pictures[0].grid
         for output, index in zip(call.node.output, move(call), strict=True):
-            self._values[output] = Picture(output, root, index.shape, index, call)
+            self._values[output] = Picture(output, root, index.shape, index, call, grid)
 
     def _build(self, call: Call) -> None:
         pictures = [self._image(picture, call) for picture in call.pictures]
         module = OPS[call.node.op_type](call)
+        said = conv_of(call, f"Conv {called(call.node)}", self._codes) if call.node.op_type == "Conv" else None
+        if said is not None:
+            self.convs.append(said)
         shape = _shape_after(module, pictures, call)
         (output,) = call.node.output[:1]
         self._put(call, module, tuple(picture.value for picture in pictures), output)

@@ -38,7 +38,6 @@ _MOVING = frozenset(
     }
 )
 _REDUCING = frozenset({"ReduceProd", "ReduceSum", "ReduceMin", "ReduceMax", "ReduceMean", "Size", "Shape", "NonZero"})
-_QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
 def _tiled(operands: Operands) -> int:
@@ -81,7 +80,7 @@ _CLAIMS: dict[str, Callable[[Operands], int]] = {
 }
 """How many values an op may make out of few; every other makes at most as many as broadcasting does."""
 
-FOLDABLE = _ELEMENTWISE | _MOVING | _REDUCING | _QUANTIZING | frozenset(_CLAIMS) | {"Gather", "Constant", "Dropout"}
+FOLDABLE = _ELEMENTWISE | _MOVING | _REDUCING | frozenset(_CLAIMS) | {"Gather", "Constant", "Dropout"}
 """Ops that are computed on arrays."""
 
 
