@@ -94,6 +94,21 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read: {error.strerror}", where=str(path), hint="check the path") from error
 
 
+def read_range(path: Path, offset: int, length: int) -> bytes:
+    """At most ``length`` bytes of a file from ``offset`` on; never more memory than the file has.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            rest = os.fstat(file.fileno()).st_size - offset
+            file.seek(offset)
+            return file.read(max(min(length, rest), 0))
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=str(path), hint="check the path") from error
+
+
 def sha256(data: bytes) -> str:
     """Hex SHA-256 of some bytes."""
     return hashlib.sha256(data).hexdigest()

@@ -140,7 +140,9 @@ def certificate(result: "FuseResult") -> None:
     for check in proof.checks:
         height, width = check.size
         share = check.largest_delta / check.value_range
-        click.echo(f"whole graph, {check.dtype}, {height}×{width}: max |Δ| {share:.1e} of the range")
+        click.echo(
+            f"whole graph against {check.against}, {check.dtype}, {height}×{width}: max |Δ| {share:.1e} of the range"
+        )
     click.echo(f"{result.path}: {result.summary}; certificate {result.certificate_path}")
 
 

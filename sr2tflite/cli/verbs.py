@@ -70,13 +70,18 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
 
 
 @group.command(short_help="Fuse a network into a float deploy graph.")
-@click.argument("source", metavar="STUDENT|CHECKPOINT|PACKAGE.MODULE:CLASS")
+@click.argument("source", metavar="STUDENT|CHECKPOINT|MODEL.onnx|PACKAGE.MODULE:CLASS")
 @out(".onnx")
 @click.option("--student", default=None, help="The student that a bare state dict (.pt, .pth) belongs to.")
-@click.option("--peak", type=click.Choice(["1", "255"]), default=None, help="What white is, for PACKAGE.MODULE:CLASS.")
+@click.option(
+    "--peak",
+    type=click.Choice(["1", "255"]),
+    default=None,
+    help="What white is, for MODEL.onnx and PACKAGE.MODULE:CLASS; 1 otherwise.",
+)
 @json_out
 def fuse(source: str, target: Path, student: str | None, peak: str | None, as_json: bool) -> None:
-    """Fuse any module into a float deploy graph, with a certificate."""
+    """Fuse any module, or any converter's float ONNX, into a float deploy graph, with a certificate."""
     from sr2tflite.cli import show
     from sr2tflite.commands.fuse import fuse as command
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
-from sr2tflite.files import write_bytes, write_text
+from sr2tflite.files import keep_apart, read_bytes, write_bytes, write_text
 from sr2tflite.provenance import TRAINED_ON, listed, seen
 from sr2tflite.registry import nearest
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sr2tflite.fuse import Certificate, Fused
 
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
+ONNX = ".onnx"
 
 FOREIGN = (
     *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError),
@@ -50,7 +51,8 @@ def fuse(
     """Fuse a network and write it as float ONNX, with the proof beside it; nothing is written when the proof fails.
 
     Args:
-        source: A student's name, a checkpoint's path, or ``package.module:Class`` (called with no arguments).
+        source: A student's name, a checkpoint's path, any converter's float ``.onnx``, or ``package.module:Class``
+            (called with no arguments).
         out: The ``.onnx`` to write.
         student: The student that a bare state dict belongs to.
         peak: What white is, 1 or 255; what the student says, or 1.
@@ -64,6 +66,8 @@ def fuse(
     """
     from sr2tflite.graph import onnx
 
+    if source.endswith(ONNX):
+        keep_apart(Path(source), out)
     fused = fused_source(source, student, peak)
     found = fused.graph.scale_factor
     if scale is not None and found != scale:
@@ -76,9 +80,13 @@ def fuse(
 
 
 def fused_source(source: str, student: str | None = None, peak: int | None = None) -> "Fused":
-    """A student, a checkpoint or a class, fused; nothing is written."""
+    """A student, a checkpoint, a foreign ONNX file or a class, fused; nothing is written."""
     from sr2tflite.fuse import fuse_module
 
+    if source.endswith(ONNX):
+        from sr2tflite.fuse.foreign import fuse_onnx
+
+        return fuse_onnx(Path(source), read_bytes(Path(source)), value_range=(0.0, float(peak or 1)))
     found = load_source(source, student)
     value_range = found.value_range if peak is None else (0.0, float(peak))
     # the file's name, not its folder: the same weights give the same bytes wherever they lie
@@ -108,7 +116,7 @@ def load_source(source: str, student: str | None = None) -> Source:
     if ":" in source and not source.endswith(CHECKPOINTS):
         return Source(load_class(source))
     if not source.endswith(CHECKPOINTS) and Path(source).suffix:
-        hint = f"give a file named {', '.join(CHECKPOINTS)}, a student's name, or package.module:Class"
+        hint = f"give a file named {', '.join((*CHECKPOINTS, ONNX))}, a student's name, or package.module:Class"
         raise InputError("is no checkpoint", where=source, hint=hint)
     from sr2tflite.networks.checkpoint import load, load_named
 

@@ -66,7 +66,10 @@ class Left(Settings):
 
 
 class Check(Settings):
-    """The whole graph against the module on random images."""
+    """The whole graph against the module on random images, or against the file it comes from."""
+
+    against: str = "module"
+    """``module``, or the runtime that ran the original file."""
 
     dtype: str
     size: tuple[int, int]

@@ -4,8 +4,13 @@ import re
 import traceback
 from collections.abc import Iterable
 from itertools import takewhile
+from pathlib import Path
 
 from torch.fx import Node
+
+_PLACE = re.compile(r"^\S+ in (\S+?)(?: \(|$)")
+_FOREIGN = str(Path(__file__).parent / "foreign")
+"""Its frames are no user's code."""
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
@@ -26,6 +31,8 @@ def module_path(node: Node) -> str:
 def source_line(node: Node) -> str | None:
     """``file.py:12`` of the user's code that made the node; the innermost frame outside torch."""
     frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+    if any(frame[0].startswith(_FOREIGN) for frame in frames):
+        return None
     own = [frame for frame in frames if "/torch/" not in frame[0]] or frames
     return f"{own[-1][0]}:{own[-1][1]}" if own else None
 
@@ -42,6 +49,12 @@ def place(node: Node) -> str:
     path, line = module_path(node), source_line(node)
     name = f"{node.name} in {path}" if path else node.name
     return f"{name} ({line})" if line else name
+
+
+def module_in(where: str) -> str:
+    """The module path that a ``place`` names; empty where it names none."""
+    found = _PLACE.match(where)
+    return found[1] if found else ""
 
 
 def common_path(nodes: Iterable[Node]) -> str:

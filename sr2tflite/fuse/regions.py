@@ -22,11 +22,11 @@ NONLINEAR = frozenset(
         *("hardsigmoid", "abs", "exp", "log", "sqrt", "rsqrt", "pow", "reciprocal", "maximum", "minimum", "max", "min"),
         *("amax", "amin", "max_pool2d", "sort", "topk", "argmax", "where", "sign", "round", "floor", "ceil", "trunc"),
         *("group_norm", "layer_norm", "instance_norm", "scaled_dot_product_attention"),
-        *("upsample_bilinear2d", "upsample_bicubic2d"),
+        *("upsample_bilinear2d", "upsample_bicubic2d", "mark"),
     }
 )
-"""Ops at which a region ends: the truly non-linear ones, and those that hold at no border. What is not listed is
-tried, and found out by numbers."""
+"""Ops at which a region ends: the truly non-linear ones, those that hold at no border, and marks. What is not listed
+is tried, and found out by numbers."""
 
 CONVOLUTIONS = frozenset({"conv2d", "convolution", "conv_transpose2d"})
 

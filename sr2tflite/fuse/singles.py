@@ -127,6 +127,7 @@ MAPPERS: dict[str, Mapper] = {
     "prelu": _prelu,
     "leaky_relu": _leaky_relu,
     "sigmoid": lambda single: single.emit(ops.Logistic(), *single.sources()),
+    "mark": lambda single: single.sources()[0],
 }
 """The ops with a counterpart of their own."""
 

@@ -125,7 +125,7 @@ CHECKPOINTS = {
     "a number for a student": (lambda: _rewritten('{"student": 3}'), "does not name a student"),
     "keys that do not fit": (lambda: _rewritten(SPEC, **{"tail.weigth": torch.zeros(1)}), "did you mean 'tail.weight'"),
     "a foreign pickle": (lambda: torch.save({"a": _Foreign()}, "bad.pth"), "could run any code"),
-    "an ONNX file": (lambda: Path("bad.onnx").write_bytes(b"x"), "is no checkpoint"),
+    "no ONNX file": (lambda: Path("bad.onnx").write_bytes(b"x"), "not an ONNX file, or damaged"),
 }
 
 

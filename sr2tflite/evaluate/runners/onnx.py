@@ -12,34 +12,9 @@ from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
 from sr2tflite.graph.notes import KEY
+from sr2tflite.ort import open_session
 
 _PROBE = 16
-_REFUSALS = (
-    "Fail",
-    "InvalidArgument",
-    "InvalidGraph",
-    "InvalidProtobuf",
-    "NoModel",
-    "NotImplemented",
-    "RuntimeException",
-)
-"""onnxruntime's exceptions for a file it cannot run; they share no base class."""
-
-
-def _session(data: bytes, where: str, threads: int) -> Any:
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    refusals = tuple(getattr(state, name) for name in _REFUSALS)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Q and DQ are computed as the standard says: fused integer kernels saturate on some CPUs
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except refusals as error:
-        raise InputError(f"onnxruntime refuses the file: {error}", where=where) from error
 
 
 @dataclass(frozen=True)
@@ -79,7 +54,7 @@ def _graph(session: Any, data: bytes, where: str) -> Graph | None:
     from sr2tflite.graph.onnx import read
 
     try:
-        return read(data, where)
+        return read(data, where, only_ours=False)
     except (InputError, UnsupportedError):
         if _is_ours(session):
             raise
@@ -102,7 +77,7 @@ def _white(session: Any, graph: Graph | None) -> float:
 def open_network(path: Path, data: bytes, threads: int) -> Network:
     """The file under onnxruntime's CPU kernels; a fixed shape is tiled."""
     where = str(path)
-    session = _session(data, where, threads)
+    session = open_session(data, where, threads)
     graph = _graph(session, data, where)
     channels_first, size = _layout(session, where)
     file = _File(session, channels_first, _white(session, graph))

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.graph.notes import KEY
 
 _HINT = "the file is cut short or corrupt; make it again"
 _DTYPES = {
@@ -20,12 +21,12 @@ _DTYPES = {
 _OLDEST_OPSET = 13
 
 
-def open_model(data: bytes, where: str) -> Any:
-    """The model a file holds.
+def parse_model(data: bytes, where: str) -> Any:
+    """The model that anybody's file holds.
 
     Raises:
         InputError: The bytes are not an ONNX model.
-        UnsupportedError: It uses an older opset, or parts of ONNX that no network needs.
+        UnsupportedError: It uses parts of ONNX that no network needs.
     """
     try:
         model = onnx.ModelProto.FromString(data)
@@ -33,16 +34,40 @@ def open_model(data: bytes, where: str) -> Any:
         raise InputError("not an ONNX file, or damaged", where=where, hint=_HINT) from error
     if not model.HasField("graph") or not model.graph.node or not model.opset_import:
         raise InputError("not an ONNX model: it has no graph", where=where, hint="give a whole .onnx file")
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    if opset < _OLDEST_OPSET:
-        raise UnsupportedError(
-            f"opset {opset}; expected at least {_OLDEST_OPSET}", where=where, hint="export it again with a newer opset"
-        )
     if not _names_are_text(model):
         raise InputError("a name is not text", where=where, hint=_HINT)
-    if model.functions or model.training_info or model.graph.sparse_initializer:
-        raise UnsupportedError("holds functions, training graphs or sparse weights", where=where)
+    if model.training_info or model.graph.sparse_initializer:
+        raise UnsupportedError("holds training graphs or sparse weights", where=where)
     return model
+
+
+def open_model(data: bytes, where: str, *, only_ours: bool = True) -> Any:
+    """The model that a file of ours holds.
+
+    Raises:
+        InputError: The bytes are not an ONNX model.
+        UnsupportedError: Another tool wrote it, or it uses parts of ONNX that ``write`` does not.
+    """
+    model = parse_model(data, where)
+    if only_ours and not is_ours(model):
+        hint = f"sr2tflite fuse {where} -o deploy.onnx"
+        raise UnsupportedError("another tool wrote it; expected a deploy graph", where=where, hint=hint)
+    if opset_of(model) < _OLDEST_OPSET:
+        hint = "export it again with a newer opset"
+        raise UnsupportedError(f"opset {opset_of(model)}; expected at least {_OLDEST_OPSET}", where=where, hint=hint)
+    if model.functions:
+        raise UnsupportedError("holds functions", where=where)
+    return model
+
+
+def opset_of(model: Any) -> int:
+    """The version of ONNX's own ops; 0 where the file says none."""
+    return max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+
+
+def is_ours(model: Any) -> bool:
+    """Whether ``write`` made the file."""
+    return any(entry.key == KEY for entry in model.metadata_props)
 
 
 def _names_are_text(model: Any) -> bool:

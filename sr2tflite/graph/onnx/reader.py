@@ -21,18 +21,19 @@ from sr2tflite.graph.validate import validate, validate_operands
 _HINT = "the file is corrupt; make it again"
 
 
-def read(data: bytes, where: str) -> Graph:
+def read(data: bytes, where: str, *, only_ours: bool = True) -> Graph:
     """The graph an ``.onnx`` holds; ``write(read(b)) == b`` for files that ``write`` made.
 
     Args:
         data: The file's bytes.
         where: The file's name, for messages.
+        only_ours: Refuse what another tool wrote, whose value range nobody said, even where it is spelled alike.
 
     Raises:
         InputError: The bytes are damaged or contradict themselves.
-        UnsupportedError: A node is outside what ``write`` emits.
+        UnsupportedError: Another tool wrote it, or a node is outside what ``write`` emits.
     """
-    graph = _Reader(open_model(data, where), where).graph()
+    graph = _Reader(open_model(data, where, only_ours=only_ours), where).graph()
     validate(graph, where)
     return graph
 
