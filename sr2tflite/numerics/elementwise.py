@@ -44,8 +44,8 @@ def add(a: NDArray[Any], b: NDArray[Any], params: AddParams) -> Codes:
     Must equal XNNPACK's ``xnn_qs8_vadd_minmax_ukernel``.
     """
     half = 1 << (params.shift - 1)
-    total: Codes = a.astype(np.int64) * params.multiplier_a + b.astype(np.int64) * params.multiplier_b + half
-    return total >> params.shift
+    total = a.astype(np.int64) * params.multiplier_a + b.astype(np.int64) * params.multiplier_b + half
+    return np.right_shift(total, params.shift)
 
 
 def mul_multiplier(scale_a: float, scale_b: float, scale_out: float) -> np.float32:
@@ -63,8 +63,9 @@ def mul(a: NDArray[Any], b: NDArray[Any], multiplier: np.float32) -> Codes:
 
 
 def prelu(x: NDArray[Any], slope: NDArray[Any], scale: float, slope_scale: float, scale_out: float) -> Codes:
-    """``v·m₁`` where v ≥ 0, else ``(v·v_slope)·m₂``; ``m₁ = s/s_out``, ``m₂ = s·s_slope/s_out`` in float64, fixed-point.
+    """``v·m₁`` where v ≥ 0, else ``(v·v_slope)·m₂``.
 
+    ``m₁ = s/s_out`` and ``m₂ = s·s_slope/s_out`` in float64, then fixed-point.
     Must equal TFLite's ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference/prelu.h``).
     """
     positive = multiply(x, fixed_point(scale / scale_out))
@@ -85,7 +86,7 @@ def leaky_relu_is_delegated(alpha: float, scale: float, scale_out: float) -> boo
 
 
 def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
-    """``(v·m + 128) >> 8`` with ``m = round_half_even(256·s/s_out)``, where v < 0 ``round_half_even(256·s/s_out·alpha)``.
+    """``(v·m + 128) >> 8``, ``m = round_half_even(256·s/s_out)`` where v ≥ 0, else of ``256·s/s_out·alpha``.
 
     Must equal XNNPACK's ``xnn_qs8_vlrelu_ukernel`` where it is delegated; elsewhere TFLite's
     ``reference_ops::QuantizeLeakyRelu`` runs, whose multipliers s/s_out and s·alpha/s_out are fixed-point.
