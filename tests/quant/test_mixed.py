@@ -1,8 +1,6 @@
 """Networks that mix all ops: the view computes what LiteRT computes on its file, and the file gives it back."""
 
 import numpy as np
-import pytest
-import torch
 from kit.mixed import mixed_graph
 from numpy.typing import NDArray
 
@@ -27,7 +25,9 @@ def random_view(seed: int) -> QuantizedView:
     """Ranges as calibrated, each end then made longer or shorter by a factor of up to e, so that codes saturate."""
     plan, rng = plan_quantization(mixed_graph(seed)), np.random.default_rng(seed)
     found = find_ranges(plan, [image_for(seed)], PtqSettings(method="minmax"))
-    stretched = {i: Range(r.low * np.exp(rng.uniform(-1, 1)), r.high * np.exp(rng.uniform(-1, 1))) for i, r in found.items()}
+    stretched = {
+        i: Range(r.low * np.exp(rng.uniform(-1, 1)), r.high * np.exp(rng.uniform(-1, 1))) for i, r in found.items()
+    }
     return QuantizedView(plan, stretched)
 
 
