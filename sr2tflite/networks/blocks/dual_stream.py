@@ -10,8 +10,8 @@ COLORS = 3
 class DualStreamConv(nn.Module):
     """``f' = W_ff * f + W_fr * r + b_f; r' = W_rr * r + b_r``, as one 3×3 over the channels of f and r together.
 
-    ``W_rr`` starts as the identity and ``b_r`` as zero: an image is nowhere negative, so it passes every ReLU behind such
-    a convolution unchanged.
+    ``W_rr`` starts as the identity and ``b_r`` as zero: an image is nowhere negative, so it passes every ReLU behind
+    such a convolution unchanged.
 
     References:
         Equivalent Transformation and Dual Stream Network Construction for Mobile Image Super-Resolution (Chao et al.,

@@ -20,7 +20,7 @@ def fade(conv: nn.Conv2d) -> None:
 
 
 def pass_through(conv: nn.Conv2d, repeat: int = 1) -> None:
-    """Add to a convolution's first weights that output channel i starts from input channel ⌊i / repeat⌋, if there is one."""
+    """Make output channel i of a convolution start from input channel ⌊i / repeat⌋, where there is one."""
     row, column = (size // 2 for size in conv.kernel_size)
     with torch.no_grad():
         for i in range(min(conv.out_channels, conv.in_channels * repeat)):

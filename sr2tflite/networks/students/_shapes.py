@@ -14,12 +14,12 @@ def kernels(shapes: Sequence[Shape]) -> list[Shape]:
 
 
 def scale_of(channels: int) -> int | None:
-    """s where there are 3·s² channels."""
+    """The scale s where there are 3·s² channels."""
     scale = isqrt(channels // 3)
     return scale if scale and 3 * scale**2 == channels else None
 
 
 def activation_of(shapes: Sequence[Shape]) -> Activation:
-    """``prelu`` where there are more vectors than the convolutions' biases; what has no weights cannot be told apart."""
+    """``prelu`` where there are more vectors than biases of convolutions; what has no weights cannot be told apart."""
     vectors = sum(len(shape) == 1 for shape in shapes)
     return "prelu" if vectors > len(kernels(shapes)) else "relu"

@@ -15,7 +15,7 @@ from sr2tflite.networks.students import STUDENTS, Student
 from sr2tflite.networks.students._shapes import Shape, kernels, scale_of
 
 KERNELS = 12
-"""Four-dimensional tensors of a block: the 3×3, the expansion's two, and 1×1, strength and mask of three edge filters."""
+"""Four-dimensional tensors of a block: the 3×3, the expansion's two; 1×1, strength and mask of three edge filters."""
 
 BIASES = 9
 """One-dimensional ones: of every convolution, and of every edge filter."""

@@ -1,4 +1,4 @@
-"""ETDS: the image travels beside the features, through every convolution and ReLU, so that nothing is added at the end."""
+"""ETDS: the image travels beside the features through every convolution, so that nothing is added at the end."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -42,8 +42,8 @@ class PlainNet(nn.Module):
 class Plain(Student):
     """What a re-parameterized network looks like once fused: 16 channels, six convolutions, 13,723 parameters at ×3.
 
-    The home of other people's fused checkpoints: ECBSR-M4C16 with PReLU as it stands here, a Plain of the ETDS paper with
-    ``activation: relu`` and ``anchor: false``.
+    The home of other people's fused checkpoints: ECBSR-M4C16 with PReLU as it stands here, the plain network of the
+    ETDS paper with ``activation: relu`` and ``anchor: false``.
     """
 
     channels: int = Field(default=16, ge=1)

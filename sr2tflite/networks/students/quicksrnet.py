@@ -47,7 +47,9 @@ class QuickSrNet(nn.Module):
 
 @STUDENTS.register("quicksrnet")
 class Quicksrnet(Student):
-    """QuickSRNet-Small: 27,195 parameters at ×3. Medium is ``depth: 5``; Large ``{channels: 64, depth: 11, anchor: true}``.
+    """QuickSRNet-Small: 27,195 parameters at ×3.
+
+    Medium is ``depth: 5``, Large ``{channels: 64, depth: 11, anchor: true}``.
 
     References:
         QuickSRNet: Plain Single-Image Super-Resolution Architecture for Faster Inference on Mobile Platforms (Berger et

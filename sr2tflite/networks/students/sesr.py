@@ -45,8 +45,8 @@ class Sesr(Student):
 
     References:
         Collapsible Linear Blocks for Super-Efficient Super Resolution (Bhardwaj et al., 2022),
-        https://arxiv.org/abs/2103.09404, figure 2 with ReLU, which the authors take where they quantize. The paper works
-        on Y and broadcasts it at the end; in RGB that shortcut is the nearest-neighbor anchor.
+        https://arxiv.org/abs/2103.09404, figure 2 with ReLU, which the authors take where they quantize. The paper
+        works on Y and broadcasts it at the end; in RGB that shortcut is the nearest-neighbor anchor.
     """
 
     channels: int = Field(default=16, ge=1)

@@ -36,7 +36,7 @@ class SrvggNet(nn.Module):
 
 @STUDENTS.register("srvgg")
 class Srvgg(Student):
-    """SRVGGNetCompact with 64 channels and 16 convolutions in the body: 609,307 parameters at ×3, far too many for a phone.
+    """SRVGGNetCompact, 64 channels, 16 convolutions in the body: 609,307 parameters at ×3, far too many for a phone.
 
     References:
         Real-ESRGAN (Wang et al., 2021), https://arxiv.org/abs/2107.10833; its released compact network.
