@@ -46,6 +46,13 @@ def depth_to_space(x: Tensor, block: int) -> Tensor:
     return x.permute(0, 3, 4, 1, 5, 2).reshape(batch, channels // block**2, height * block, width * block)
 
 
+def space_to_depth(x: Tensor, block: int) -> Tensor:
+    """SPACE_TO_DEPTH on NCHW, the inverse: channel c of pixel (i, j) in a block becomes (i·r + j)·C + c."""
+    batch, channels, height, width = x.shape
+    x = x.reshape(batch, channels, height // block, block, width // block, block)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(batch, channels * block**2, height // block, width // block)
+
+
 def _conv(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     groups = x.shape[1] // weight.shape[3]
     kernel = weight.permute(0, 3, 1, 2)

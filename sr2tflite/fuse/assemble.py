@@ -7,9 +7,12 @@ from sr2tflite.fuse.activations import fuse_activations
 from sr2tflite.fuse.builder import Builder, rename
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.collapse import Collapsed
+from sr2tflite.fuse.moved import Moved
+from sr2tflite.fuse.movement import Order
 from sr2tflite.fuse.origin import place
 from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.shuffle import reorder_for_depth_to_space
+from sr2tflite.fuse.shuffled_sums import shuffle_sums
 from sr2tflite.fuse.singles import map_single
 from sr2tflite.graph import Graph, ops
 
@@ -33,9 +36,22 @@ def _put(builder: Builder, found: Collapsed) -> None:
         weight, dilation = found.kernel.weight, (1, 1)
         if found.compact:
             weight, dilation = found.compact.weight, found.compact.dilation
-        op = ops.Conv2D(dilation=dilation)
+        op = ops.Conv2D((found.region.stride,) * 2, dilation)
         source = builder.convolution(op, source, (weight, found.kernel.bias), found.region.name)
+    if found.region.block > 1:
+        source = builder.depth_to_space(source, found.region.block, found.region.name)
     builder.bind(found.region.exit, source)
+
+
+def _move(builder: Builder, found: Moved) -> None:
+    """One DEPTH_TO_SPACE; what it copies (a nearest enlargement) a one-hot convolution has copied before."""
+    source, movement, name = builder.tensor(found.region.entry), found.movement, found.region.name
+    if movement.kind != "shuffle":
+        raise UnsupportedError("an image made smaller by moving pixels to channels", where=place(found.region.exit))
+    order: Order | None = movement.order
+    if not movement.is_permutation(builder.graph.tensors[source].channels):
+        source, order = builder.one_hot(source, movement.order, f"{name}.copies"), None
+    builder.bind(found.region.exit, builder.depth_to_space(source, movement.block, name, order))
 
 
 def _first_reason(steps: list[Step]) -> str | None:
@@ -53,6 +69,8 @@ def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, fl
     for index, step in enumerate(steps):
         if step.collapsed:
             _put(builder, step.collapsed)
+        elif step.moved:
+            _move(builder, step.moved)
         else:
             map_single(captured, builder, step.node, _first_reason(steps[index:]))
     last = builder.tensor(captured.output)
@@ -60,6 +78,7 @@ def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, fl
         raise UnsupportedError("the module returns its input unchanged", where=place(captured.output))
     builder.graph.outputs = (last,)
     reorder_for_depth_to_space(builder)
+    shuffle_sums(builder)
     fuse_activations(builder.graph)
     rename(builder.graph, builder.graph.outputs[0], "output")
     builder.graph.outputs = ("output",)

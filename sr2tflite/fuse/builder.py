@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.fx import Node
 
+from sr2tflite.fuse.movement import Order
 from sr2tflite.fuse.names import Names
 from sr2tflite.fuse.origin import module_path
 from sr2tflite.fuse.regions import shape
@@ -33,6 +35,8 @@ class Builder:
         assert sizes is not None
         self.graph.add_tensor(GraphTensor("input", (1, None, None, sizes[1])))
         self.tensors: dict[Node, str] = {entry: "input"}
+        self.orders: dict[str, Order] = {}
+        """By output of a DEPTH_TO_SPACE not in DCR order yet: which channel of its input each that it expects is."""
 
     def tensor(self, node: Node) -> str:
         """The tensor that holds an activation."""
@@ -75,6 +79,19 @@ class Builder:
         output = self.names.unique(name)
         constants = self.constant(f"{output}.weight", weight), self.constant(f"{output}.bias", bias_O)
         return self._append(settings, (source, *constants), output)
+
+    def depth_to_space(self, source: str, block: int, name: str, order: Order | None = None) -> str:
+        """Append a DEPTH_TO_SPACE; where the source is in no DCR order, ``order`` says which, for ``shuffle``."""
+        output = self.emit(ops.DepthToSpace(block), (source,), name)
+        if order is not None:
+            self.orders[output] = order
+        return output
+
+    def one_hot(self, source: str, order: Order, name: str) -> str:
+        """Append a 1×1 convolution that copies channels: output o is input ``order[o]``."""
+        weight_OIHW = torch.eye(self.graph.tensors[source].channels, dtype=torch.float64)[order][..., None, None]
+        op, bias = ops.Conv2D(), torch.zeros(len(order))
+        return self.convolution(op, source, (weight_OIHW, bias), name)
 
 
 def rename(graph: Graph, old: str, new: str) -> None:

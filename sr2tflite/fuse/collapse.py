@@ -1,18 +1,22 @@
-"""One region, one convolution: found by impulse response, proved on random input, or declined with the reason."""
+"""One region, one convolution: found by impulse response, proved on random input, or declined with the reason.
+
+A region that makes the image r times larger (a transposed convolution, a nearest enlargement with what follows) is
+looked at through SPACE_TO_DEPTH: what remains keeps the size, and DEPTH_TO_SPACE behind its convolution undoes it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sr2tflite.fuse.capture import REFUSALS, Captured
 from sr2tflite.fuse.impulse import Kernel, extract
 from sr2tflite.fuse.regions import Region, shape
-from sr2tflite.fuse.structure import Compact, compact, is_identity, is_selection
+from sr2tflite.fuse.structure import Compact, compact, is_identity, is_selection, same_window
 from sr2tflite.fuse.zones import Deltas, edge_distance, zoned
+from sr2tflite.torch_view import space_to_depth
 
 TOLERANCE = 1e-9
 """Largest |Δ| of an exact collapse, as a part of the region's largest output value, in float64."""
@@ -45,7 +49,12 @@ class Collapsed:
     form: Form
     deltas: Deltas
     compact: Compact | None = None
-    """Groups and dilation where the dense kernel would cost more than the region did."""
+    """Groups and dilation where the dense kernel would cost more than the region did; with a stride, its window."""
+
+    @property
+    def work(self) -> int:
+        """Multiplications in all, at the size of the capture."""
+        return self.macs * self.region.positions
 
     @property
     def macs(self) -> int:
@@ -90,7 +99,7 @@ def _prove(function: Callable[[Tensor], Tensor], kernel: Kernel, sizes: tuple[in
     for seed, magnitude in enumerate(MAGNITUDES, start=10):
         x = noise(sizes, magnitude, seed)
         want = function(x)
-        found = zoned(F.conv2d(x, kernel.weight, kernel.bias, padding=kernel.radius) - want, kernel.radius)
+        found = zoned(kernel(x) - want, kernel.radius)
         part = found.largest / max(float(want.abs().max()), 1e-300)
         if part > relative:
             deltas, relative = found, part
@@ -118,6 +127,36 @@ def _is_dear(found: Collapsed) -> bool:
     return found.region.macs > 0 or not (found.compact and found.compact.is_per_channel)
 
 
+def response(captured: Captured, region: Region) -> Callable[[Tensor], Tensor]:
+    """What a region answers, in float64, through SPACE_TO_DEPTH where it enlarges."""
+
+    def function(x: Tensor) -> Tensor:
+        result = captured.run(region.nodes, region.entry, x)
+        assert isinstance(result, Tensor)
+        return space_to_depth(result.to(torch.float64), region.block)
+
+    return function
+
+
+def _found(function: Callable[[Tensor], Tensor], region: Region) -> tuple[Kernel, Deltas] | Declined:
+    sizes = shape(region.entry)
+    assert sizes is not None
+    try:
+        reason = _not_affine(function, sizes)
+    except REFUSALS as error:
+        return Declined(region, f"cannot be run on its own: {error}")
+    if reason:
+        return Declined(region, reason)
+    kernel = extract(function, sizes, region.stride)
+    if kernel is None:
+        reach = min(sizes[2:]) // 2 - 1
+        return Declined(region, f"reaches farther than {reach} pixels", too_wide=True)
+    deltas, relative = _prove(function, kernel, sizes)
+    if relative > TOLERANCE:
+        return Declined(region, f"not shift-invariant {_zone(deltas)}: {deltas}")
+    return kernel, deltas
+
+
 def collapse(captured: Captured, region: Region) -> Collapsed | Declined:
     """Try to replace a region by one convolution.
 
@@ -125,28 +164,17 @@ def collapse(captured: Captured, region: Region) -> Collapsed | Declined:
     its impulse response as kernel. In float64 the two differ by rounding only, which is measured here on random input
     in interior, border and corners.
     """
-    sizes = shape(region.entry)
-    assert sizes is not None
-
-    def function(x: Tensor) -> Tensor:
-        result = captured.run(region.nodes, region.entry, x)
-        assert isinstance(result, Tensor)
-        return result.to(torch.float64)
-
     with torch.no_grad():
-        try:
-            reason = _not_affine(function, sizes)
-        except REFUSALS as error:
-            return Declined(region, f"cannot be run on its own: {error}")
-        if reason:
-            return Declined(region, reason)
-        kernel = extract(function, sizes)
-        if kernel is None:
-            return Declined(region, f"reaches farther than {min(sizes[2:]) // 2 - 1} pixels", too_wide=True)
-        deltas, relative = _prove(function, kernel, sizes)
-    if relative > TOLERANCE:
-        return Declined(region, f"not shift-invariant {_zone(deltas)}: {deltas}")
-    form, smaller = _form(region, kernel)
+        answer = _found(response(captured, region), region)
+    if isinstance(answer, Declined):
+        return answer
+    kernel, deltas = answer
+    if kernel.stride == 1:
+        form, smaller = _form(region, kernel)
+    elif window := same_window(kernel):
+        form, smaller = "convolution", window
+    else:
+        return Declined(region, f"TFLite pads for stride {kernel.stride} by the image's size; no kernel fits all sizes")
     found = Collapsed(region, kernel, form, deltas, smaller)
     if _is_dear(found):
         cost = f"one convolution would cost {found.macs} MACs per pixel; the region costs {region.macs}"

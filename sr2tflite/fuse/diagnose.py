@@ -1,11 +1,12 @@
 """When the whole does not hold: which part depends on the image's size."""
 
+from dataclasses import replace
+
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from sr2tflite.fuse.capture import Captured, capture
-from sr2tflite.fuse.collapse import TOLERANCE, Collapsed, noise
+from sr2tflite.fuse.collapse import TOLERANCE, Collapsed, noise, response
 from sr2tflite.fuse.origin import op_name, place
 from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.regions import shape
@@ -38,13 +39,13 @@ def size_dependence(module: nn.Module, captured: Captured, steps: list[Step], si
 
 
 def _deviation(other: Captured, twin: dict[torch.fx.Node, torch.fx.Node], found: Collapsed) -> str | None:
-    entry, nodes = twin[found.region.entry], [twin[node] for node in found.region.nodes]
+    entry, nodes = twin[found.region.entry], tuple(twin[node] for node in found.region.nodes)
     sizes = shape(entry)
     assert sizes is not None
     x = noise(sizes, 1.0, 0)
     with torch.no_grad():
-        want = other.run(nodes, entry, x)
-        deltas = zoned(F.conv2d(x, found.kernel.weight, found.kernel.bias, padding=found.kernel.radius) - want, (1, 1))
+        want = response(other, replace(found.region, entry=entry, nodes=nodes))(x)
+        deltas = zoned(found.kernel(x) - want, (1, 1))
     if deltas.largest <= TOLERANCE * float(want.abs().max()):
         return None
     return f"{place(found.region.exit)} is another function at {sizes[2]}×{sizes[3]}: {deltas}"

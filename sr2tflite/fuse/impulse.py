@@ -1,5 +1,8 @@
 """Kernel and bias of an affine, shift-invariant map from its impulse responses.
 
+A map that gives one pixel for every s × s of its input is a convolution with stride s: each of the s² phases of an
+impulse meets every s-th tap of the kernel, and together they meet all.
+
 Legend: weights are OIHW, images NCHW with batch 1; all in float64.
 """
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 NOISE = 1e-14
@@ -15,13 +19,16 @@ NOISE = 1e-14
 
 @dataclass(frozen=True)
 class Kernel:
-    """A convolution: ``y[o] = Σᵢ weight[o, i] ⋆ x[i] + bias[o]``, zero padded to the size of x."""
+    """A convolution: ``y[o, q] = Σᵢₜ weight[o, i, t] · x[i, s·q + t] + bias[o]``, x zero outside, ``⌈H / s⌉`` rows."""
 
     weight: Tensor
     """OIHW; odd sizes, centered."""
 
     bias: Tensor
     """One value per output channel."""
+
+    stride: int = 1
+    """The s above."""
 
     @property
     def radius(self) -> tuple[int, int]:
@@ -32,36 +39,54 @@ class Kernel:
     def macs(self) -> int:
         return self.weight.numel()
 
+    def __call__(self, x: Tensor) -> Tensor:
+        """The convolution of an image."""
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.radius)
 
-def extract(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Kernel | None:
+
+def extract(function: Callable[[Tensor], Tensor], shape: tuple[int, ...], stride: int = 1) -> Kernel | None:
     """The kernel that ``function`` applies if it is affine and shift-invariant.
 
-    With δ_c one at the center of channel c and zero elsewhere, ``f(δ_c)[o, p] − f(0)[o, p]`` at the center + d is
-    ``weight[o, c, −d]``, and ``bias[o] = f(0)[o]`` at the center.
+    With δ_c one at p in channel c and zero elsewhere, ``f(δ_c)[o, q] − f(0)[o, q]`` is ``weight[o, c, p − s·q]``,
+    and ``bias[o] = f(0)[o]`` at the center; s places p side by side, along each axis, meet every tap once.
 
     Args:
-        function: [1, I, H, W] → [1, O, H, W].
+        function: [1, I, H, W] → [1, O, ⌈H/s⌉, ⌈W/s⌉].
         shape: [1, I, H, W].
+        stride: The s.
 
     Returns:
         The kernel trimmed to its odd, centered support; None when the support reaches the image's edge, so that its
         size is not known.
     """
-    _, channels, height, width = shape
-    row, column = height // 2, width // 2
+    _, _, height, width = shape
+    middle = height // stride // 2, width // stride // 2
     silence = function(torch.zeros(shape, dtype=torch.float64))
-    responses = []
-    for channel in range(channels):
-        impulse = torch.zeros(shape, dtype=torch.float64)
-        impulse[0, channel, row, column] = 1.0
-        responses.append((function(impulse) - silence)[0])
-    response_OIHW = torch.stack(responses, 1)
-    floor = NOISE * max(float(response_OIHW.abs().max()), float(silence.abs().max()))
-    reach = _reach(response_OIHW.abs() > floor, (row, column))
-    if reach[0] >= min(row, height - 1 - row) or reach[1] >= min(column, width - 1 - column):
+    taps_OIHW, center = _taps(function, silence, shape, (middle[0] * stride, middle[1] * stride), stride)
+    floor = NOISE * max(float(taps_OIHW.abs().max()), float(silence.abs().max()))
+    reach = _reach(taps_OIHW.abs() > floor, center)
+    sizes = taps_OIHW.shape[2:]
+    if any(r >= min(c, size - 1 - c) for r, c, size in zip(reach, center, sizes, strict=True)):
         return None
-    window = response_OIHW[:, :, row - reach[0] : row + reach[0] + 1, column - reach[1] : column + reach[1] + 1]
-    return Kernel(window.flip(2, 3).contiguous(), silence[0, :, row, column].clone())
+    rows, columns = (slice(c - r, c + r + 1) for r, c in zip(reach, center, strict=True))
+    return Kernel(taps_OIHW[:, :, rows, columns].contiguous(), silence[0, :, *middle].clone(), stride)
+
+
+def _taps(
+    function: Callable[[Tensor], Tensor], silence: Tensor, shape: tuple[int, ...], start: tuple[int, int], stride: int
+) -> tuple[Tensor, tuple[int, int]]:
+    """Every tap that the image has room for, and which of them is the center (p = s·q)."""
+    _, outputs, rows, columns = silence.shape
+    responses = torch.empty(outputs, shape[1], rows, stride, columns, stride, dtype=torch.float64)
+    for channel in range(shape[1]):
+        for i in range(stride):
+            for j in range(stride):
+                impulse = torch.zeros(shape, dtype=torch.float64)
+                impulse[0, channel, start[0] + i, start[1] + j] = 1.0
+                # q falls while the tap p − s·q rises
+                responses[:, channel, :, i, :, j] = (function(impulse) - silence)[0].flip(1, 2)
+    center = (rows - 1) * stride - start[0], (columns - 1) * stride - start[1]
+    return responses.reshape(outputs, shape[1], rows * stride, columns * stride), center
 
 
 def _reach(support: Tensor, center: tuple[int, int]) -> tuple[int, int]:

@@ -1,14 +1,15 @@
 """Which nodes become which ops: decided backward from the output, the largest region first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch.fx import Node
 
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.collapse import Collapsed, Declined, collapse
+from sr2tflite.fuse.moved import Moved, moved
 from sr2tflite.fuse.origin import op_name
-from sr2tflite.fuse.regions import Region, Regions, shape
+from sr2tflite.fuse.regions import CONVOLUTIONS, Region, Regions, shape
 from sr2tflite.fuse.singles import is_mappable
 
 
@@ -25,20 +26,22 @@ class Step:
 
     inputs: tuple[Node, ...]
 
+    moved: Moved | None = None
+    """The region that ends here, as a movement of pixels."""
+
 
 def _channels(node: Node) -> int:
     sizes = shape(node)
     return sizes[1] if sizes and len(sizes) > 1 else 0
 
 
-def _is_alone(region: Region) -> bool:
-    return len(region.nodes) == 1 and op_name(region.exit) in ("conv2d", "convolution")
-
-
-def _cheapest(declined: list[Declined]) -> Collapsed | None:
+def _cheapest(dear: Iterable[Collapsed]) -> Collapsed | None:
     """Of the regions that would cost more as a convolution than they do: what has no other form may."""
-    dear = [candidate.dear for candidate in declined if candidate.dear]
-    return min(dear, key=lambda found: found.macs, default=None)
+    return min(dear, key=lambda found: (found.work, -len(found.region.nodes)), default=None)
+
+
+def _dear(step: Step) -> list[Collapsed]:
+    return [declined.dear for declined in step.declined if declined.dear]
 
 
 class Planner:
@@ -51,22 +54,50 @@ class Planner:
     def __init__(self, captured: Captured) -> None:
         self.captured = captured
         self.regions = Regions(captured)
+        self._decided: dict[Node, Step] = {}
+        self._surplus_of: dict[Node, int] = {}
 
     def steps(self) -> list[Step]:
         """The steps in execution order."""
+        steps = self._walk()
+        while rescue := self._rescue(steps):
+            node = rescue.region.exit
+            self._decided[node] = replace(self._decided[node], collapsed=rescue, inputs=(rescue.region.entry,))
+            steps = self._walk()
+        return steps
+
+    def _walk(self) -> list[Step]:
         wanted, steps = {self.captured.output}, []
         for node in reversed(self.captured.nodes):
             if node in wanted:
-                steps.append(self._step(node))
+                if node not in self._decided:
+                    self._decided[node] = self._step(node)
+                steps.append(self._decided[node])
                 wanted.update(steps[-1].inputs)
         return steps[::-1]
 
+    def _rescue(self, steps: list[Step]) -> Collapsed | None:
+        """A dear region that takes in a node with no form of its own, such as the padding before a convolution."""
+        for stuck in steps:
+            if not (stuck.collapsed or stuck.moved or is_mappable(self.captured, stuck.node)):
+                found = (dear for step in steps for dear in _dear(step) if dear is not step.collapsed)
+                return _cheapest(dear for dear in found if stuck.node in dear.region.nodes[:-1])
+        return None
+
     def _step(self, node: Node) -> Step:
-        best, declined = self._best(self.regions.ending_at(node))
+        regions = self.regions.ending_at(node)
+        if shift := self._moved(regions):
+            return Step(node, None, (), (shift.region.entry,), shift)
+        best, declined = self._best(regions)
+        step = Step(node, best, tuple(declined), tuple(self.captured.operands(node)))
         if best is None and not is_mappable(self.captured, node):
-            best = _cheapest(declined)
-        inputs = (best.region.entry,) if best else tuple(self.captured.operands(node))
-        return Step(node, best, tuple(declined), inputs)
+            best = _cheapest(_dear(step))
+        return replace(step, collapsed=best, inputs=(best.region.entry,)) if best else step
+
+    def _moved(self, regions: Iterable[Region]) -> Moved | None:
+        """The largest region that changes the image's size and computes nothing."""
+        found = (moved(self.captured, region) for region in regions if not region.keeps_size)
+        return next((movement for movement in found if movement), None)
 
     def _best(self, regions: Iterable[Region]) -> tuple[Collapsed | None, list[Declined]]:
         """The largest region that collapses, or a smaller one when a narrow waist makes the whole cheaper.
@@ -77,12 +108,37 @@ class Planner:
         best: Collapsed | None = None
         declined: list[Declined] = []
         for region in regions:
-            if _is_alone(region) or (best and _channels(region.entry) >= _channels(best.region.entry)):
+            if self._is_copied(region) or (best and _channels(region.entry) >= _channels(best.region.entry)):
                 continue
             found = collapse(self.captured, region)
             if isinstance(found, Declined):
                 if best is None:
                     declined.append(found)
-            elif best is None or found.macs + best.region.macs - region.macs < best.macs:
+                found = self._worth_it(found)
+            if found and (best is None or found.work + self._cost(best.region) - self._cost(region) < best.work):
                 best = found
         return best, declined
+
+    def _is_copied(self, region: Region) -> bool:
+        is_one = len(region.nodes) == 1 and op_name(region.exit) in CONVOLUTIONS
+        return is_one and is_mappable(self.captured, region.exit)
+
+    def _worth_it(self, declined: Declined) -> Collapsed | None:
+        """A dear region that costs no more than its parts will, since some of them are no ops of TFLite's."""
+        dear = declined.dear
+        return dear if dear and dear.work <= self._cost(dear.region) else None
+
+    def _cost(self, region: Region) -> int:
+        """Multiplications of a region in the graph, were every one of its nodes to stay on its own."""
+        return region.work + sum(self._surplus(node) for node in region.nodes)
+
+    def _surplus(self, node: Node) -> int:
+        """How many multiplications more a convolution needs that is none of TFLite's: a transposed, a padded one."""
+        if op_name(node) not in CONVOLUTIONS or is_mappable(self.captured, node):
+            return 0
+        if node not in self._surplus_of:
+            alone = [region for region in self.regions.ending_at(node) if len(region.nodes) == 1]
+            found = [collapse(self.captured, region) for region in alone]
+            dear = [declined.dear for declined in found if isinstance(declined, Declined) and declined.dear]
+            self._surplus_of[node] = sum(collapsed.work - collapsed.region.work for collapsed in dear)
+        return self._surplus_of[node]

@@ -5,6 +5,7 @@ a region when none of them is non-linear and nothing outside uses what they comp
 is free: when computing it twice costs no multiplication).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,13 +22,15 @@ NONLINEAR = frozenset(
         *("hardsigmoid", "abs", "exp", "log", "sqrt", "rsqrt", "pow", "reciprocal", "maximum", "minimum", "max", "min"),
         *("amax", "amin", "max_pool2d", "sort", "topk", "argmax", "where", "sign", "round", "floor", "ceil", "trunc"),
         *("group_norm", "layer_norm", "instance_norm", "scaled_dot_product_attention"),
-        *("pixel_shuffle", "pixel_unshuffle", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d"),
+        *("upsample_bilinear2d", "upsample_bicubic2d"),
     }
 )
-"""Ops at which a region ends: the truly non-linear ones, and those that change height and width. What is not listed
-is tried, and found out by numbers."""
+"""Ops at which a region ends: the truly non-linear ones, and those that hold at no border. What is not listed is
+tried, and found out by numbers."""
 
-WEIGHTED = frozenset({"conv2d", "convolution", "linear", "matmul", "mm", "bmm", "einsum", "addmm", "baddbmm"})
+CONVOLUTIONS = frozenset({"conv2d", "convolution", "conv_transpose2d"})
+
+WEIGHTED = CONVOLUTIONS | frozenset({"linear", "matmul", "mm", "bmm", "einsum", "addmm", "baddbmm"})
 """Ops whose constants cost a multiplication each per pixel."""
 
 BILINEAR = WEIGHTED | {"mul", "div"}
@@ -38,6 +41,9 @@ MOST = 32
 """Entries tried per exit: a block has fewer, and a long chain without activations costs no more than it can gain."""
 
 
+Sizes = tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Region:
     """The nodes from ``entry`` (outside) to the last of ``nodes`` (the exit)."""
@@ -45,7 +51,13 @@ class Region:
     entry: Node
     nodes: tuple[Node, ...]
     macs: int
-    """Multiplications per pixel of the ops with weights."""
+    """Multiplications of the ops with weights, per pixel of the smaller of the two images."""
+
+    block: int = 1
+    """How many times larger the image is behind the region than before it."""
+
+    stride: int = 1
+    """How many times smaller, rounded up: ``⌈H / stride⌉``."""
 
     @property
     def exit(self) -> Node:
@@ -55,11 +67,32 @@ class Region:
     def name(self) -> str:
         return region_name(list(self.nodes))
 
+    @property
+    def keeps_size(self) -> bool:
+        """Whether the image behind it has the height and width of the one before."""
+        return self.block == self.stride == 1
 
-def shape(node: Node) -> tuple[int, ...] | None:
+    @property
+    def positions(self) -> int:
+        """Pixels of the smaller of the two images."""
+        return min(_pixels(self.entry), _pixels(self.exit))
+
+    @property
+    def work(self) -> int:
+        """Multiplications in all, at the size of the capture."""
+        return self.macs * self.positions
+
+
+def shape(node: Node) -> Sizes | None:
     """The sizes of a captured value; None when it is no single tensor."""
     value = node.meta.get("val")
     return tuple(int(size) for size in value.shape) if isinstance(value, Tensor) else None
+
+
+def _pixels(node: Node) -> int:
+    sizes = shape(node)
+    assert sizes is not None
+    return sizes[2] * sizes[3]
 
 
 class Regions:
@@ -101,7 +134,7 @@ class Regions:
         return sum(isinstance(arg, Node) and arg in self.order for arg in node.args) > 1
 
     def _weighs_by_activation(self, node: Node) -> bool:
-        return op_name(node) in ("div", "conv2d", "convolution") and node.args[0] not in self.captured.operands(node)
+        return op_name(node) in {"div", *CONVOLUTIONS} and node.args[0] not in self.captured.operands(node)
 
     def macs(self, node: Node) -> int:
         """Multiplications per pixel of one node: the size of its weight."""
@@ -109,6 +142,15 @@ class Regions:
             return 0
         sizes = [value.numel() for value in self.captured.value(node.args) if isinstance(value, Tensor)]
         return max(sizes, default=0)
+
+    def _macs(self, nodes: Iterable[Node], entry: Node, last: Node) -> int:
+        """Multiplications of several nodes per pixel of the smaller of two images."""
+        image = min(entry, last, key=_pixels)
+        return sum(self.macs(node) * _times(self._where_weighed(node), image) for node in nodes)
+
+    def _where_weighed(self, node: Node) -> Node:
+        """The image whose every pixel meets the whole weight: what a transposed convolution reads, others write."""
+        return self.captured.operands(node)[0] if is_transposed(node) else node
 
     def _between(self, entry: Node, last: Node) -> tuple[Node, ...]:
         seen, todo = {last}, [last]
@@ -133,12 +175,32 @@ class Regions:
             nodes = self._between(entry, last)
             if any(self.is_barrier(node) for node in nodes) or self._leaks(entry, nodes):
                 break
-            if _same_size(shape(entry), wanted):
-                found.append(Region(entry, nodes, sum(self.macs(node) for node in nodes)))
+            if step := _step(shape(entry), wanted):
+                found.append(Region(entry, nodes, self._macs(nodes, entry, last), *step))
         return found[::-1]
 
 
-def _same_size(entry: tuple[int, ...] | None, last: tuple[int, ...] | None) -> bool:
-    if entry is None or last is None or len(entry) != 4 or len(last) != 4:
-        return False
-    return entry[2:] == last[2:] and entry[0] == last[0]
+def is_transposed(node: Node) -> bool:
+    """Whether it is a transposed convolution."""
+    name = op_name(node)
+    return name == "conv_transpose2d" or (name == "convolution" and node.args[6:7] == (True,))
+
+
+def _times(node: Node, image: Node) -> int:
+    """How many pixels a value has per pixel of an image; a frame that was padded around it does not count."""
+    sizes, unit = shape(node), shape(image)
+    if sizes is None or unit is None or len(sizes) != 4:
+        return 1
+    return max(1, round(sizes[2] / unit[2])) * max(1, round(sizes[3] / unit[3]))
+
+
+def _step(entry: Sizes | None, last: Sizes | None) -> tuple[int, int] | None:
+    """Block and stride between two images of one batch; None where they are none, or fit no whole number."""
+    if entry is None or last is None or len(entry) != 4 or len(last) != 4 or entry[0] != last[0] or 0 in last:
+        return None
+    block = last[2] // entry[2]
+    if block:
+        return (block, 1) if last[2:] == (entry[2] * block, entry[3] * block) else None
+    fits = (s for s in range(2, entry[2] + 1) if last[2:] == (-(-entry[2] // s), -(-entry[3] // s)))
+    stride = next(fits, None)
+    return (1, stride) if stride else None

@@ -1,23 +1,17 @@
 """One DEPTH_TO_SPACE in TFLite's channel order, by permuting the channels of what is shuffled.
 
-torch's PixelShuffle (order CRD) reads channel c·r² + i·r + j for channel c of pixel (i, j) in a block; DEPTH_TO_SPACE
-(order DCR) reads (i·r + j)·C + c. The permutation goes back through everything that works channel by channel to the
-convolutions, whose output channels it reorders: exact, and free. Where it cannot pass (a concatenation, the network's
-input, a tensor that something else reads too) a 1×1 convolution with one-hot rows does it in the file.
+DEPTH_TO_SPACE (order DCR) reads (i·r + j)·C + c for channel c of pixel (i, j) in a block; torch's PixelShuffle (order
+CRD) reads c·r² + i·r + j, and hand-written shuffles read whatever their author liked. The permutation goes back
+through everything that works channel by channel to the convolutions, whose output channels it reorders: exact, and
+free. Where it cannot pass (a concatenation, the network's input, a tensor that something else reads too) a 1×1
+convolution with one-hot rows does it in the file.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sr2tflite.fuse.builder import Builder
+from sr2tflite.fuse.movement import Order
 from sr2tflite.graph import Node, ops
-
-Order = NDArray[np.intp]
-
-
-def dcr_order(channels: int, block: int) -> Order:
-    """``order[k·C + c] = c·r² + k``: which torch channel each TFLite channel is."""
-    return np.arange(channels).reshape(-1, block**2).T.reshape(-1)
 
 
 class _Permutation:
@@ -25,6 +19,10 @@ class _Permutation:
 
     def __init__(self, builder: Builder, order: Order) -> None:
         self.graph, self.builder, self.order = builder.graph, builder, order
+
+    @property
+    def is_identity(self) -> bool:
+        return np.array_equal(self.order, np.arange(len(self.order)))
 
     def passes(self, tensor: str) -> bool:
         """Whether the tensor's channels can be reordered at their source."""
@@ -60,23 +58,18 @@ class _Permutation:
     def insert(self, node: Node) -> None:
         """Put a one-hot 1×1 convolution before ``node``."""
         position = self.graph.nodes.index(node)
-        one_hot = np.eye(len(self.order))[self.order].reshape(len(self.order), 1, 1, -1)
-        name = f"{node.inputs[0]}.order"
-        constants = (
-            self.builder.constant(f"{name}.weight", one_hot),
-            self.builder.constant(f"{name}.bias", np.zeros(len(self.order))),
-        )
-        permuted = self.builder.emit(ops.Conv2D(), (node.inputs[0], *constants), name)
+        permuted = self.builder.one_hot(node.inputs[0], self.order, f"{node.inputs[0]}.order")
         self.graph.nodes.insert(position, self.graph.nodes.pop())
         self.graph.nodes[position + 1] = Node(node.op, (permuted,), node.outputs)
 
 
 def reorder_for_depth_to_space(builder: Builder) -> None:
     """Give every DEPTH_TO_SPACE its input in TFLite's channel order."""
-    for node in [node for node in builder.graph.nodes if isinstance(node.op, ops.DepthToSpace)]:
-        assert isinstance(node.op, ops.DepthToSpace)
-        channels = builder.graph.tensors[node.inputs[0]].channels
-        permutation = _Permutation(builder, dcr_order(channels, node.op.block_size))
+    for output, order in builder.orders.items():
+        node, permutation = builder.graph.producer(output), _Permutation(builder, order)
+        assert node is not None
+        if permutation.is_identity:
+            continue
         if permutation.passes(node.inputs[0]):
             permutation.reorder(node.inputs[0])
         else:

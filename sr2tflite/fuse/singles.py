@@ -9,82 +9,15 @@ from torch import Tensor
 from torch.fx import Node
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.fuse.builder import F64, Builder, node_name
+from sr2tflite.fuse import convolutions
+from sr2tflite.fuse.builder import F64, Builder
+from sr2tflite.fuse.call import Call, Single
 from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.origin import op_name, place
-from sr2tflite.fuse.regions import shape
+from sr2tflite.fuse.regions import CONVOLUTIONS, shape
 from sr2tflite.graph import Op, ops
 
-Mapper = Callable[["Single"], str]
-
-
-class Single:
-    """One captured node on its way into the graph.
-
-    Args:
-        captured: The graph it is in.
-        builder: The graph it goes to.
-        node: The node.
-    """
-
-    def __init__(self, captured: Captured, builder: Builder, node: Node) -> None:
-        self.captured, self.builder, self.node = captured, builder, node
-        self.name = node_name(node)
-
-    def argument(self, index: int, name: str, default: Any = None) -> Any:
-        """An argument by position or name, as a value where it lies in weight space."""
-        if index < len(self.node.args):
-            return self.captured.value(self.node.args[index])
-        return self.captured.value(self.node.kwargs.get(name, default))
-
-    def sources(self) -> list[str]:
-        """The tensors of the activations among the positional arguments."""
-        return [self.builder.tensor(arg) for arg in self.node.args if isinstance(arg, Node) and self.is_pixel(arg)]
-
-    def is_pixel(self, node: Node) -> bool:
-        return node not in self.captured.constants
-
-    def emit(self, op: Op, *inputs: str) -> str:
-        return self.builder.emit(op, inputs, self.name)
-
-    def constant(self, values: F64) -> str:
-        return self.builder.constant(f"{self.name}.constant", values)
-
-    def refuse(self, found: str, expected: str) -> UnsupportedError:
-        return UnsupportedError(f"{found}; expected {expected}", where=place(self.node))
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    sizes = [value, value] if isinstance(value, int) else [*value, *value][:2]
-    return int(sizes[0]), int(sizes[1])
-
-
-def _padding(
-    single: Single, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
-) -> ops.Padding:
-    """TFLite's name for a convolution's zero padding."""
-    given = single.argument(4, "padding", 0)
-    if given == "same":
-        return "SAME"
-    pads = (0, 0) if given == "valid" else _pair(given)
-    if pads == (0, 0):
-        return "SAME" if kernel == stride == (1, 1) else "VALID"
-    if stride == (1, 1) and all(2 * p == d * (k - 1) for p, d, k in zip(pads, dilation, kernel, strict=True)):
-        return "SAME"
-    raise single.refuse(f"padding {pads} of a {kernel[0]}×{kernel[1]} convolution with stride {stride}", "SAME or none")
-
-
-def _conv(single: Single) -> str:
-    weight, bias = single.argument(1, "weight"), single.argument(2, "bias")
-    if not isinstance(weight, Tensor):
-        raise single.refuse("a convolution whose weight depends on the input", "a constant weight")
-    if single.node.args[6:7] == (True,) and op_name(single.node) == "convolution":
-        raise single.refuse("a transposed convolution", "a convolution")
-    kernel = _pair(weight.shape[2:])
-    stride, dilation = _pair(single.argument(3, "stride", 1)), _pair(single.argument(5, "dilation", 1))
-    op = ops.Conv2D(stride, dilation, _padding(single, kernel, stride, dilation))
-    bias = torch.zeros(weight.shape[0]) if bias is None else bias
-    return single.builder.convolution(op, single.sources()[0], (weight, bias), single.name)
+Mapper = Callable[[Single], str]
 
 
 def _binary(op: Callable[[], Op]) -> Mapper:
@@ -178,27 +111,13 @@ def _bounded(single: Single, op: Op, source: str, bound: Any) -> str:
     return single.emit(op, source, single.constant(per_channel(single, value)))
 
 
-def _enlarge(single: Single) -> str:
-    before, after = shape(single.captured.operands(single.node)[0]), shape(single.node)
-    assert before is not None
-    assert after is not None
-    factor = after[2] // before[2]
-    if (before[2] * factor, before[3] * factor) != after[2:]:
-        raise single.refuse(f"nearest resize from {before[2:]} to {after[2:]}", "one whole factor")
-    return single.emit(ops.ResizeNearestNeighbor(factor), single.sources()[0])
-
-
 def _leaky_relu(single: Single) -> str:
     return single.emit(ops.LeakyRelu(float(single.argument(1, "negative_slope", 0.01))), *single.sources())
 
 
-def _pixel_shuffle(single: Single) -> str:
-    return single.emit(ops.DepthToSpace(int(single.argument(1, "upscale_factor"))), *single.sources())
-
-
 MAPPERS: dict[str, Mapper] = {
-    "conv2d": _conv,
-    "convolution": _conv,
+    "conv2d": convolutions.convolution,
+    "convolution": convolutions.convolution,
     "add": _binary(ops.Add),
     "sub": _binary(ops.Sub),
     "mul": _binary(ops.Mul),
@@ -214,15 +133,15 @@ MAPPERS: dict[str, Mapper] = {
     "prelu": _prelu,
     "leaky_relu": _leaky_relu,
     "sigmoid": lambda single: single.emit(ops.Logistic(), *single.sources()),
-    "pixel_shuffle": _pixel_shuffle,
-    "upsample_nearest2d": _enlarge,
 }
-"""The ops with a counterpart. ``pixel_shuffle`` keeps torch's channel order here; ``shuffle`` puts that right."""
+"""The ops with a counterpart of their own."""
 
 
 def is_mappable(captured: Captured, node: Node) -> bool:
     """Whether the node has a counterpart of its own."""
     name = op_name(node)
+    if name in CONVOLUTIONS:
+        return convolutions.is_copied(Call(captured, node))
     if name in ("add", "sub", "mul"):
         return len(node.args) == 2 and all(arg not in captured.constants and isinstance(arg, Node) for arg in node.args)
     return name in MAPPERS
@@ -234,12 +153,27 @@ def map_single(captured: Captured, builder: Builder, node: Node, why: str | None
     Raises:
         UnsupportedError: It has no counterpart; the message says why no region could take it in.
     """
-    mapper = MAPPERS.get(op_name(node))
-    if mapper is None or not is_mappable(captured, node):
-        reason = f" and cannot be folded into a convolution: {why}" if why else ""
-        raise UnsupportedError(
-            f"op {op_name(node)} is outside the deploy graph's set{reason}",
-            where=place(node),
-            hint="replace it by convolutions, sums and clamps; besides them there are: " + ", ".join(sorted(MAPPERS)),
-        )
-    builder.bind(node, mapper(Single(captured, builder, node)))
+    if not is_mappable(captured, node):
+        raise _refusal(captured, node, why)
+    builder.bind(node, MAPPERS[op_name(node)](Single(captured, node, builder)))
+
+
+_ZEROS = "train with zeros (padding_mode='zeros'), k − 1 of them along each axis"
+_NEAREST = (
+    "train with mode='nearest' and a whole factor, or with copied channels and a PixelShuffle"
+)
+HINTS = {
+    **dict.fromkeys(("pad", "reflection_pad2d", "replication_pad2d", "circular_pad2d"), _ZEROS),
+    **dict.fromkeys(("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d"), _NEAREST),
+}
+"""What to train instead of an op that has no counterpart."""
+
+
+def _refusal(captured: Captured, node: Node, why: str | None) -> UnsupportedError:
+    name = op_name(node)
+    known = convolutions.refusal(Call(captured, node)) if name in CONVOLUTIONS else None
+    reason = f" and cannot be folded into a convolution: {why}" if why else ""
+    general = "replace it by convolutions, sums and clamps; besides them there are: " + ", ".join(sorted(MAPPERS))
+    return known or UnsupportedError(
+        f"op {name} is outside the deploy graph's set{reason}", where=place(node), hint=HINTS.get(name, general)
+    )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sr2tflite.fuse.impulse import Kernel
+from sr2tflite.torch_view import same_padding
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,48 @@ def compact(kernel: Kernel) -> Compact:
     touched = weight.abs().amax((0, 1)) > 0
     (rows, row_step), (columns, column_step) = _taps(touched.any(1)), _taps(touched.any(0))
     return Compact(weight[:, :, rows, columns].contiguous(), groups, (row_step, column_step))
+
+
+def _before(size: int, stride: int) -> int | None:
+    """How many zeros TFLite's SAME puts before an axis, where that is the same number for every length of it."""
+    before = {same_padding(length, size, stride, 1)[0] for length in range(1, 2 * stride + 1)}
+    return before.pop() if len(before) == 1 else None
+
+
+def _window(touched: Tensor, stride: int) -> tuple[int, int] | None:
+    """Size of, and zeros before, the smallest SAME window that holds every touched tap around the center."""
+    taps = touched.nonzero().reshape(-1) - len(touched) // 2
+    first, last = (int(taps.min()), int(taps.max())) if len(taps) else (0, 0)
+    for size in range(1, 2 * len(touched) + 2 * stride):
+        before = _before(size, stride)
+        if before is not None and first >= -before and last <= size - 1 - before:
+            return size, before
+    return None
+
+
+def same_window(kernel: Kernel) -> Compact | None:
+    """A kernel with stride, framed by zeros so that TFLite's SAME puts it in its place at every image size.
+
+    With stride 2 an even window has k/2 − 1 zeros before it for odd and even sizes alike: 3×3 with one row of padding
+    becomes 4×4, its last row and column zero.
+
+    Returns:
+        None when there is no such window: with larger strides SAME moves with the size.
+    """
+    weight, groups = _grouped(kernel.weight)
+    touched = weight.abs().amax((0, 1)) > 0
+    windows = [_window(touched.any(axis), kernel.stride) for axis in (1, 0)]
+    if None in windows:
+        return None
+    (height, above), (width, left) = (window for window in windows if window)
+    framed = weight.new_zeros(*weight.shape[:2], height, width)
+    rows, columns = _overlap(touched.shape[0], height, above), _overlap(touched.shape[1], width, left)
+    framed[:, :, rows[1], columns[1]] = weight[:, :, rows[0], columns[0]]
+    return Compact(framed, groups, (1, 1))
+
+
+def _overlap(taps: int, size: int, before: int) -> tuple[slice, slice]:
+    """Where the taps that a window has room for are in the kernel, and in the window."""
+    offset = before - taps // 2
+    start, stop = max(offset, 0), min(offset + taps, size)
+    return slice(start - offset, stop - offset), slice(start, stop)

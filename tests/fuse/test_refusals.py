@@ -58,20 +58,32 @@ def test_the_reason_is_part_of_the_refusal() -> None:
         fuse_module(Random(), source="net")
 
 
-class Strided(nn.Module):
-    """Down by two and up again inside what would be a region."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down, self.up = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Conv2d(8, 12, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.up(self.down(x)), 2)
+STRIDES: dict[str, Callable[[], nn.Module]] = {
+    "an even kernel": lambda: nn.Conv2d(3, 8, 4, stride=2, padding=1),
+    "stride 3": lambda: nn.Conv2d(3, 8, 3, stride=3, padding=1),
+    "too much padding": lambda: nn.Conv2d(3, 8, 3, stride=2, padding=2),
+    "frames of its own": lambda: nn.Conv2d(3, 8, 3, padding=2),
+}
 
 
-def test_a_stride_with_symmetric_padding_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match=r"stride \(2, 2\); expected SAME or none"):
-        fuse_module(Strided(), source="net")
+@pytest.mark.parametrize("name", STRIDES)
+def test_padding_that_tflite_does_not_have_at_every_size_is_refused(name: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"convolution with stride \(., .\); expected none, or what SAME has"):
+        fuse_module(nn.Sequential(STRIDES[name](), nn.ReLU(), nn.Conv2d(8, 3, 1)), source="net")
+
+
+TRANSPOSED: dict[str, Callable[[], nn.Module]] = {
+    "one row too few": lambda: nn.ConvTranspose2d(3, 3, 3, stride=2, padding=1),
+    "a frame around": lambda: nn.ConvTranspose2d(3, 3, 4, stride=2),
+    "two strides": lambda: nn.ConvTranspose2d(3, 3, (4, 3), stride=(2, 1), padding=1),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_a_transposed_convolution_of_another_size_is_refused_with_sizes_and_a_hint(name: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"makes \d+×\d+ out of 17×19; expected") as refusal:
+        fuse_module(TRANSPOSED[name](), source="net")
+    assert "output_padding" in str(refusal.value.hint)
 
 
 def test_a_region_with_a_stride_and_a_repeat_inside_is_no_convolution() -> None:
