@@ -9,22 +9,22 @@ from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.quant.plan import plan_quantization
 
 
-def with_tail(op: ops.Op, constant: float | None = None) -> Graph:
+def with_tail(op: ops.Op, constant: float | None = None, shape: tuple[int, ...] = (1,)) -> Graph:
     """A small network with an op put between its trunk and nothing."""
     graph = Graph(inputs=("x",))
     graph.add_tensor(Tensor("x", (1, None, None, 3)))
-    names = ["x"] if constant is None else ["x", graph.constant("c", np.float32([constant]))]
+    names = ["x"] if constant is None else ["x", graph.constant("c", np.full(shape, constant, np.float32))]
     graph.append(op, names, Tensor("y", (1, None, None, 3)))
     graph.outputs = ("y",)
     return graph
 
 
 REFUSED = {
-    "an op with a table": (with_tail(ops.Logistic()), "op LOGISTIC cannot be quantized"),
-    "an op of its own": (with_tail(ops.PRelu(), 0.1), "op PRELU cannot be quantized"),
+    "a gate at the end": (with_tail(ops.Logistic()), "op LOGISTIC writes steps of 1/256"),
     "a foreign op": (with_tail(ops.Opaque("FANCY")), "op FANCY cannot be quantized"),
-    "an added constant": (with_tail(ops.Add(), 3.0), "ADD with a constant operand"),
-    "another activation": (with_tail(ops.Add("RELU6"), 3.0), "ADD ends in RELU6"),
+    "a constant that makes channels": (with_tail(ops.Add(), 3.0, (1, 1, 4)), "ADD with a constant"),
+    "a constant image": (with_tail(ops.Mul(), 3.0, (1, 2, 1, 3)), "MUL with a constant"),
+    "a moved constant": (with_tail(ops.Concatenation(), 3.0, (1, 1, 1, 3)), "CONCATENATION with such constant"),
 }
 
 
