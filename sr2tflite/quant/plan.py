@@ -8,7 +8,7 @@ saturation does the clipping. The clip is then *absorbed*: no op of the file sta
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 
@@ -70,6 +70,9 @@ class Plan:
     graph: Graph
     groups: tuple[Group, ...]
 
+    absorbed: frozenset[str] = frozenset()
+    """The outputs of clips that saturation does."""
+
     kept: Mapping[str, QuantParams] = field(default_factory=dict)
     """Parameters that constant operands have already."""
 
@@ -84,19 +87,6 @@ class Plan:
         constants = (constant_operand(self.graph, node) for node in self.graph.nodes)
         found = {name: self.graph.tensors[name].data for name in constants if name is not None}
         return {name: self.kept.get(name) or operand(data) for name, data in found.items() if data is not None}
-
-    @cached_property
-    def absorbed(self) -> frozenset[str]:
-        """The outputs of clips that saturation does."""
-        return frozenset(node.output for node in self.graph.nodes if self._is_absorbed(node))
-
-    def _is_absorbed(self, node: Node) -> bool:
-        bounds = clip_bounds(self.graph, node)
-        if bounds is None or node.output in self.graph.outputs:
-            return False
-        group = self.groups[self.group_of[node.output]]
-        low, high = (group.low, group.high) if group.given is None else span(group.given)
-        return bounds.low <= low and high <= bounds.high
 
 
 def span(params: QuantParams) -> tuple[float, float]:
@@ -122,18 +112,55 @@ def plan_quantization(graph: Graph) -> Plan:
         UnsupportedError: An op cannot be quantized; the message names it.
     """
     pixels = own_constants(merge_clips(absorb_clip(to_pixel_units(graph))))
-    for node in pixels.nodes:
-        _refuse_unsupported(pixels, node)
-    return Plan(pixels, tuple(_group(pixels, names) for names in _tied(pixels)))
+    plan = plan_as_it_is(pixels)
+    groups = tuple(_bounded(pixels, group) for group in plan.groups)
+    owner = {name: group for group in groups for name in group.tensors}
+    absorbed = frozenset(n.output for n in pixels.nodes if _is_absorbed(pixels, n, owner[n.output]))
+    return replace(plan, groups=groups, absorbed=absorbed)
+
+
+def plan_as_it_is(graph: Graph) -> Plan:
+    """The groups of a graph in pixel units whose ops all stay: that of a quantized one.
+
+    Raises:
+        UnsupportedError: An op cannot be quantized; the message names it.
+    """
+    for node in graph.nodes:
+        _refuse_unsupported(graph, node)
+    return Plan(graph, tuple(_group(graph, names) for names in _tied(graph)))
 
 
 def _group(graph: Graph, names: tuple[str, ...]) -> Group:
-    roots = [name for name in names if (node := graph.producer(name)) is None or not isinstance(node.op, _SHARING)]
-    given = _given(graph, names)
-    if given is not None:
-        return Group(names, given)
-    low = min(_least(graph, name) for name in roots)
-    return Group(names, low=low, high=max(_bound(graph, name, upper=True) for name in roots))
+    low = min(_floor(graph, name) for name in _roots(graph, names))
+    return Group(names, _given(graph, names), low)
+
+
+def _roots(graph: Graph, names: tuple[str, ...]) -> list[str]:
+    """The tensors of a group that the others' values come from."""
+    return [name for name in names if (node := graph.producer(name)) is None or not isinstance(node.op, _SHARING)]
+
+
+def _floor(graph: Graph, root: str) -> float:
+    """Zero under a fused ReLU."""
+    node = graph.producer(root)
+    return 0.0 if node is not None and getattr(node.op, "activation", "NONE") == "RELU" else -inf
+
+
+def _bounded(graph: Graph, group: Group) -> Group:
+    """A group with the bounds of the clips that all its values go through."""
+    if group.fixed:
+        return group
+    roots = _roots(graph, group.tensors)
+    low = min(max(_floor(graph, name), -_bound(graph, name, upper=False)) for name in roots)
+    return replace(group, low=low, high=max(_bound(graph, name, upper=True) for name in roots))
+
+
+def _is_absorbed(graph: Graph, node: Node, group: Group) -> bool:
+    bounds = clip_bounds(graph, node)
+    if bounds is None or node.output in graph.outputs:
+        return False
+    low, high = (group.low, group.high) if group.given is None else span(group.given)
+    return bounds.low <= low and high <= bounds.high
 
 
 def _given(graph: Graph, names: tuple[str, ...]) -> QuantParams | None:
@@ -148,13 +175,6 @@ def _given(graph: Graph, names: tuple[str, ...]) -> QuantParams | None:
     if plain:
         return LOGISTIC_PARAMS
     return PIXELS if is_end else None
-
-
-def _least(graph: Graph, root: str) -> float:
-    """Where the values of a computed tensor end below."""
-    node = graph.producer(root)
-    is_rectified = node is not None and getattr(node.op, "activation", "NONE") == "RELU"
-    return 0.0 if is_rectified else -_bound(graph, root, upper=False)
 
 
 def _bound(graph: Graph, name: str, *, upper: bool) -> float:
@@ -179,6 +199,8 @@ def _refuse_unsupported(graph: Graph, node: Node) -> None:
     op, where = node.op, node.outputs[0]
     if not isinstance(op, _SHARING + _COMPUTING):
         raise UnsupportedError(f"op {getattr(op, 'name', op.kind)} cannot be quantized here", where=where)
+    if (activation := getattr(op, "activation", "NONE")) not in ("NONE", "RELU"):
+        raise UnsupportedError(f"{op.kind} ends in {activation}; expected NONE or RELU", where=where)
     if isinstance(op, ops.Concatenation) and op.axis not in (3, -1):
         raise UnsupportedError(f"CONCATENATION along axis {op.axis}; expected 3 (channels)", where=where)
     constants = [graph.tensors[name].is_constant for name in node.inputs]

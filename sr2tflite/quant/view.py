@@ -21,7 +21,7 @@ from sr2tflite.quant.equalize import equalize_channels
 from sr2tflite.quant.functions import OutputGrid
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
-from sr2tflite.quant.plan import Group, Plan, plan_quantization, span
+from sr2tflite.quant.plan import Group, Plan, plan_as_it_is, plan_quantization, span
 from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings
@@ -97,7 +97,7 @@ class QuantizedView(nn.Module):
                 "the graph has no quantization parameters", where=graph.name, hint="quantize it first: sr2tflite ptq"
             )
         graph = own_constants(graph)
-        plan = plan_quantization(_dequantized(graph))
+        plan = plan_as_it_is(_dequantized(graph))
         kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
         ranges = {index: Range(*span(_shared_params(graph, group))) for index, group in enumerate(plan.groups)}
         learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}

@@ -51,7 +51,7 @@ class Mixer:
         return self.put(ops.PRelu(), (x,), self.channels(x), slope=slope)
 
     def leaky(self, x: str, _other: str) -> str:
-        alpha = float(np.float32(self.rng.choice([0.01, 0.1, 0.2, -0.3, 0.001, 1.7])))
+        alpha = float(self.rng.choice([0.01, 0.1, 0.2, -0.3, 0.001, 1.7]))
         return self.put(ops.LeakyRelu(alpha), (x,), self.channels(x))
 
     def with_constant(self, x: str, _other: str) -> str:
