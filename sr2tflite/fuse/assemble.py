@@ -6,6 +6,7 @@ from sr2tflite.errors import UnsupportedError
 from sr2tflite.fuse.activations import fuse_activations
 from sr2tflite.fuse.builder import Builder, rename
 from sr2tflite.fuse.capture import Captured
+from sr2tflite.fuse.clips import simplify_clips
 from sr2tflite.fuse.collapse import Collapsed
 from sr2tflite.fuse.moved import Moved
 from sr2tflite.fuse.movement import Order
@@ -79,6 +80,7 @@ def assemble(captured: Captured, steps: list[Step], value_range: tuple[float, fl
     builder.graph.outputs = (last,)
     reorder_for_depth_to_space(builder)
     shuffle_sums(builder)
+    simplify_clips(builder.graph)
     fuse_activations(builder.graph)
     rename(builder.graph, builder.graph.outputs[0], "output")
     builder.graph.outputs = ("output",)

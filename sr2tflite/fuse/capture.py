@@ -16,6 +16,7 @@ from torch.fx import Node
 
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.fuse.origin import op_name, place, user_line
+from sr2tflite.fuse.spelling import respell
 
 REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, NotImplementedError)
 """What a module raises when it cannot work on an input; anything else is a bug that keeps its traceback."""
@@ -200,6 +201,7 @@ def capture(module: nn.Module, channels: int, size: tuple[int, int]) -> Captured
     constants = _weights(program)
     (entry,) = [node for node in program.graph.nodes if node.op == "placeholder" and node not in constants]
     output = _only_output(program)
+    output = respell(program.graph).get(output, output)
     needed = _needed(output)
     activations: dict[Node, None] = {entry: None}
     with torch.no_grad():

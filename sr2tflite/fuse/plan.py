@@ -110,11 +110,10 @@ class Planner:
         for region in regions:
             if self._is_copied(region) or (best and _channels(region.entry) >= _channels(best.region.entry)):
                 continue
-            found = collapse(self.captured, region)
-            if isinstance(found, Declined):
-                if best is None:
-                    declined.append(found)
-                found = self._worth_it(found)
+            answer = collapse(self.captured, region)
+            if isinstance(answer, Declined) and best is None:
+                declined.append(answer)
+            found = self._worth_it(answer) if isinstance(answer, Declined) else answer
             if found and (best is None or found.work + self._cost(best.region) - self._cost(region) < best.work):
                 best = found
         return best, declined

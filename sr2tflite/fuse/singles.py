@@ -22,10 +22,7 @@ Mapper = Callable[[Single], str]
 
 def _binary(op: Callable[[], Op]) -> Mapper:
     def mapper(single: Single) -> str:
-        sources = single.sources()
-        if single.node.kwargs.get("alpha", 1) != 1 or len(sources) != 2:
-            raise single.refuse(f"{op_name(single.node)} that is no plain sum or product of two images", "two images")
-        return single.emit(op(), *sources)
+        return single.emit(op(), *single.sources())
 
     return mapper
 
@@ -74,6 +71,9 @@ def _prelu(single: Single) -> str:
     return single.emit(ops.PRelu(), *single.sources(), single.builder.constant(f"{single.name}.alpha", values))
 
 
+_LARGEST = float(np.finfo(np.float32).max)
+
+
 def _clamp(low: int | None, high: int | None, defaults: tuple[float | None, float | None] = (None, None)) -> Mapper:
     """A clamp whose bounds are the arguments at these positions."""
 
@@ -88,21 +88,15 @@ def _clamp(low: int | None, high: int | None, defaults: tuple[float | None, floa
 
 
 def _plain(bound: Any) -> Any:
-    """A bound as a number where it is one."""
-    return bound.item() if isinstance(bound, Tensor) and bound.numel() == 1 else bound
+    """A bound as a number where it is one; None where every float32 is inside it."""
+    number = bound.item() if isinstance(bound, Tensor) and bound.numel() == 1 else bound
+    return None if isinstance(number, (int, float)) and abs(number) >= _LARGEST else number
 
 
 def _clamped(single: Single, lower: Any, upper: Any) -> str:
     (source,) = single.sources()
-    if not isinstance(lower, Tensor) and not isinstance(upper, Tensor):
-        match (lower, upper):
-            case (0, 1):
-                return single.emit(ops.Relu0To1(), source)
-            case (0, 6):
-                return single.emit(ops.Relu6(), source)
     if lower is not None:
-        is_relu = not isinstance(lower, Tensor) and lower == 0
-        source = single.emit(ops.Relu(), source) if is_relu else _bounded(single, ops.Maximum(), source, lower)
+        source = _bounded(single, ops.Maximum(), source, lower)
     return source if upper is None else _bounded(single, ops.Minimum(), source, upper)
 
 
@@ -159,9 +153,7 @@ def map_single(captured: Captured, builder: Builder, node: Node, why: str | None
 
 
 _ZEROS = "train with zeros (padding_mode='zeros'), k − 1 of them along each axis"
-_NEAREST = (
-    "train with mode='nearest' and a whole factor, or with copied channels and a PixelShuffle"
-)
+_NEAREST = "train with mode='nearest' and a whole factor, or with copied channels and a PixelShuffle"
 HINTS = {
     **dict.fromkeys(("pad", "reflection_pad2d", "replication_pad2d", "circular_pad2d"), _ZEROS),
     **dict.fromkeys(("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d"), _NEAREST),

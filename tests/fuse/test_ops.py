@@ -23,6 +23,19 @@ MAPPED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     "clamp by tensors": (lambda y, _: torch.clamp(y, torch.zeros(1), torch.ones(1) / 2), "CONV_2D MINIMUM"),
     "minimum by channel": (lambda y, _: torch.minimum(y, torch.arange(12.0).view(12, 1, 1) / 9), "CONV_2D MINIMUM"),
     "maximum of two": (lambda y, x: torch.maximum(y, x.repeat(1, 4, 1, 1)), "CONV_2D×2 MAXIMUM"),
+    "hardsigmoid": (lambda y, _: F.hardsigmoid(y), "CONV_2D RELU_0_TO_1"),
+    "hardswish": (lambda y, _: F.hardswish(y), "CONV_2D MUL×2 ADD RELU_0_TO_1"),
+    "hardswish by hand": (lambda y, _: y * F.relu6(y + 3) / 6, "CONV_2D ADD MUL×2"),
+    "silu": (lambda y, _: F.silu(y), "CONV_2D LOGISTIC MUL"),
+    "tanh": (lambda y, _: y.tanh(), "CONV_2D LOGISTIC MUL ADD"),
+    "threshold": (lambda y, _: F.threshold(y, 0.0, 0.0), "CONV_2D"),
+    "clip": (lambda y, _: torch.clip(y, 0, 6), "CONV_2D"),
+    "max of two": (lambda y, _: torch.max(y, y.sigmoid()), "CONV_2D LOGISTIC MAXIMUM"),
+    "min of two": (lambda y, _: torch.min(y, y.sigmoid()), "CONV_2D LOGISTIC MINIMUM"),
+    "a sum with a factor": (lambda y, _: torch.add(y.relu(), y, alpha=2), "CONV_2D RELU MUL ADD"),
+    "a difference with a factor": (lambda y, _: torch.sub(y.relu(), y, alpha=2), "CONV_2D RELU MUL SUB"),
+    "one minus": (lambda y, _: 1 - y, "CONV_2D"),
+    "negative slopes": (lambda y, _: F.leaky_relu(y, -0.5), "CONV_2D LEAKY_RELU"),
     "leaky relu": (lambda y, _: F.leaky_relu(y, 0.1), "CONV_2D LEAKY_RELU"),
     "sigmoid": (lambda y, _: y.sigmoid(), "CONV_2D LOGISTIC"),
     "product": (lambda y, _: y * y.sigmoid(), "CONV_2D LOGISTIC MUL"),
@@ -38,6 +51,51 @@ MAPPED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     "nothing twice": (lambda y, _: F.dropout(y, 0.5, False).contiguous().relu() * 1.0, "CONV_2D"),
     "nearest": (lambda y, _: F.interpolate(y, scale_factor=2, mode="nearest"), "CONV_2D×2 DEPTH_TO_SPACE"),
 }
+
+
+def test_a_scale_before_an_offset_before_zero_padding_stays_a_scale_and_an_offset_per_channel() -> None:
+    scale, offset = torch.tensor([2.0, 3.0, 4.0]).view(1, 3, 1, 1), torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)
+    weight = torch.rand(4, 3, 3, 3)
+    module = After(lambda _, x: F.conv2d(x * scale - offset, weight.to(x.dtype), padding=1).relu())
+    assert fused(module).graph.summary() == "MUL ADD CONV_2D"
+
+
+CLIPS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "min of max": (lambda y: torch.min(torch.max(y, torch.tensor(0.0)), torch.tensor(1.0)), "RELU_0_TO_1"),
+    "max of min": (lambda y: torch.maximum(torch.minimum(y, torch.tensor(1.0)), torch.tensor(0.0)), "RELU_0_TO_1"),
+    "one bound after the other": (lambda y: y.clamp(min=0).clamp(max=1), "RELU_0_TO_1"),
+    "the upper bound first": (lambda y: y.clamp(max=6).clamp(min=0), ""),
+    "relu, then both bounds": (lambda y: y.relu().clamp(0, 255), "MINIMUM"),
+    "an upper bound, then relu": (lambda y: y.clamp(max=255).relu(), "MINIMUM"),
+    "an endless range": (lambda y: torch.clamp(y, 0.0, float("inf")), ""),
+    "all of float32": (lambda y: torch.clamp(y, -3.4028234663852886e38, 1.0), "MINIMUM"),
+    "a negative bound, then relu": (lambda y: y.clamp(max=-1).relu() + y, "MINIMUM RELU ADD"),
+    "two relus": (lambda y: 255 - F.relu(255 - F.relu(y)), "MINIMUM"),
+    "two relus around": (lambda y: F.relu(255 - F.relu(255 - y)), "MINIMUM"),
+    "two relus to one": (lambda y: F.relu(1 - F.relu(1 - y)), "RELU_0_TO_1"),
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_clip_has_one_form_however_it_is_written(name: str) -> None:
+    function, summary = CLIPS[name]
+    white = 255.0 if "MINIMUM" in summary else 1.0
+    graph = fused(After(lambda y, _: function(3 * y)), value_range=(0.0, white)).graph
+    assert graph.summary() == f"CONV_2D {summary}".strip()
+
+
+def test_a_clip_whose_first_half_is_read_elsewhere_stays_in_two() -> None:
+    graph = fused(After(lambda y, _: (z := y.relu()) * z.clamp(max=1))).graph
+    assert graph.summary() == "CONV_2D MINIMUM MUL"
+
+
+@pytest.mark.parametrize("mean", [torch.zeros(3), torch.rand(3)])
+def test_a_normalization_before_zero_padding_is_one_offset_per_channel(mean: Tensor) -> None:
+    """The border of zeros comes after the offset, so that only the scale can go into the convolution."""
+    std, weight = torch.tensor([0.2, 0.3, 0.4]).view(1, 3, 1, 1), torch.rand(4, 3, 3, 3)
+    module = After(lambda _, x: F.conv2d((x - mean.view(1, 3, 1, 1)) / std, weight.to(x.dtype), padding=1).relu())
+    graph = fused(module).graph
+    assert graph.summary() == ("ADD CONV_2D" if mean.any() else "CONV_2D")
 
 
 @pytest.mark.parametrize("name", MAPPED)
