@@ -84,7 +84,7 @@ class Recipe(Settings):
     """A student's name (its shipped weights are used, or ``train`` makes some), name and settings, or a checkpoint."""
 
     weights: Path | None = None
-    """A checkpoint of ``student``, relative to the recipe, in place of its shipped weights; may be a bare state dict."""
+    """A checkpoint of ``student``, relative to the recipe, in place of its shipped weights; a state dict will do."""
 
     data: Data
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
 from kit.students import randomized, small
+
 from sr2tflite.commands.export import export
 from sr2tflite.commands.ptq import ptq
 from sr2tflite.data.images import write_image
@@ -107,9 +107,7 @@ def test_a_block_more_is_one_convolution_more(name: str, fused: Callable[[str, i
 def _kernels(result: Fused) -> list[tuple[int, ...]]:
     """Height and width of every convolution."""
     graph = result.graph
-    return [
-        tuple(graph.tensors[node.inputs[1]].shape[1:3]) for node in graph.nodes if isinstance(node.op, ops.Conv2D)
-    ]
+    return [tuple(graph.tensors[node.inputs[1]].shape[1:3]) for node in graph.nodes if isinstance(node.op, ops.Conv2D)]
 
 
 def _road(result: Fused, folder: Path) -> tuple[int, int]:

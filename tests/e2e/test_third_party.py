@@ -49,7 +49,9 @@ NETWORKS = {
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def road(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Foreign, Path]:
+def road(
+    request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Foreign, Path]:
     """A network fused, quantized on training images and exported."""
     network = NETWORKS[request.param]
     source = shared / "models" / network.file

@@ -2,7 +2,6 @@
 
 import json
 import textwrap
-import time
 from pathlib import Path
 
 import pytest

@@ -1,9 +1,9 @@
 """Students as training leaves them: no weight, statistic, bias or slope where it started."""
 
 import torch
+from kit.blocks import with_random_statistics
 from torch import nn
 
-from kit.blocks import with_random_statistics
 from sr2tflite.networks.students import STUDENTS, Student
 
 SMALL = {"depth": 1, "channels": 8}
@@ -17,7 +17,7 @@ def small(name: str, scale: int) -> Student:
 
 
 def randomized(student: Student, seed: int = 0) -> nn.Module:
-    """The student's module, every parameter moved away from its first value, so that nothing is zero or one by birth."""
+    """The student's module, every parameter moved from its first value: nothing is zero or one by birth."""
     generator = torch.Generator().manual_seed(seed)
     module = student.build()
     with torch.no_grad():

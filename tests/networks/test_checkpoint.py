@@ -75,7 +75,7 @@ def test_who_names_another_student_than_the_file_does_is_told(tmp_path: Path) ->
     assert checkpoint.load(tmp_path / "a.safetensors", SMALL).name == "abpn"
     with pytest.raises(InputError, match="holds the student abpn; expected plain"):
         checkpoint.load(tmp_path / "a.safetensors", "plain")
-    with pytest.raises(InputError, match="channels=4 .*expected {'name': 'abpn', 'channels': 5}"):
+    with pytest.raises(InputError, match=r"channels=4 .*expected {'name': 'abpn', 'channels': 5}"):
         checkpoint.load(tmp_path / "a.safetensors", {"name": "abpn", "channels": 5})
 
 

@@ -20,7 +20,7 @@ def _faint(spec: dict[str, Any]) -> torch.nn.Module:
     """A student whose anchor does most of the work: it enlarges, whatever white is."""
     module = STUDENTS.parse(spec)[1].build()
     with torch.no_grad():
-        for key, value in module.named_parameters():
+        for value in module.parameters():
             value.copy_(torch.randn_like(value) * 0.05 if value.ndim == 4 else torch.zeros_like(value))
     return module.eval()
 
@@ -43,7 +43,7 @@ def test_foreign_keys_are_taken_in_order_and_the_mapping_is_told(tmp_path: Path)
 
 def test_shapes_that_several_students_have_are_never_decided_silently(tmp_path: Path) -> None:
     path = _foreign(_faint(PLAIN), tmp_path / "a.pth")
-    with pytest.raises(InputError, match="2 students have these shapes: plain .*; srvgg") as caught:
+    with pytest.raises(InputError, match=r"2 students have these shapes: plain .*; srvgg") as caught:
         checkpoint.load(path)
     assert caught.value.hint == "--student NAME, which is plain or srvgg"
     loaded = checkpoint.load(path, "plain")
