@@ -22,10 +22,11 @@ _SUMS = (ops.Add, ops.Sub)
 def equalize_channels(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> Graph:
     """The same float function with every channel of the tensors between convolutions equally large on some images.
 
-    A positive gain per channel passes through RELU, PRELU, LEAKY_RELU, ADD and SUB: ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``, with
-    ``a_c = max_c' r_c' / r_c`` and r_c the channel's largest magnitude. Per-tensor activation codes then resolve every
-    channel equally; weights are quantized per output channel, so a gain costs them nothing where they write, and little
-    where they read. Tensors that meet in such an op share their gains. Exact in ℝ; one rounding of float32 per constant.
+    A positive gain per channel passes through RELU, PRELU, LEAKY_RELU, ADD and SUB:
+    ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``, with ``a_c = max_c' r_c' / r_c`` and r_c the channel's largest
+    magnitude. Per-tensor activation codes then resolve every channel equally; weights are quantized per output channel,
+    so a gain costs them nothing where they write, and little where they read. Tensors that meet in such an op share
+    their gains. Exact in ℝ; one rounding of float32 per constant.
 
     References:
         Data-Free Quantization Through Weight Equalization and Bias Correction (Nagel et al., 2019),

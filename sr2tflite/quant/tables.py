@@ -76,14 +76,14 @@ def answers(node: Node, x: QuantParams, out_scale: float, constant: Constant | N
             t = 1 / (1 + np.exp(-np.clip(real, -100, 100)))
             return _broadcast(elementwise.logistic(v, scale), t, t * (1 - t))
         case ops.LeakyRelu(alpha=alpha):
-            slope = np.where(v >= 0, 1.0, alpha)
+            slope = np.where(v > 0, 1.0, alpha)
             return _broadcast(elementwise.leaky_relu(v, alpha, scale, out_scale), real * slope, slope)
     assert constant is not None
     value = constant.scale * constant.centered
     match node.op:
         case ops.PRelu():
             codes = elementwise.prelu(v, constant.centered, scale, constant.scale, out_scale)
-            slope = np.where(v >= 0, 1.0, value)
+            slope = np.where(v > 0, 1.0, value)
             return _broadcast(codes, real * slope, slope, np.minimum(real, 0.0))
         case ops.Mul():
             multiplier = elementwise.mul_multiplier(scale, constant.scale, out_scale)

@@ -32,8 +32,7 @@ class QuantizedView(nn.Module):
     """Pixels in, pixels out, on the TFLite grid: NCHW float tensors that hold integers 0…255.
 
     Its parameters are the real weights, biases and slopes in pixel units and the real ends of the learned ranges;
-    every step derives the integers from them. The forward equals LiteRT with XNNPACK on the file of ``freeze()`` bit for
-    bit.
+    every step derives the integers from them. The forward equals LiteRT on the file of ``freeze()`` bit for bit.
 
     Args:
         plan: A float graph and its groups (``plan_quantization``).
