@@ -73,6 +73,12 @@ def left_out(messages: Sequence[str]) -> None:
         click.echo(f"left out: {message}", err=True)
 
 
+def remarks(messages: Sequence[str]) -> None:
+    """Say what was taken for granted."""
+    for message in messages:
+        click.echo(message, err=True)
+
+
 def fitted(result: "Fitted") -> str:
     """How a training ended, in half a line."""
     return f"{result.best_psnr:.3f} dB on held-out training images (step {result.best_step} of {result.steps})"

@@ -72,22 +72,25 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
 @group.command(short_help="Fuse a network into a float deploy graph.")
 @click.argument("source", metavar="STUDENT|CHECKPOINT|MODEL.onnx|PACKAGE.MODULE:CLASS")
 @out(".onnx")
-@click.option("--student", default=None, help="The student that a bare state dict (.pt, .pth) belongs to.")
+@click.option("--student", "name", default=None, help="The student that a bare state dict (.pt, .pth) belongs to.")
+@student
 @click.option(
     "--peak",
     type=click.Choice(["1", "255"]),
     default=None,
-    help="What white is, for MODEL.onnx and PACKAGE.MODULE:CLASS; 1 otherwise.",
+    help="What white is, for MODEL.onnx, PACKAGE.MODULE:CLASS or a bare state dict.",
 )
 @json_out
-def fuse(source: str, target: Path, student: str | None, peak: str | None, as_json: bool) -> None:
+def fuse(source: str, target: Path, name: str | None, fields: dict[str, Any], peak: str | None, as_json: bool) -> None:
     """Fuse any module, or any converter's float ONNX, into a float deploy graph, with a certificate."""
     from sr2tflite.cli import show
     from sr2tflite.commands.fuse import fuse as command
 
-    result = command(source, target, student=student, peak=None if peak is None else int(peak))
+    told = {"name": name, **fields} if name else fields or None
+    result = command(source, target, student=told, peak=None if peak is None else int(peak))
     if as_json:
         return show.as_json(result)
+    show.remarks(result.remarks)
     show.certificate(result)
     return show.next_step(f"sr2tflite ptq {target} --calibrate DIR -o ptq.onnx")
 

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +38,15 @@ class FuseResult:
     summary: str
     """The graph's ops."""
 
+    remarks: tuple[str, ...] = ()
+    """How a foreign state dict was understood."""
+
 
 def fuse(
     source: str,
     out: Path,
     *,
-    student: str | None = None,
+    student: str | dict[str, Any] | None = None,
     peak: int | None = None,
     scale: int | None = None,
     certificate: Path | None = None,
@@ -54,8 +57,8 @@ def fuse(
         source: A student's name, a checkpoint's path, any converter's float ``.onnx``, or ``package.module:Class``
             (called with no arguments).
         out: The ``.onnx`` to write.
-        student: The student that a bare state dict belongs to.
-        peak: What white is, 1 or 255; what the student says, or 1.
+        student: The student that a bare state dict belongs to: its name, or name and settings; where shapes tell, None.
+        peak: What white is, 1 or 255; what the student says, or a foreign state dict shows, or 1.
         scale: How many times larger the output has to be; not checked when None.
         certificate: The JSON to write; ``OUT.certificate.json`` when None.
 
@@ -68,7 +71,7 @@ def fuse(
 
     if source.endswith(ONNX):
         keep_apart(Path(source), out)
-    fused = fused_source(source, student, peak)
+    fused, remarks = fused_source(source, student, peak)
     found = fused.graph.scale_factor
     if scale is not None and found != scale:
         raise InputError(f"enlarges {found} times; expected {scale}", where=source)
@@ -76,25 +79,31 @@ def fuse(
     data, proof = onnx.write(fused.graph), fused.certificate.to_json()
     write_bytes(out, data)
     write_text(beside, proof)
-    return FuseResult(out, beside, fused.certificate, fused.graph.summary())
+    return FuseResult(out, beside, fused.certificate, fused.graph.summary(), remarks)
 
 
-def fused_source(source: str, student: str | None = None, peak: int | None = None) -> "Fused":
-    """A student, a checkpoint, a foreign ONNX file or a class, fused; nothing is written."""
+def fused_source(
+    source: str, student: str | dict[str, Any] | None = None, peak: int | None = None
+) -> tuple["Fused", tuple[str, ...]]:
+    """A student, a checkpoint, a foreign ONNX file or a class, fused, and remarks on how it was understood.
+
+    Nothing is written.
+    """
     from sr2tflite.fuse import fuse_module
 
     if source.endswith(ONNX):
         from sr2tflite.fuse.foreign import fuse_onnx
 
-        return fuse_onnx(Path(source), read_bytes(Path(source)), value_range=(0.0, float(peak or 1)))
-    found = load_source(source, student)
+        return fuse_onnx(Path(source), read_bytes(Path(source)), value_range=(0.0, float(peak or 1))), ()
+    found = load_source(source, student, peak)
     value_range = found.value_range if peak is None else (0.0, float(peak))
     # the file's name, not its folder: the same weights give the same bytes wherever they lie
     label = Path(source).name if source.endswith(CHECKPOINTS) else source
     fused = fuse_module(found.module, value_range=value_range, source=label)
     if found.trained_on:
         fused.graph.metadata[TRAINED_ON] = listed(found.trained_on)
-    return fused
+    fused.graph.metadata |= found.facts
+    return fused, found.remarks
 
 
 @dataclass(frozen=True)
@@ -105,9 +114,13 @@ class Source:
     value_range: tuple[float, float] = (0.0, 1.0)
     trained_on: frozenset[str] = frozenset()
     """Ids of the images its weights have seen."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the graph's metadata is to say besides."""
+    remarks: tuple[str, ...] = ()
+    """How a foreign state dict was understood."""
 
 
-def load_source(source: str, student: str | None = None) -> Source:
+def load_source(source: str, student: str | dict[str, Any] | None = None, peak: int | None = None) -> Source:
     """The module that ``source`` names.
 
     Raises:
@@ -118,10 +131,15 @@ def load_source(source: str, student: str | None = None) -> Source:
     if not source.endswith(CHECKPOINTS) and Path(source).suffix:
         hint = f"give a file named {', '.join((*CHECKPOINTS, ONNX))}, a student's name, or package.module:Class"
         raise InputError("is no checkpoint", where=source, hint=hint)
-    from sr2tflite.networks.checkpoint import load, load_named
+    from sr2tflite.networks.checkpoint import WEIGHTS_FROM, load, load_named
 
-    loaded = load(Path(source), student) if source.endswith(CHECKPOINTS) else load_named(source)
-    return Source(loaded.module, loaded.student.value_range, seen(loaded.metadata))
+    if source.endswith(CHECKPOINTS):
+        loaded = load(Path(source), student, peak=peak)
+    else:
+        fields = {} if student is None or isinstance(student, str) else student
+        loaded = load_named({**fields, "name": source})
+    facts = {key: loaded.metadata[key] for key in (WEIGHTS_FROM,) if key in loaded.metadata}
+    return Source(loaded.module, loaded.student.value_range, seen(loaded.metadata), facts, loaded.remarks)
 
 
 def load_class(source: str) -> "nn.Module":

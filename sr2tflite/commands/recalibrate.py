@@ -30,6 +30,7 @@ def recalibrate(
     out: Path,
     batches: int = bn.BATCHES,
     *,
+    student: str | dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> RecalibrateResult:
     """Reset every running mean and variance and take them anew from ``batches`` batches of random patches.
@@ -39,6 +40,7 @@ def recalibrate(
         data: Folders of high-resolution images.
         out: The checkpoint to write.
         batches: How many; the seed paper takes 64.
+        student: The student that a bare state dict belongs to, where its shapes do not tell.
         progress: Told how it goes.
 
     Raises:
@@ -49,11 +51,11 @@ def recalibrate(
     """
     if isinstance(source, str):
         keep_apart(Path(source), out)
-    loaded = checkpoint.open_student(source)
-    student = loaded.student
-    patches = Patches(open_cache(list(data), student.scale, progress), patch=PATCH, batch=BATCH, seed=SEED)
-    lrs = (patches(step).lr * (student.peak / 255) for step in range(batches))
+    loaded = checkpoint.open_student(source, student)
+    found = loaded.student
+    patches = Patches(open_cache(list(data), found.scale, progress), patch=PATCH, batch=BATCH, seed=SEED)
+    lrs = (patches(step).lr * (found.peak / 255) for step in range(batches))
     layers = bn.recalibrate(loaded.module, lrs, batches)
     facts = {**loaded.metadata, "recalibrated_batches": batches}
-    checkpoint.store(out, loaded.name, student, loaded.module.state_dict(), facts)
+    checkpoint.store(out, loaded.name, found, loaded.module.state_dict(), facts)
     return RecalibrateResult(out, layers)

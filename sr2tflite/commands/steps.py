@@ -52,6 +52,8 @@ class _Chain:
         self.recipe, self.folder = recipe, folder
         self.steps: list[Step] = []
         self.source: Path
+        self.told = recipe.student if recipe.weights else None
+        """The student that ``source`` belongs to, where it is a checkpoint that need not say so."""
 
     def _add(
         self,
@@ -76,11 +78,12 @@ class _Chain:
             self.source = folder / STUDENT
             self._add("train", told, _images(recipe.data.train), [STUDENT], self._train, work="student.train")
         else:
-            self.source = _weights(recipe.student)
+            self.source = recipe.weights or _weights(recipe.student)
         if recipe.recalibrate:
             before, self.source = self.source, folder / RECALIBRATED
             inputs = [before, *_images(recipe.data.train)]
             self._add("recalibrate", recipe.recalibrate, inputs, [RECALIBRATED], self._recalibration(before))
+            self.told = None
 
     def _train(self, progress: Progress) -> Facts:
         from sr2tflite.commands.train import train
@@ -91,11 +94,14 @@ class _Chain:
         return {"images": result.images, "skipped": list(result.skipped), **vars(result.fitted)}
 
     def _recalibration(self, before: Path) -> Callable[[Progress], Facts]:
+        told = self.told
+
         def action(progress: Progress) -> Facts:
             from sr2tflite.commands.recalibrate import recalibrate
 
             target, batches = self.folder / RECALIBRATED, self.recipe.recalibrate
-            result = recalibrate(str(before), self.recipe.data.train, target, batches, progress=progress)
+            data = self.recipe.data.train
+            result = recalibrate(str(before), data, target, batches, student=told, progress=progress)
             return {"layers": result.layers}
 
         return action
@@ -103,16 +109,16 @@ class _Chain:
     def fuse(self) -> None:
         """The deploy graph and its certificate."""
         certificate = f"{DEPLOY}.certificate.json"
-        source = self.source
+        source, told = self.source, self.told
 
         def action(_progress: Progress) -> Facts:
             from sr2tflite.commands.fuse import fuse
 
-            result = fuse(str(source), self.folder / DEPLOY)
+            result = fuse(str(source), self.folder / DEPLOY, student=told)
             regions = f"{len(result.certificate.collapsed)} regions collapsed, {len(result.certificate.left)} left"
             return {"ops": result.summary, "summary": f"{regions}; {result.summary}; certificate in `{certificate}`"}
 
-        self._add("fuse", None, [source], [DEPLOY, certificate], action)
+        self._add("fuse", told, [source], [DEPLOY, certificate], action)
 
     def quantize(self) -> None:
         """Post-training quantization, always: it is the baseline; then quantized training."""

@@ -15,10 +15,13 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import write_bytes
+from sr2tflite.networks.matching import find, key_difference, with_peak
 from sr2tflite.networks.students import STUDENTS, Student
-from sr2tflite.registry import nearest
 
 METADATA_KEY = "sr2tflite"
+
+WEIGHTS_FROM = "weights_from"
+"""Metadata key: which key of a foreign state dict each of a student's weights is, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class LoadedStudent:
     name: str
     metadata: dict[str, Any]
     """Free facts: what it was trained on and how."""
+
+    remarks: tuple[str, ...] = ()
+    """How a foreign state dict was understood."""
 
 
 def dump(name: str, student: Student, weights: Mapping[str, Tensor], facts: dict[str, Any]) -> bytes:
@@ -47,28 +53,63 @@ def store(path: Path, name: str, student: Student, weights: Mapping[str, Tensor]
     write_bytes(path, dump(name, student, weights, facts))
 
 
-def load(path: Path, student: str | dict[str, Any] | None = None) -> LoadedStudent:
+def load(path: Path, student: str | dict[str, Any] | None = None, *, peak: int | None = None) -> LoadedStudent:
     """The student in a checkpoint.
 
     Args:
         path: ``.safetensors`` written here, or a state dict in ``.pt``/``.pth``/``.safetensors``.
-        student: The student a bare state dict belongs to.
+        student: The student a bare state dict belongs to, where its shapes do not tell: name, or name and settings.
+        peak: What white is for a bare state dict; its student's default, or with foreign keys what it shows, when None.
 
     Raises:
-        InputError: Not a checkpoint, a pickle with foreign objects, an unknown student, or keys that do not fit.
+        InputError: Not a checkpoint, a pickle with foreign objects, weights that fit no or several students or are not
+            finite, or a state dict that is not what ``student`` says.
+        RecipeError: An unknown student or setting.
     """
     weights, facts = _read(path)
-    spec = facts.pop("student", None) or student
+    where = str(path)
+    _refuse_not_finite(weights, where)
+    spec = facts.pop("student", None)
     if spec is None:
-        raise InputError(
-            "does not say which student it belongs to",
-            where=str(path),
-            hint=f"sr2tflite fuse {path} --student NAME -o deploy.onnx, NAME one of: {', '.join(STUDENTS.names())}",
-        )
+        return _bare(weights, student, peak, where)
     name, built = STUDENTS.parse(spec)
+    _refuse_contradiction(spec, student, where)
     module = built.build()
-    _fill(module, weights, str(path))
+    _fill(module, weights, where)
     return LoadedStudent(module.eval(), built, name, facts)
+
+
+def _bare(weights: dict[str, Tensor], spec: str | dict[str, Any] | None, peak: int | None, where: str) -> LoadedStudent:
+    """A state dict that does not say what it is."""
+    match = find(weights, spec, where)
+    if match.is_by_keys:
+        if peak is not None:
+            match = with_peak(match, weights, peak, where)
+        return LoadedStudent(match.module(weights), match.student, match.name, {})
+    match = with_peak(match, weights, peak, where)
+    assumed = {key: getattr(match.student, key) for key in match.assumed}
+    remarks = [f"foreign keys: weights taken in order as {match}, white is {match.student.peak}"]
+    if assumed:
+        remarks.append("not told by shapes: " + ", ".join(f"{key}={value}" for key, value in assumed.items()))
+    facts = {WEIGHTS_FROM: json.dumps(match.keys)}
+    return LoadedStudent(match.module(weights), match.student, match.name, facts, tuple(remarks))
+
+
+def _refuse_contradiction(spec: Any, told: str | dict[str, Any] | None, where: str) -> None:
+    """Whoever names another student than the file does is told so."""
+    own = {"name": spec} if isinstance(spec, str) else dict(spec)
+    asked = {"name": told} if isinstance(told, str) else dict(told or {})
+    if "name" in asked and asked["name"] != own["name"]:
+        raise InputError(f"holds the student {own['name']}; expected {asked['name']}", where=where)
+    held = STUDENTS.parse(own)[1]
+    if asked and STUDENTS.parse({**own, **asked})[1] != held:
+        raise InputError(f"holds {held}; expected {asked}", where=where, hint="leave the settings out")
+
+
+def _refuse_not_finite(weights: dict[str, Tensor], where: str) -> None:
+    for key, value in weights.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise InputError(f"key {key!r} holds values that are not finite", where=where)
 
 
 def shipped(name: str) -> Path:
@@ -98,10 +139,10 @@ def load_named(spec: str | dict[str, Any]) -> LoadedStudent:
     return loaded
 
 
-def open_student(source: str | dict[str, Any]) -> LoadedStudent:
-    """A student by name (its shipped weights) or from a checkpoint's path."""
+def open_student(source: str | dict[str, Any], student: str | dict[str, Any] | None = None) -> LoadedStudent:
+    """A student by name (its shipped weights) or from a checkpoint's path, where ``student`` may say what it is."""
     if isinstance(source, str) and source.endswith((".safetensors", ".pt", ".pth")):
-        return load(Path(source))
+        return load(Path(source), student)
     return load_named(source)
 
 
@@ -153,21 +194,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def _fill(module: nn.Module, weights: dict[str, Tensor], where: str) -> None:
-    expected = module.state_dict()
-    unknown = sorted(set(weights) - set(expected))
-    missing = sorted(set(expected) - set(weights))
-    if unknown:
-        raise InputError(f"key {unknown[0]!r} does not fit the student", where=where, hint=nearest(unknown[0], missing))
-    if missing:
-        raise InputError(f"key {missing[0]!r} is missing", where=where, hint="is it the right student?")
-    for key, value in weights.items():
-        if value.shape != expected[key].shape:
-            found, wanted = list(value.shape), list(expected[key].shape)
-            raise InputError(
-                f"key {key!r} has shape {found}; expected {wanted}", where=where, hint="is it the right student?"
-            )
-        if value.is_floating_point() != expected[key].is_floating_point():
-            raise InputError(f"key {key!r} is {value.dtype}; expected {expected[key].dtype}", where=where)
-        if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise InputError(f"key {key!r} holds values that are not finite", where=where)
+    difference = key_difference(module.state_dict(), weights)
+    if difference:
+        raise InputError(difference[0], where=where, hint=difference[1])
     module.load_state_dict(weights)

@@ -83,6 +83,9 @@ class Recipe(Settings):
     student: str | dict[str, Any]
     """A student's name (its shipped weights are used, or ``train`` makes some), name and settings, or a checkpoint."""
 
+    weights: Path | None = None
+    """A checkpoint of ``student``, relative to the recipe, in place of its shipped weights; a state dict will do."""
+
     data: Data
 
     train: TrainSettings | None = None
@@ -139,7 +142,8 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     student = recipe.student
     if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
         student = str((base / student).resolve())
-    return recipe.model_copy(update={"data": Data(**data), "student": student})
+    weights = (base / recipe.weights).resolve() if recipe.weights else None
+    return recipe.model_copy(update={"data": Data(**data), "student": student, "weights": weights})
 
 
 def _check(recipe: Recipe, where: str) -> None:
@@ -149,6 +153,8 @@ def _check(recipe: Recipe, where: str) -> None:
     trains = recipe.train is not None or recipe.qat is not None or recipe.recalibrate > 0
     if trains and not recipe.data.train:
         raise RecipeError("data.train: is empty; expected images to train on", where=where, hint="name some folders")
+    if recipe.weights is not None and recipe.train is not None:
+        raise RecipeError("weights: are given, and train makes some; expected one of them", where=where)
     if not (recipe.data.calibrate or recipe.data.train):
         raise RecipeError("data.calibrate: is empty; expected images", where=where, hint="name some folders")
 

@@ -1,24 +1,146 @@
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from kit.students import randomized, small
 
-from sr2tflite.networks.students import STUDENTS
+from sr2tflite.commands.export import export
+from sr2tflite.commands.ptq import ptq
+from sr2tflite.data.images import write_image
+from sr2tflite.evaluate.runners import open_runner
+from sr2tflite.files import read_bytes, write_bytes
+from sr2tflite.fuse import Fused, fuse_module
+from sr2tflite.graph import onnx, ops
+from sr2tflite.networks.students import STUDENTS, Student
+from sr2tflite.quant.view import QuantizedView
+
+SCALES = (2, 3, 4)
+DEPLOYED = {"CONV_2D", "ADD", "CONCATENATION", "DEPTH_TO_SPACE", "PRELU", "LEAKY_RELU", "RELU_0_TO_1"}
+"""What students fuse to: nothing that moves data but DEPTH_TO_SPACE, nothing left of their branches."""
+
+every_student = pytest.mark.parametrize("name", STUDENTS.names())
 
 
-@pytest.mark.parametrize("name", STUDENTS.names())
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@every_student
+@pytest.mark.parametrize("scale", SCALES)
 def test_a_student_enlarges_by_its_scale(name: str, scale: int) -> None:
-    _, student = STUDENTS.parse({"name": name, "scale": scale})
-    module = student.build().eval()
+    module = small(name, scale).build().eval()
     with torch.no_grad():
         assert module(torch.rand(2, 3, 5, 8)).shape == (2, 3, 5 * scale, 8 * scale)
 
 
-@pytest.mark.parametrize("name", STUDENTS.names())
+@every_student
 def test_the_name_the_file_and_the_registered_name_are_one_word(name: str) -> None:
     assert STUDENTS[name].__module__.endswith(f".{name}")
 
 
-@pytest.mark.parametrize("name", STUDENTS.names())
+@every_student
 def test_every_setting_of_a_student_is_documented(name: str) -> None:
     fields = STUDENTS[name].model_fields
     assert [key for key, field in fields.items() if not field.description] == []
+
+
+@every_student
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_shapes_of_a_state_dict_give_its_settings_back(name: str, scale: int) -> None:
+    student = small(name, scale)
+    shapes = [tuple(value.shape) for value in student.build().state_dict().values()]
+    told = STUDENTS[name].settings_from(shapes)
+    assert told is not None
+    assert STUDENTS.parse({"name": name, "scale": scale, **told})[1] == student
+
+
+def _fused(student: Student, name: str) -> Fused:
+    return fuse_module(randomized(student), value_range=student.value_range, source=name)
+
+
+@pytest.fixture(scope="module")
+def fused() -> Callable[[str, int], Fused]:
+    """Small students with random weights, each fused once."""
+    done: dict[Any, Fused] = {}
+
+    def of(name: str, scale: int) -> Fused:
+        if (name, scale) not in done:
+            done[name, scale] = _fused(small(name, scale), name)
+        return done[name, scale]
+
+    return of
+
+
+@every_student
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_fused_student_is_the_student(name: str, scale: int, fused: Callable[[str, int], Fused]) -> None:
+    result = fused(name, scale)
+    assert result.graph.scale_factor == scale
+    exact = [check for check in result.certificate.checks if check.dtype == "float64"]
+    rough = [check for check in result.certificate.checks if check.dtype == "float32"]
+    assert exact
+    assert max(check.largest_delta / check.value_range for check in exact) <= 1e-9
+    assert rough
+    assert all(check.passed for check in rough)
+
+
+@every_student
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_fused_student_holds_nothing_but_what_phones_run(
+    name: str, scale: int, fused: Callable[[str, int], Fused]
+) -> None:
+    counts = fused(name, scale).graph.counts()
+    assert set(counts) <= DEPLOYED
+    assert counts["DEPTH_TO_SPACE"] == 1
+
+
+@every_student
+def test_a_block_more_is_one_convolution_more(name: str, fused: Callable[[str, int], Fused]) -> None:
+    # a 1×1 that cannot join the 3×3 behind it, as in XLSR, may stand beside it
+    deeper = small(name, 3).model_copy(update={"depth": 2})
+    before, after = (_kernels(result) for result in (fused(name, 3), _fused(deeper, name)))
+    more = [size for size in after if size > (1, 1)]
+    assert len(more) - len([size for size in before if size > (1, 1)]) == 1
+    assert len(after) - len(before) <= 2
+
+
+def _kernels(result: Fused) -> list[tuple[int, ...]]:
+    """Height and width of every convolution."""
+    graph = result.graph
+    return [tuple(graph.tensors[node.inputs[1]].shape[1:3]) for node in graph.nodes if isinstance(node.op, ops.Conv2D)]
+
+
+def _road(result: Fused, folder: Path) -> tuple[int, int]:
+    """Bytes that differ between the training forward and the file, and bytes in all, on an image of odd sizes."""
+    scale = result.graph.scale_factor
+    write_bytes(folder / "deploy.onnx", onnx.write(result.graph))
+    generator = np.random.default_rng(scale)
+    for number in range(2):
+        picture = generator.integers(0, 256, (6, 7, 3)).repeat(4 * scale, 0).repeat(4 * scale, 1)
+        write_image(folder / f"{number}.png", picture.astype(np.uint8))
+    ptq(folder / "deploy.onnx", [folder / "0.png", folder / "1.png"], folder / "ptq.onnx")
+    export(folder / "ptq.onnx", folder / "free.tflite", free_shape=True)
+    view = QuantizedView.from_quantized(onnx.read(read_bytes(folder / "ptq.onnx"), "ptq.onnx"))
+    image = generator.integers(0, 256, (19, 23, 3)).astype(np.uint8)
+    trained, written = view.upscale(image), open_runner(folder / "free.tflite")(image)
+    assert written.std() > 0
+    return int(np.count_nonzero(trained != written)), trained.size
+
+
+@every_student
+@pytest.mark.parametrize("scale", SCALES)
+def test_what_is_trained_is_what_the_file_computes(
+    name: str, scale: int, fused: Callable[[str, int], Fused], tmp_path: Path
+) -> None:
+    assert _road(fused(name, scale), tmp_path) == (0, 19 * 23 * 3 * scale**2)
+
+
+@pytest.mark.slow
+@every_student
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_student_of_its_published_size_goes_the_whole_road(name: str, scale: int, tmp_path: Path) -> None:
+    student = STUDENTS.parse({"name": name, "scale": scale})[1]
+    start = time.process_time()
+    result = _fused(student, name)
+    assert time.process_time() - start < 12  # a tenth of that on an idle machine
+    assert _road(result, tmp_path) == (0, 19 * 23 * 3 * scale**2)

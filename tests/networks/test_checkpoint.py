@@ -61,13 +61,22 @@ def test_a_file_that_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path)
         checkpoint.load(tmp_path / "bad.pt", SMALL)
 
 
-def test_a_bare_state_dict_needs_a_student(tmp_path: Path) -> None:
+def test_a_bare_state_dict_with_our_keys_needs_no_name(tmp_path: Path) -> None:
     module = _stored(tmp_path / "a.safetensors")
     torch.save({"params": {f"module.{key}": value for key, value in module.state_dict().items()}}, tmp_path / "a.pth")
-    with pytest.raises(InputError, match="does not say which student") as caught:
-        checkpoint.load(tmp_path / "a.pth")
-    assert "abpn" in (caught.value.hint or "")
-    assert checkpoint.load(tmp_path / "a.pth", SMALL).name == "abpn"
+    loaded = checkpoint.load(tmp_path / "a.pth")
+    assert (loaded.name, loaded.student) == STUDENTS.parse(SMALL)
+    assert loaded.remarks == ()
+    assert checkpoint.load(tmp_path / "a.pth", "abpn").student == loaded.student
+
+
+def test_who_names_another_student_than_the_file_does_is_told(tmp_path: Path) -> None:
+    _stored(tmp_path / "a.safetensors")
+    assert checkpoint.load(tmp_path / "a.safetensors", SMALL).name == "abpn"
+    with pytest.raises(InputError, match="holds the student abpn; expected plain"):
+        checkpoint.load(tmp_path / "a.safetensors", "plain")
+    with pytest.raises(InputError, match=r"channels=4 .*expected {'name': 'abpn', 'channels': 5}"):
+        checkpoint.load(tmp_path / "a.safetensors", {"name": "abpn", "channels": 5})
 
 
 def test_a_key_that_does_not_fit_is_named_with_the_nearest(tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def test_paths_are_relative_to_the_recipe(tmp_path: Path) -> None:
     assert recipe.data.evaluate == ((tmp_path / "photos").resolve(),)
 
 
+def test_weights_are_relative_to_the_recipe_and_not_trained_over(tmp_path: Path) -> None:
+    text = MINIMAL.replace("abpn", "{name: plain, anchor: false}") + "weights: foreign.pth\n"
+    recipe = load(_recipe(tmp_path, text))
+    assert recipe.weights == (tmp_path / "foreign.pth").resolve()
+    assert recipe.student == {"name": "plain", "anchor": False}
+    with pytest.raises(RecipeError, match="weights: are given, and train makes some"):
+        load(_recipe(tmp_path, text + "train: {steps: 9}\n"))
+
+
 def test_the_resolved_recipe_says_the_same(tmp_path: Path) -> None:
     recipe = load(_recipe(tmp_path, MINIMAL + "train: {steps: 9}"))
     again = load(_recipe(tmp_path, resolved(recipe)))

@@ -1,6 +1,7 @@
 """The kind *student*: a small super-resolution network, its settings and how it is built."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 from torch import nn
@@ -28,6 +29,17 @@ class Student(Settings):
     def build(self) -> nn.Module:
         """A module with fresh weights."""
         raise NotImplementedError
+
+    @classmethod
+    def settings_from(cls, shapes: Sequence[tuple[int, ...]]) -> dict[str, Any] | None:  # noqa: ARG003  # a default
+        """The settings that would give a state dict of these shapes, as far as shapes can tell.
+
+        A guess: whoever asks builds the student and compares. None where it cannot be this student.
+
+        Args:
+            shapes: Of every tensor of the state dict, in its order.
+        """
+        return None
 
 
 STUDENTS: Registry[Student] = Registry("student", "sr2tflite.networks.students")

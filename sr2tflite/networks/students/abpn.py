@@ -1,12 +1,15 @@
 """ABPN: plain convolutions and a nearest-neighbor anchor."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from sr2tflite.networks.blocks.anchor import nearest_anchor
 from sr2tflite.networks.students import STUDENTS, Student
+from sr2tflite.networks.students._shapes import Shape, kernels, scale_of
 
 
 class AbpnNet(nn.Module):
@@ -47,3 +50,11 @@ class Abpn(Student):
     def build(self) -> nn.Module:
         """A module with fresh weights."""
         return AbpnNet(self)
+
+    @classmethod
+    def settings_from(cls, shapes: Sequence[Shape]) -> dict[str, Any] | None:
+        """A first convolution, ``depth`` more, one to 3·s² channels and the last."""
+        found = kernels(shapes)
+        if len(found) < 4 or (scale := scale_of(found[-1][0])) is None:
+            return None
+        return {"channels": found[0][0], "depth": len(found) - 3, "scale": scale}

@@ -1,12 +1,14 @@
 """The AIO-MAI student: MobileOne-style blocks, a global feature skip and PixelShuffle."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from sr2tflite.networks.blocks.mobile_one import MobileOneBlock
 from sr2tflite.networks.students import STUDENTS, Student
+from sr2tflite.networks.students._shapes import Shape, kernels, scale_of
 
 
 class AioMaiNet(nn.Module):
@@ -51,3 +53,12 @@ class AioMai(Student):
     def build(self) -> nn.Module:
         """A module with fresh weights."""
         return AioMaiNet(self)
+
+    @classmethod
+    def settings_from(cls, shapes: Sequence[Shape]) -> dict[str, Any] | None:
+        """A first convolution, two in each block (the branches are one), and the last."""
+        found = kernels(shapes)
+        if len(found) < 4 or (scale := scale_of(found[-1][0])) is None:
+            return None
+        channels, branches = found[0][0], found[1][0] // found[0][0]
+        return {"channels": channels, "depth": len(found) // 2 - 1, "branches": branches, "scale": scale}

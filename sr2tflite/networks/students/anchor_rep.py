@@ -1,11 +1,15 @@
 """AnchorRep: re-parameterizable convolutions over a nearest-neighbor anchor, made for INT8."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from pydantic import Field
 from torch import Tensor, nn
 
 from sr2tflite.networks.blocks.anchor import nearest_anchor
 from sr2tflite.networks.blocks.rep_conv import RepConv
 from sr2tflite.networks.students import STUDENTS, Student
+from sr2tflite.networks.students._shapes import Shape, kernels, scale_of
 
 
 class AnchorRepNet(nn.Module):
@@ -43,3 +47,11 @@ class AnchorRep(Student):
     def build(self) -> nn.Module:
         """A module with fresh weights."""
         return AnchorRepNet(self)
+
+    @classmethod
+    def settings_from(cls, shapes: Sequence[Shape]) -> dict[str, Any] | None:
+        """A first convolution, two in each block, and the last."""
+        found = kernels(shapes)
+        if len(found) < 4 or (scale := scale_of(found[-1][0])) is None:
+            return None
+        return {"channels": found[0][0], "depth": len(found) // 2 - 1, "scale": scale}

@@ -1,0 +1,44 @@
+"""Every shipped recipe, in miniature: two steps on tiny patches, through to the exported and judged file."""
+
+from pathlib import Path
+
+import pytest
+
+from sr2tflite.commands.run import run
+from sr2tflite.networks.students import STUDENTS
+from sr2tflite.run.recipe import load
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+PHOTOGRAPHS = ROOT / "calib_data"
+DATA = {"train": ("coffee.png", "astronaut.png"), "calibrate": ("coffee.png",), "evaluate": ("chelsea.png",)}
+TINY = ("steps=2", "batch=1", "patch=16", "held_out=1", "validate_every=1")
+
+
+def test_every_student_has_a_recipe() -> None:
+    students = [load(path).student for path in RECIPES]
+    named = {one if isinstance(one, str) else one["name"] for one in students}
+    assert named == set(STUDENTS.names())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs_in_miniature(path: Path, tmp_path: Path) -> None:
+    images = {key: ", ".join(str(PHOTOGRAPHS / name) for name in names) for key, names in DATA.items()}
+    if not (PHOTOGRAPHS / "coffee.png").exists():
+        pytest.skip("calib_data is empty: sr2tflite photographs calib_data")
+    recipe = load(path)
+    trainings = [name for name in ("train", "qat") if getattr(recipe, name) is not None]
+    overrides = [f"data.{key}=[{names}]" for key, names in images.items()]
+    overrides += [f"{training}.{setting}" for training in trainings for setting in TINY]
+    overrides += ["export.height=24", "export.width=30", "bench=null", "gates={}", "evaluate.protocols=[rgb]"]
+    result = run(path, tmp_path / "run", tuple(overrides))
+    assert result.passed
+    exported = result.report.stages["export"]["files"]
+    assert [one["file"] for one in exported] == [
+        "model.tflite",
+        "model_free.tflite",
+        "ptq_free.tflite",
+        "model_float.tflite",
+    ]
+    assert result.report.stages["evaluate"]["rows"]

@@ -1,0 +1,31 @@
+"""Students as training leaves them: no weight, statistic, bias or slope where it started."""
+
+import torch
+from kit.blocks import with_random_statistics
+from torch import nn
+
+from sr2tflite.networks.students import STUDENTS, Student
+
+SMALL = {"depth": 1, "channels": 8}
+"""Of the settings that many students have."""
+
+
+def small(name: str, scale: int) -> Student:
+    """A student with little in it, wherever its settings allow."""
+    fields = STUDENTS[name].model_fields
+    return STUDENTS.parse({"name": name, "scale": scale, **{k: v for k, v in SMALL.items() if k in fields}})[1]
+
+
+def randomized(student: Student, seed: int = 0) -> nn.Module:
+    """The student's module, every parameter moved from its first value: nothing is zero or one by birth."""
+    generator = torch.Generator().manual_seed(seed)
+    module = student.build()
+    with torch.no_grad():
+        for value in module.parameters():
+            spread = 0.1 * student.peak if value.ndim == 1 else 0.5 * float(value.std()) + 0.01
+            value.add_(torch.randn(value.shape, generator=generator) * spread)
+        for part in module.modules():
+            if isinstance(part, nn.PReLU):
+                part.weight.uniform_(-0.3, 0.6, generator=generator)
+    torch.manual_seed(seed)
+    return with_random_statistics(module)
