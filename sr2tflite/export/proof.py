@@ -55,7 +55,7 @@ def prove(data: bytes, graph: Graph) -> Proof:
         raise VerificationError(f"{_first_differing_node(back, graph)} differs from the graph", where=graph.name)
     if back != graph:
         raise VerificationError("name, value range or metadata differ from the graph's", where=graph.name)
-    return _counted(back)
+    return counted(back)
 
 
 def _compare_tensors(back: Graph, graph: Graph) -> None:
@@ -89,7 +89,8 @@ def _first_differing_node(back: Graph, graph: Graph) -> str:
     return f"number of ops or ends: {len(back.nodes)} ops in the file, {len(graph.nodes)} in the graph"
 
 
-def _counted(graph: Graph) -> Proof:
+def counted(graph: Graph) -> Proof:
+    """The proof of a file that was read back as this graph and found equal to the one it should hold."""
     convolutions = [node for node in graph.nodes if isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)]
     return Proof(
         scales=sum(graph.tensors[name].quant is not None for node in graph.nodes for name in node.outputs),

@@ -18,6 +18,7 @@ from sr2tflite.numerics.qparams import QuantParams
 
 _DTYPES: dict[int, DType] = {
     schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.FLOAT16: "float16",
     schema.TensorType.INT8: "int8",
     schema.TensorType.UINT8: "uint8",
     schema.TensorType.INT32: "int32",
@@ -102,7 +103,7 @@ def _data(flat: FlatTensor, dtype: DType, where: str) -> Any:
 
 
 def _quant(flat: FlatTensor, single_channel: int | None) -> QuantParams | None:
-    if not flat.scale or _DTYPES[flat.type] == "float32":
+    if not flat.scale or _DTYPES[flat.type].startswith("float"):
         return None
     axis = flat.axis if len(flat.scale) > 1 else single_channel
     return QuantParams(flat.scale, flat.zero_point or (0,) * len(flat.scale), axis)
