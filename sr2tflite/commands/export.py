@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sr2tflite.errors import InputError
 from sr2tflite.export import onnx2tf
-from sr2tflite.export.backends import Spec, make
-from sr2tflite.export.cross_check import CrossCheck, cross_check
+from sr2tflite.export.backends import Made, Spec, make
+from sr2tflite.export.cross_check import CrossCheck, compare_backends
 from sr2tflite.export.kinds import Backend, Kind, backend_for, has_two_backends, needs_scales
 from sr2tflite.export.onnx2tf.fitness import declined
 from sr2tflite.export.proof import Proof
@@ -58,7 +58,7 @@ def export(
     free_shape: bool = False,
     io: FileIO = "int8",
     backend: Backend | None = None,
-    check: bool | None = False,
+    cross_check: bool | None = False,
     progress: Progress = silent,
 ) -> ExportResult:
     """Write the ``.tflite`` of an ONNX deploy graph, and prove that it holds that graph.
@@ -72,8 +72,8 @@ def export(
         free_shape: Leave height and width to the caller of the file.
         io: Type of an int8 file's ends; a float file's are float32.
         backend: What writes it; None takes the direct one where it can.
-        check: Whether the other backend's file must give the same bytes; None: where the extra is installed and both
-            backends can carry the graph.
+        cross_check: Whether the other backend's file must give the same bytes; None: where the extra is installed and
+            both backends can carry the graph.
         progress: Told when it takes longer.
 
     Raises:
@@ -86,25 +86,52 @@ def export(
     spec = Spec(kind, height, width, io if needs_scales(kind) else "float32", backend_for(kind, backend))
     graph = onnx.read(read_bytes(model), str(model))
     _check_scales(graph, model, kind)
-    if check and not has_two_backends(kind):
+    if cross_check and not has_two_backends(kind):
         raise InputError(f"only onnx2tf makes {kind}: nothing to check it with", hint="leave --cross-check out")
-    return write_proved(graph, out, spec, check=check, progress=progress)
+    return keep(checked(graph, spec, cross_check=cross_check, progress=progress), out)
 
 
-def write_proved(
-    graph: Graph, out: Path, spec: Spec, *, check: bool | None, progress: Progress = silent
-) -> ExportResult:
-    """Make a file, check it as :func:`export` says, and only then write it."""
+@dataclass(frozen=True)
+class Checked:
+    """A file that was proved and checked, and is not written yet."""
+
+    spec: Spec
+    made: Made
+    cross_check: CrossCheck | None
+    not_checked: str | None
+
+
+def checked(graph: Graph, spec: Spec, *, cross_check: bool | None, progress: Progress = silent) -> Checked:
+    """Make a file, prove it, and check it with the other backend as :func:`export` says."""
     made = make(graph, spec, progress=progress)
-    result, reason = None, None
-    if check is None:
-        check, reason = _by_default(made.graph, spec)
-    if check:
-        result = cross_check(graph, spec, made.data, progress=progress)
-    write_bytes(out, made.data)
-    shapes = made.graph.input.shape, made.graph.output.shape
-    described = (spec.kind, spec.backend, spec.io, made.proof, result, reason)
-    return ExportResult(out, len(made.data), sha256(made.data), *shapes, *described)
+    reason = None
+    if cross_check is None:
+        cross_check, reason = _by_default(made.graph, spec)
+    found = compare_backends(graph, spec, made.data, progress=progress) if cross_check else None
+    return Checked(spec, made, found, reason)
+
+
+def keep(file: Checked, out: Path) -> ExportResult:
+    """Write a file.
+
+    Raises:
+        StorageError: The disk is full, or the folder may not be written.
+    """
+    spec, data, graph = file.spec, file.made.data, file.made.graph
+    write_bytes(out, data)
+    return ExportResult(
+        path=out,
+        size_bytes=len(data),
+        sha256=sha256(data),
+        input_shape=graph.input.shape,
+        output_shape=graph.output.shape,
+        kind=spec.kind,
+        backend=spec.backend,
+        io=spec.io,
+        proof=file.made.proof,
+        cross_check=file.cross_check,
+        not_checked=file.not_checked,
+    )
 
 
 def _by_default(graph: Graph, spec: Spec) -> tuple[bool, str | None]:
@@ -112,7 +139,7 @@ def _by_default(graph: Graph, spec: Spec) -> tuple[bool, str | None]:
     if not has_two_backends(spec.kind) or not onnx2tf.is_installed():
         return False, None
     fault = declined(graph)
-    return fault is None, fault and f"{fault.where}: {fault.reason}"
+    return fault is None, f"{fault.where}: {fault.reason}" if fault else None
 
 
 def _check_size(height: int | None, width: int | None, free_shape: bool) -> None:

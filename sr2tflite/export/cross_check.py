@@ -60,7 +60,7 @@ def check_images(height: int, width: int, channels: int = 3) -> dict[str, NDArra
     return images
 
 
-def cross_check(graph: Graph, spec: Spec, data: bytes, *, progress: Progress = silent) -> CrossCheck:
+def compare_backends(graph: Graph, spec: Spec, data: bytes, *, progress: Progress = silent) -> CrossCheck:
     """Make the same file with the other backend at a small size, and compare what both compute.
 
     Args:
@@ -98,9 +98,7 @@ def outputs(data: bytes, image: NDArray[np.uint8]) -> NDArray[Any]:
     return model.run(pixels[None], strict=False)
 
 
-def _difference(
-    found: NDArray[Any], wanted: NDArray[Any], tolerance: float, where: str, other: Backend
-) -> float:
+def _difference(found: NDArray[Any], wanted: NDArray[Any], tolerance: float, where: str, other: Backend) -> float:
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         raise VerificationError(
             f"gives {found.dtype} {found.shape}; the {other} file gives {wanted.dtype} {wanted.shape}", where=where

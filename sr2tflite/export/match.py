@@ -6,8 +6,10 @@ weight and bias of the graph meets its own in the file.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sr2tflite.errors import VerificationError
 from sr2tflite.export.kinds import Kind
@@ -15,6 +17,7 @@ from sr2tflite.export.proof import Proof, counted
 from sr2tflite.graph import Graph, Node, Op, Tensor, ops, tflite
 from sr2tflite.numerics.qparams import QuantParams, dequantize
 
+_WEIGHTS = {"float16": "equal to their float16 rounding", "dynamic-range": "within half an int8 step"}
 _HINT = "take --backend direct, which writes the graph as it is"
 
 
@@ -32,7 +35,7 @@ def prove_match(data: bytes, graph: Graph, kind: Kind) -> Proof:
         InputError: The bytes cannot be read.
         UnsupportedError: A tensor is of a type outside the deploy graph.
     """
-    back = _with_plain_weights(tflite.read(data, graph.name))
+    back = tflite.read(data, graph.name)
     pairs = _Walk(back, graph).pairs
     for node in graph.nodes:
         if node.output in pairs:
@@ -44,7 +47,7 @@ def prove_match(data: bytes, graph: Graph, kind: Kind) -> Proof:
             _fail(difference, name)
     if back.input.shape != graph.input.shape:
         _fail(f"has shape {back.input.shape} in the file; expected {graph.input.shape}", graph.input.name)
-    return counted(back)
+    return replace(counted(back), weights_are=_WEIGHTS.get(kind, "equal"))
 
 
 def _fail(difference: str, where: str) -> None:
@@ -86,9 +89,7 @@ def _compare(graph: Graph, node: Node, back: Graph, other: Node | None, kind: Ki
         _fail(f"reads {len(other.inputs)} tensors in the file; expected {len(node.inputs)}", place)
     for name, found in zip((*node.inputs, node.output), (*other.inputs, other.output), strict=True):
         wanted, tensor = graph.tensors[name], back.tensors[found]
-        difference = (
-            _constant_fault(tensor, wanted, kind) if wanted.is_constant else _activation_fault(tensor, wanted)
-        )
+        difference = _constant_fault(tensor, wanted, kind) if wanted.is_constant else _activation_fault(tensor, wanted)
         if difference:
             _fail(f"{name} {difference}", place)
 
@@ -126,10 +127,9 @@ def _constant_fault(found: Tensor, wanted: Tensor, kind: Kind) -> str | None:
     return f"is {found.dtype} with {found.quant} in the file; expected {wanted.dtype} with {wanted.quant}"
 
 
-def _value_fault(found: "np.ndarray", wanted: "np.ndarray", kind: Kind) -> str | None:
-    differs = found != wanted
-    if kind == "float16":
-        differs &= found != wanted.astype(np.float16).astype(np.float32)
+def _value_fault(found: NDArray[Any], wanted: NDArray[Any], kind: Kind) -> str | None:
+    expected = wanted.astype(np.float16).astype(np.float32) if kind == "float16" else wanted
+    differs = found != expected
     return f"{int(differs.sum())} of {wanted.size} values differ from the graph's" if differs.any() else None
 
 
@@ -144,15 +144,3 @@ def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _plain(quant: QuantParams | None) -> QuantParams | None:
     """One scale along an axis is one scale."""
     return quant if quant is None or len(quant.scale) > 1 else replace(quant, axis=None)
-
-
-def _with_plain_weights(graph: Graph) -> Graph:
-    """float16 constants with a DEQUANTIZE behind them, as the float32 constants they stand for."""
-    result = graph.copy()
-    for node in graph.nodes:
-        source = graph.tensors[node.inputs[0]]
-        if isinstance(node.op, ops.Dequantize) and source.dtype == "float16" and source.data is not None:
-            result.nodes.remove(node)
-            result.update(node.output, data=source.data.astype(np.float32), shape=source.data.shape)
-    result.drop_unused()
-    return result

@@ -25,6 +25,9 @@ class Proof:
     summary: str
     """The file's op list."""
 
+    weights_are: str = "equal"
+    """To the graph's: equal, or as near as the kind of file allows."""
+
     @property
     def integer_ops(self) -> int:
         return self.ops - len(self.float_ops)
@@ -33,7 +36,7 @@ class Proof:
         """The proof in one line."""
         floats = f" ({', '.join(dict.fromkeys(self.float_ops))})" if self.float_ops else ""
         return (
-            f"scales {self.scales}/{self.scales} equal, weights equal, biases equal, "
+            f"scales {self.scales}/{self.scales} equal, weights {self.weights_are}, biases equal, "
             f"integer ops {self.integer_ops}/{self.ops}, float ops {len(self.float_ops)}{floats}, ops {self.summary}"
         )
 

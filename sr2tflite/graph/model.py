@@ -11,7 +11,7 @@ from sr2tflite.errors import InputError
 from sr2tflite.graph.ops import Op
 from sr2tflite.numerics.qparams import QuantParams
 
-DType = Literal["float32", "float16", "int8", "uint8", "int32"]
+DType = Literal["float32", "int8", "uint8", "int32"]
 Shape = tuple[int | None, ...]
 """Sizes; None where a height or width is free."""
 

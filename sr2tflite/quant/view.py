@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Node, ops
-from sr2tflite.numerics.qparams import QuantParams, dequantize
+from sr2tflite.graph.passes.dequantize import dequantized
+from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.numerics.requantize import add_params
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.bias import correct_biases
@@ -90,7 +91,7 @@ class QuantizedView(nn.Module):
             raise InputError(
                 "the graph has no quantization parameters", where=graph.name, hint="quantize it first: sr2tflite ptq"
             )
-        plan = plan_quantization(_dequantized(graph))
+        plan = plan_quantization(dequantized(graph))
         params = [graph.tensors[group.tensors[0]].quant for group in plan.groups]
         return cls(plan, {i: _span(p) for i, p in enumerate(params) if p is not None and not plan.groups[i].fixed})
 
@@ -230,14 +231,3 @@ def _span(params: QuantParams) -> Range:
 def _store_constants(graph: Graph, node: Node, stored: tuple[Any, Any]) -> None:
     for name, (data, params) in zip(node.inputs[1:], stored, strict=True):
         graph.update(name, dtype=data.dtype.name, data=np.ascontiguousarray(data), quant=params)
-
-
-def _dequantized(graph: Graph) -> Graph:
-    """The float graph with the real values of a quantized one's constants."""
-    result = graph.copy()
-    for name, tensor in graph.tensors.items():
-        data = tensor.data
-        if data is not None and tensor.quant is not None:
-            data = dequantize(data, tensor.quant)
-        result.update(name, dtype="float32", quant=None, data=data)
-    return result

@@ -91,8 +91,16 @@ def _run(job: str, folder: Path, progress: Progress) -> str:
     command = [sys.executable, "-m", "sr2tflite.export.onnx2tf.worker"]
     root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=folder, env=environment, text=True, errors="replace", **pipes) as child:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as child:
         try:
             said = _listen(child, job, progress)
         except subprocess.TimeoutExpired:
