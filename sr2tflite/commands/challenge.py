@@ -9,13 +9,14 @@ from sr2tflite.commands.export import ExportResult, checked, keep
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.export.backends import Spec
 from sr2tflite.export.challenges import FIXED, FLOAT, FOLDER, FREE, Challenge, challenge_named
-from sr2tflite.export.cross_check import SIZE, check_images, outputs
+from sr2tflite.export.cross_check import SIZE, check_images, output
 from sr2tflite.export.kinds import Backend
 from sr2tflite.files import make_folder, read_bytes
 from sr2tflite.graph import Graph, onnx
 from sr2tflite.graph.passes.clip_output import with_clipped_output
 from sr2tflite.graph.passes.dequantize import dequantized
 from sr2tflite.progress import Progress, silent
+from sr2tflite.runtime import LiteRT
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def challenge(
     graph = onnx.read(read_bytes(model), str(model))
     _check(graph, model, name, rules)
     place = folder / FOLDER
+    make_folder(folder)
     make_folder(place)
     integers = Spec("int8", rules.height, rules.width, rules.io, backend)
     free, floating = Spec("int8", io=rules.io, backend=backend), Spec("float32", io="float32", backend=backend)
@@ -93,9 +95,10 @@ def _check(graph: Graph, model: Path, name: str, rules: Challenge) -> None:
 
 
 def _compare(fixed: bytes, free: bytes) -> int:
-    images = check_images(*SIZE)
+    models, images = (LiteRT(fixed), LiteRT(free)), check_images(*SIZE)
     for name, image in images.items():
-        differ = int(np.count_nonzero(outputs(fixed, image) != outputs(free, image)))
+        first, second = (output(model, image) for model in models)
+        differ = int(np.count_nonzero(first != second))
         if differ:
             raise VerificationError(f"{differ} bytes differ between {FIXED} and {FREE}", where=f"image {name!r}")
     return len(images)

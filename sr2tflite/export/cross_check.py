@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from sr2tflite.errors import VerificationError
 from sr2tflite.export.backends import Spec, make
 from sr2tflite.export.kinds import Backend, needs_scales
-from sr2tflite.graph import Graph
+from sr2tflite.graph import Graph, ops
 from sr2tflite.progress import Progress, silent
 from sr2tflite.runtime import LiteRT
 
 SIZE = (24, 32)
-"""Height and width of the check's images: larger than the borders of the kernels, small enough to cost nothing."""
+"""Height and width of the check's images, in pixels: larger than the kernels' borders, small enough to cost nothing."""
 
 FLOAT_TOLERANCE = 2.0**-14
 """Of the largest output, between two float32 files. Each may sum a convolution in its own order; sums of up to 2^10
@@ -28,6 +28,9 @@ class CrossCheck:
     other: Backend
     """The backend that made the second file."""
 
+    size: tuple[int, int]
+    """Height and width of the images."""
+
     images: int
     values: int
     """Output values compared, all images together."""
@@ -37,7 +40,7 @@ class CrossCheck:
 
     def line(self) -> str:
         """The check in half a line."""
-        height, width = SIZE
+        height, width = self.size
         how = "0 bytes differ" if self.largest == 0 else f"values differ by at most {self.largest:.1g}"
         return f"cross-checked with {self.other}: {how} on {self.images} images of {height}×{width}"
 
@@ -75,24 +78,29 @@ def compare_backends(graph: Graph, spec: Spec, data: bytes, *, progress: Progres
         VerificationError: The other file is not the graph, or the two differ.
     """
     other: Backend = "onnx2tf" if spec.backend == "direct" else "direct"
-    height, width = SIZE
-    # at a small size a conversion's own checks are cheap; an op that fixes its size keeps the file's own from running
+    height, width = _size(graph, spec)
     small = replace(spec, backend=other, height=height, width=width)
     twin = make(graph, small, progress=progress).data
     ours = data if spec.backend == "onnx2tf" else make(graph, replace(small, backend="direct")).data
     tolerance = 0.0 if needs_scales(spec.kind) else FLOAT_TOLERANCE
     largest, values = 0.0, 0
+    models = LiteRT(ours), LiteRT(twin)
     images = check_images(height, width, graph.input.channels)
     for name, image in images.items():
-        result, wanted = (outputs(file, image) for file in (ours, twin))
+        result, wanted = (output(model, image) for model in models)
         largest = max(largest, _difference(result, wanted, tolerance, f"{graph.name}, image {name!r}", other))
         values += wanted.size
-    return CrossCheck(other, len(images), values, largest)
+    return CrossCheck(other, (height, width), len(images), values, largest)
 
 
-def outputs(data: bytes, image: NDArray[np.uint8]) -> NDArray[Any]:
+def _size(graph: Graph, spec: Spec) -> tuple[int, int]:
+    """A small one, unless an op writes the file's own size into it."""
+    is_bound = any(isinstance(node.op, ops.ResizeNearestNeighbor) for node in graph.nodes)
+    return (spec.height, spec.width) if is_bound and spec.height and spec.width else SIZE
+
+
+def output(model: LiteRT, image: NDArray[np.uint8]) -> NDArray[Any]:
     """What a file gives for the pixels of an image, raw, whatever size the file fixes."""
-    model = LiteRT(data)
     dtype = np.dtype(model.input["dtype"])
     pixels = (image.astype(np.int16) - 128).astype(dtype) if dtype == np.int8 else image.astype(dtype)
     return model.run(pixels[None], strict=False)

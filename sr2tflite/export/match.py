@@ -36,10 +36,12 @@ def prove_match(data: bytes, graph: Graph, kind: Kind) -> Proof:
         UnsupportedError: A tensor is of a type outside the deploy graph.
     """
     back = tflite.read(data, graph.name)
-    pairs = _Walk(back, graph).pairs
+    walk = _Walk(back, graph)
+    pairs = walk.pairs
     for node in graph.nodes:
         if node.output in pairs:
             _compare(graph, node, back, pairs[node.output], kind)
+            _compare_wiring(graph, node, pairs[node.output], walk.places)
     if len(back.nodes) != len(graph.nodes) or len(pairs) != len(graph.nodes):
         _fail(f"the file's ops are {back.summary()}; expected {graph.summary()}", graph.name)
     for name, other in zip(graph.inputs + graph.outputs, back.inputs + back.outputs, strict=True):
@@ -55,19 +57,21 @@ def _fail(difference: str, where: str) -> None:
 
 
 class _Walk:
-    """Pairs every node of the graph with the file's that stands in its place, from the output up."""
+    """Pairs every node and activation of the graph with the file's that stands in its place, from the output up."""
 
     def __init__(self, back: Graph, graph: Graph) -> None:
         self._back, self._graph = back, graph
         self.pairs: dict[str, Node | None] = {}
         """Output of a node of the graph → the file's node; None where the file has none there."""
 
-        met: set[str] = set()
+        self.places: dict[str, str] = dict(zip(graph.inputs, back.inputs, strict=True))
+        """Activation of the graph → the file's, by the first way that leads there."""
+
         pending = list(zip(graph.outputs, back.outputs, strict=True))
         while pending:
             wanted, found = pending.pop()
-            if wanted not in met:
-                met.add(wanted)
+            if wanted not in self.places:
+                self.places[wanted] = found
                 pending.extend(self._step(wanted, found))
 
     def _step(self, wanted: str, found: str) -> Iterator[tuple[str, str]]:
@@ -92,6 +96,14 @@ def _compare(graph: Graph, node: Node, back: Graph, other: Node | None, kind: Ki
         difference = _constant_fault(tensor, wanted, kind) if wanted.is_constant else _activation_fault(tensor, wanted)
         if difference:
             _fail(f"{name} {difference}", place)
+
+
+def _compare_wiring(graph: Graph, node: Node, other: Node | None, places: dict[str, str]) -> None:
+    """Every input is the file's tensor that stands in its place, whichever way led there."""
+    found = other.inputs if other else ()
+    for name, tensor in zip(node.inputs, found, strict=True):
+        if not graph.tensors[name].is_constant and places[name] != tensor:
+            _fail(f"reads {tensor} in the file where it should read {name}", f"{node.op.kind} {node.output}")
 
 
 def _canonical(op: Op, graph: Graph, node: Node) -> Op:
