@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.export import onnx2tf
 from sr2tflite.export.backends import Made, Spec, make
 from sr2tflite.export.cross_check import CrossCheck, compare_backends
 from sr2tflite.export.kinds import Backend, Kind, backend_for, has_two_backends, needs_scales
-from sr2tflite.export.onnx2tf.fitness import declined
 from sr2tflite.export.proof import Proof
 from sr2tflite.files import read_bytes, sha256, write_bytes
 from sr2tflite.graph import Graph, Shape, onnx
@@ -104,11 +103,23 @@ class Checked:
 def checked(graph: Graph, spec: Spec, *, cross_check: bool | None, progress: Progress = silent) -> Checked:
     """Make a file, prove it, and check it with the other backend as :func:`export` says."""
     made = make(graph, spec, progress=progress)
-    reason = None
     if cross_check is None:
-        cross_check, reason = _by_default(made.graph, spec)
-    found = compare_backends(graph, spec, made.data, progress=progress) if cross_check else None
-    return Checked(spec, made, found, reason)
+        return Checked(spec, made, *_checked_where_possible(graph, spec, made, progress))
+    return Checked(
+        spec, made, compare_backends(graph, spec, made.data, progress=progress) if cross_check else None, None
+    )
+
+
+def _checked_where_possible(
+    graph: Graph, spec: Spec, made: Made, progress: Progress
+) -> tuple[CrossCheck | None, str | None]:
+    """The cross-check where it can be made, or why not where that is the graph's doing."""
+    if not has_two_backends(spec.kind) or not onnx2tf.is_installed():
+        return None, None
+    try:
+        return compare_backends(graph, spec, made.data, progress=progress), None
+    except UnsupportedError as error:
+        return None, f"{error.where}: {error.message}"
 
 
 def keep(file: Checked, out: Path) -> ExportResult:
@@ -132,14 +143,6 @@ def keep(file: Checked, out: Path) -> ExportResult:
         cross_check=file.cross_check,
         not_checked=file.not_checked,
     )
-
-
-def _by_default(graph: Graph, spec: Spec) -> tuple[bool, str | None]:
-    """Whether the cross-check can be made, and why not where that is the graph's doing."""
-    if not has_two_backends(spec.kind) or not onnx2tf.is_installed():
-        return False, None
-    fault = declined(graph)
-    return fault is None, f"{fault.where}: {fault.reason}" if fault else None
 
 
 def _check_size(height: int | None, width: int | None, free_shape: bool) -> None:

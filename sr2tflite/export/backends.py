@@ -67,13 +67,19 @@ def make(graph: Graph, spec: Spec, *, progress: Progress = silent) -> Made:
         VerificationError: The file is not the graph.
     """
     final = ready(graph, spec)
+    data = written(graph, spec, progress=progress)
+    is_ours = spec.backend == "direct"
+    return Made(data, final, prove(data, final) if is_ours else prove_match(data, final, spec.kind))
+
+
+def written(graph: Graph, spec: Spec, *, progress: Progress = silent) -> bytes:
+    """The file that a backend writes, *not* proved; see :func:`make`."""
+    final = ready(graph, spec)
     if spec.backend == "direct":
-        data = tflite.write(final)
-        return Made(data, final, prove(data, final))
+        return tflite.write(final)
     onnx2tf.require()
     if fault := declined(final):
         raise UnsupportedError(fault.reason, where=fault.where, hint="take --backend direct")
     # the converter puts the ends on by itself
     inner = ready(graph, replace(spec, io="int8")) if needs_scales(spec.kind) else final
-    data = onnx2tf.convert(inner, spec.kind, io=spec.io, progress=progress)
-    return Made(data, final, prove_match(data, final, spec.kind))
+    return onnx2tf.convert(inner, spec.kind, io=spec.io, progress=progress)

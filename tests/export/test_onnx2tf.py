@@ -205,12 +205,16 @@ def test_direct_is_cross_checked_with_onnx2tf_and_told_when_it_takes_long(tmp_pa
 @pytest.mark.tf
 def test_float16_weights_by_the_backend_that_makes_them(tmp_path: Path) -> None:
     out = tmp_path / "out.tflite"
-    result = export(saved(tmp_path, float_sr_graph(value_range=(0, 1))), out, kind="float16", free_shape=True)
+    graph = float_sr_graph(value_range=(0, 1))
+    graph.append(ops.Relu0To1(), graph.outputs, Tensor("clipped", graph.output.shape))
+    graph.outputs = ("clipped",)
+    result = export(saved(tmp_path, graph), out, kind="float16", free_shape=True)
     assert (result.backend, result.io, result.proof.weights_are) == (
         "onnx2tf",
         "float32",
         "equal to their float16 rounding",
     )
+    assert "MINIMUM DEPTH_TO_SPACE" in result.proof.summary
     assert LiteRT(out).run(np.full((1, 5, 6, 3), 128, np.float32)).shape == (1, 15, 18, 3)
 
 

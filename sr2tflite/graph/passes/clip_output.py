@@ -19,13 +19,13 @@ def with_clipped_output(graph: Graph) -> Graph:
     if black != 0:
         raise UnsupportedError(f"value range {graph.value_range}; expected black to be 0", where=graph.name)
     result, output = graph.copy(), graph.output
-    names = [f"{output.name}_{stage}" for stage in ("unbounded", "rectified")]
-    for name in names:
-        result.add_tensor(Tensor(name, output.shape))
-    result.nodes = [_renamed(node, output.name, names[0]) for node in graph.nodes]
+    unbounded, rectified = (f"{output.name}_{stage}" for stage in ("unbounded", "rectified"))
+    result.add_tensor(replace(output, name=unbounded))
+    result.add_tensor(Tensor(rectified, output.shape))
+    result.nodes = [_renamed(node, output.name, unbounded) for node in graph.nodes]
     level = result.constant(f"{output.name}_white", np.array([white], np.float32))
-    result.nodes.append(Node(ops.Relu(), (names[0],), (names[1],)))
-    result.nodes.append(Node(ops.Minimum(), (names[1], level), (output.name,)))
+    result.nodes.append(Node(ops.Relu(), (unbounded,), (rectified,)))
+    result.nodes.append(Node(ops.Minimum(), (rectified, level), (output.name,)))
     return result
 
 
