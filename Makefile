@@ -26,7 +26,7 @@ lint: $(STAMP)
 $(STAMP): pyproject.toml calib_data/MANIFEST.json
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,onnx2tf]'
 	$(BIN)/sr2tflite photographs calib_data
 	touch $@
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from sr2tflite.export import onnx2tf
+
 # tests never judge time: a busy machine is not a failure
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
@@ -38,3 +40,9 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SR2TFLITE_CACHE", str(tmp_path / "cache"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that convert with TensorFlow skip where it is not installed, before any fixture of theirs runs."""
+    if item.get_closest_marker("tf") and not onnx2tf.is_installed():
+        pytest.skip(onnx2tf.INSTALL)

@@ -35,6 +35,48 @@ def out(suffix: str) -> Callable[[Decorated], Decorated]:
     return click.option(*flags, required=True, metavar=f"FILE{suffix}", type=kind, callback=named, help=text)
 
 
+def ending(path: Path, suffix: str | None) -> Path:
+    """See to it that ``-o`` names a file that ends in ``suffix``; with None, a folder."""
+    if suffix is None and (path.suffix == ".tflite" or path.is_file()):
+        raise click.UsageError(f"-o {path} names a file; expected a folder")
+    if suffix is not None and (path.suffix != suffix or path.is_dir()):
+        raise click.UsageError(f"-o {path} names no {suffix} file")
+    return path
+
+
+def file_kind(function: Decorated) -> Decorated:
+    """``--int8`` and its like, one flag for each kind of file; at most one is given, and the first is the default."""
+    from sr2tflite.export.kinds import KINDS
+
+    def chosen(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        flag, (default, *_) = parameter.opts[0], KINDS
+        if given and (other := context.meta.setdefault("kind of file", flag)) != flag:
+            raise click.UsageError(f"{other} and {flag} exclude each other")
+        context.params["kind"] = context.meta.get("kind of file", f"--{default}").removeprefix("--")
+
+    texts = {
+        "int8": "An integer file (the default).",
+        "float32": "A float file.",
+        "float16": "A float file with float16 weights.",
+        "dynamic-range": "A float file with int8 weights.",
+    }
+    for kind in reversed(KINDS):
+        option = click.option(f"--{kind}", is_flag=True, expose_value=False, callback=chosen, help=texts[kind])
+        function = option(function)
+    return function
+
+
+def only_for_challenge(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that go with ``--challenge``, whose rules say the others."""
+    clashing = [name for name in ("height", "width", "free_shape", "io") if given.get(name)]
+    if given["kind"] != "int8":
+        clashing.append(given["kind"])
+    if clashing:
+        flag = f"--{clashing[0].replace('_', '-')}"
+        raise click.UsageError(f"{flag} with --challenge, which says sizes and types itself; leave it out")
+    return {"cross_check": None, **{name: given[name] for name in ("backend", "cross_check") if name in given}}
+
+
 def assignments(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """``a=1`` and ``b.c=x`` as nested plain data, values read as YAML."""
     from sr2tflite.run.overrides import assign

@@ -13,6 +13,8 @@ from sr2tflite.bench.result import BenchResult
 from sr2tflite.evaluate.result import EvalResult
 
 if TYPE_CHECKING:
+    from sr2tflite.commands.challenge import ChallengeResult
+    from sr2tflite.commands.export import ExportResult
     from sr2tflite.commands.fuse import FuseResult
     from sr2tflite.commands.run import Planned, RunResult
     from sr2tflite.train.loop import Fitted
@@ -82,6 +84,21 @@ def remarks(messages: Sequence[str]) -> None:
 def fitted(result: "Fitted") -> str:
     """How a training ended, in half a line."""
     return f"{result.best_psnr:.3f} dB on held-out training images (step {result.best_step} of {result.steps})"
+
+
+def exported(result: "ExportResult") -> None:
+    """A file and its proof."""
+    click.echo(f"{result.path}: {result.size_bytes:,} bytes\n{result.line()}")
+    next_step(f"sr2tflite bench {result.path}")
+
+
+def submission(result: "ChallengeResult") -> None:
+    """A submission's files and their proofs."""
+    for file in result.files:
+        click.echo(f"{file.path}: {file.size_bytes:,} bytes, {file.kind}\n{file.line()}")
+    fixed, free, _ = (file.path.name for file in result.files)
+    click.echo(f"{fixed} and {free}: 0 bytes differ on {counted(range(result.images), 'image')}")
+    next_step(f"sr2tflite bench {result.files[0].path}")
 
 
 def evaluation(result: EvalResult, *, per_image: bool) -> None:

@@ -6,7 +6,19 @@ from typing import Any
 import click
 
 from sr2tflite import __version__
-from sr2tflite.cli.options import COUNT, data, json_out, out, settings_of, student, weights
+from sr2tflite.cli.options import (
+    COUNT,
+    data,
+    ending,
+    file_kind,
+    json_out,
+    only_for_challenge,
+    out,
+    settings_of,
+    student,
+    weights,
+)
+from sr2tflite.export.kinds import BACKENDS
 
 FILE = click.Path(path_type=Path)
 
@@ -168,38 +180,41 @@ def qat(
 
 @group.command(short_help="Write the TFLite file and prove it.")
 @click.argument("model", type=FILE)
-@click.option("--int8/--float32", "int8", default=True, help="An integer file (the default), or a float one.")
+@file_kind
 @click.option("--height", type=COUNT, help="Of the input, in pixels.")
 @click.option("--width", type=COUNT, help="Of the input, in pixels.")
 @click.option("--free-shape", is_flag=True, help="Leave height and width free.")
 @click.option(
     "--io",
     type=click.Choice(["int8", "uint8", "float32"]),
-    default="int8",
-    show_default=True,
-    help="Type of input and output: raw pixels − 128, or raw pixels.",
+    help="Type of input and output: raw pixels − 128 (int8, the default), or raw pixels.",
 )
-@out(".tflite")
+@click.option("--challenge", metavar="NAME", help="The three files of a submission, into a folder: mai2026, mai2022.")
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), help="What writes the file; direct where it can, unless said otherwise."
+)
+@click.option(
+    "--cross-check/--no-cross-check",
+    default=None,
+    help="Demand the same bytes from the other backend's file; by default, where the extra onnx2tf is installed.",
+)
+@click.option("-o", "--output", "target", required=True, metavar="FILE.tflite|FOLDER", type=FILE, help="What to write.")
 @json_out
-def export(
-    model: Path,
-    int8: bool,
-    height: int | None,
-    width: int | None,
-    free_shape: bool,
-    io: Any,
-    target: Path,
-    as_json: bool,
-) -> None:
+def export(model: Path, target: Path, challenge: str | None, as_json: bool, **told: Any) -> None:
     """Write the TFLite file, read it back, and prove it is the graph."""
     from sr2tflite.cli import show
+    from sr2tflite.cli.watch import watching
+    from sr2tflite.commands.challenge import challenge as submission
     from sr2tflite.commands.export import export as command
 
-    result = command(model, target, int8=int8, height=height, width=width, free_shape=free_shape, io=io)
-    if as_json:
-        return show.as_json(result)
-    click.echo(f"{result.path}: {result.size_bytes:,} bytes\n{result.proof.line()}")
-    return show.next_step(f"sr2tflite bench {result.path}")
+    given = {name: value for name, value in told.items() if value is not None}
+    ending(target, None if challenge else ".tflite")
+    with watching(as_json) as progress:
+        if challenge:
+            files = submission(model, target, challenge, **only_for_challenge(given), progress=progress)
+            return show.as_json(files) if as_json else show.submission(files)
+        result = command(model, target, **{"cross_check": None, **given}, progress=progress)
+    return show.as_json(result) if as_json else show.exported(result)
 
 
 @group.command("eval", short_help="PSNR and SSIM, side by side.")

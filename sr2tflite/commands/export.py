@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.errors import InputError
-from sr2tflite.export import direct
-from sr2tflite.export.proof import Proof, prove
+from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.export import onnx2tf
+from sr2tflite.export.backends import Made, Spec, make
+from sr2tflite.export.cross_check import CrossCheck, compare_backends
+from sr2tflite.export.kinds import Backend, Kind, backend_for, has_two_backends, needs_scales
+from sr2tflite.export.proof import Proof
 from sr2tflite.files import read_bytes, sha256, write_bytes
-from sr2tflite.graph import Graph, Shape, onnx, tflite
+from sr2tflite.graph import Graph, Shape, onnx
 from sr2tflite.graph.passes.file_io import FileIO
+from sr2tflite.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -24,45 +28,121 @@ class ExportResult:
     """None where a size is free."""
 
     output_shape: Shape
+    kind: Kind
+    backend: Backend
     io: FileIO
     """Type of the file's ends."""
 
     proof: Proof
+    cross_check: CrossCheck | None = None
+    """None where no second file was made."""
+
+    not_checked: str | None = None
+    """Why the cross-check that would have been made was not."""
+
+    def line(self) -> str:
+        """What was proved, in one line."""
+        checked = self.cross_check and self.cross_check.line()
+        left_out = self.not_checked and f"not cross-checked: {self.not_checked}"
+        return ", ".join(part for part in (self.proof.line(), checked, left_out) if part)
 
 
 def export(
     model: Path,
     out: Path,
     *,
-    int8: bool = True,
+    kind: Kind = "int8",
     height: int | None = None,
     width: int | None = None,
     free_shape: bool = False,
     io: FileIO = "int8",
+    backend: Backend | None = None,
+    cross_check: bool | None = False,
+    progress: Progress = silent,
 ) -> ExportResult:
     """Write the ``.tflite`` of an ONNX deploy graph, and prove that it holds that graph.
 
     Args:
-        model: QDQ ONNX, or float ONNX when ``int8`` is off.
+        model: QDQ ONNX for kind int8, float ONNX for the others.
         out: The ``.tflite`` to write.
-        int8: Off: a float32 file of a float graph, in pixel units.
+        kind: Of the file; float files are in pixel units.
         height: Of the input image.
         width: Of the input image.
         free_shape: Leave height and width to the caller of the file.
-        io: Type of an int8 file's ends; a float32 file's are float32.
+        io: Type of an int8 file's ends; a float file's are float32.
+        backend: What writes it; None takes the direct one where it can.
+        cross_check: Whether the other backend's file must give the same bytes; None: where the extra is installed and
+            both backends can carry the graph.
+        progress: Told when it takes longer.
 
     Raises:
-        InputError: The model cannot be read, is float where it should be quantized, or the size is not said once.
-        UnsupportedError: The model holds what a runtime would refuse.
-        VerificationError: The file is not the graph.
+        InputError: The model cannot be read, does not fit the kind, or the size is not said once.
+        MissingError: TensorFlow and onnx2tf are needed and not installed.
+        UnsupportedError: The model holds what a runtime would refuse, or what a backend cannot carry.
+        VerificationError: The file is not the graph, or the two backends' files differ.
     """
     _check_size(height, width, free_shape)
-    graph = _sized(onnx.read(read_bytes(model), str(model)), model, int8, height, width, io)
-    data = tflite.write(graph)
-    proof = prove(data, graph)
+    spec = Spec(kind, height, width, io if needs_scales(kind) else "float32", backend_for(kind, backend))
+    graph = onnx.read(read_bytes(model), str(model))
+    _check_scales(graph, model, kind)
+    if cross_check and not has_two_backends(kind):
+        raise InputError(f"only onnx2tf makes {kind}: nothing to check it with", hint="leave --cross-check out")
+    return keep(checked(graph, spec, cross_check=cross_check, progress=progress), out)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file that was proved and checked, and is not written yet."""
+
+    spec: Spec
+    made: Made
+    cross_check: CrossCheck | None
+    not_checked: str | None
+
+
+def checked(graph: Graph, spec: Spec, *, cross_check: bool | None, progress: Progress = silent) -> Checked:
+    """Make a file, prove it, and check it with the other backend as :func:`export` says."""
+    made = make(graph, spec, progress=progress)
+    if cross_check is None:
+        return Checked(spec, made, *_checked_where_possible(graph, spec, made, progress))
+    return Checked(
+        spec, made, compare_backends(graph, spec, made.data, progress=progress) if cross_check else None, None
+    )
+
+
+def _checked_where_possible(
+    graph: Graph, spec: Spec, made: Made, progress: Progress
+) -> tuple[CrossCheck | None, str | None]:
+    """The cross-check where it can be made, or why not where that is the graph's doing."""
+    if not has_two_backends(spec.kind) or not onnx2tf.is_installed():
+        return None, None
+    try:
+        return compare_backends(graph, spec, made.data, progress=progress), None
+    except UnsupportedError as error:
+        return None, f"{error.where}: {error.message}"
+
+
+def keep(file: Checked, out: Path) -> ExportResult:
+    """Write a file.
+
+    Raises:
+        StorageError: The disk is full, or the folder may not be written.
+    """
+    spec, data, graph = file.spec, file.made.data, file.made.graph
     write_bytes(out, data)
-    ends: FileIO = io if int8 else "float32"
-    return ExportResult(out, len(data), sha256(data), graph.input.shape, graph.output.shape, ends, proof)
+    return ExportResult(
+        path=out,
+        size_bytes=len(data),
+        sha256=sha256(data),
+        input_shape=graph.input.shape,
+        output_shape=graph.output.shape,
+        kind=spec.kind,
+        backend=spec.backend,
+        io=spec.io,
+        proof=file.made.proof,
+        cross_check=file.cross_check,
+        not_checked=file.not_checked,
+    )
 
 
 def _check_size(height: int | None, width: int | None, free_shape: bool) -> None:
@@ -72,15 +152,12 @@ def _check_size(height: int | None, width: int | None, free_shape: bool) -> None
         raise InputError("the input's size is not said", hint="give --height and --width, or --free-shape")
 
 
-def _sized(graph: Graph, model: Path, int8: bool, height: int | None, width: int | None, io: FileIO) -> Graph:
-    if int8 and not graph.is_quantized:
+def _check_scales(graph: Graph, model: Path, kind: Kind) -> None:
+    if needs_scales(kind) and not graph.is_quantized:
         raise InputError(
-            "holds no scales: it is float, and an int8 file needs a quantized model",
+            f"holds no scales: it is float, and an {kind} file needs a quantized model",
             where=str(model),
             hint=f"sr2tflite ptq {model} --calibrate DIR -o ptq.onnx",
         )
-    if not int8 and graph.is_quantized:
+    if not needs_scales(kind) and graph.is_quantized:
         raise InputError("is quantized; expected a float model", where=str(model), hint="give the deploy.onnx")
-    if int8:
-        return direct.prepare(graph, height=height, width=width, io=io)
-    return direct.prepare_float(graph, height=height, width=width)

@@ -153,19 +153,19 @@ class _Chain:
         told, folder = self.recipe.export, self.folder
         size: dict[str, Any] = {"height": told.height, "width": told.width}
         files: list[tuple[str, str, dict[str, Any]]] = [
-            (final, MODEL, {**size, "io": told.io}),
+            (final, MODEL, {**size, "io": told.io, "cross_check": told.cross_check}),
             (final, MODEL_FREE, {"free_shape": True, "io": told.io}),
             (PTQ, PTQ_FREE, {"free_shape": True, "io": told.io}),
-            (DEPLOY, MODEL_FLOAT, {**size, "int8": False}),
+            (DEPLOY, MODEL_FLOAT, {**size, "kind": "float32"}),
         ]
 
-        def action(_progress: Progress) -> Facts:
+        def action(progress: Progress) -> Facts:
             from sr2tflite.commands.export import export
 
             made = []
             for source, target, options in files:
-                result = export(folder / source, folder / target, **options)
-                made.append({"file": target, "size_bytes": result.size_bytes, "proof": result.proof.line()})
+                result = export(folder / source, folder / target, **options, progress=progress)
+                made.append({"file": target, "size_bytes": result.size_bytes, "proof": result.line()})
             return {"files": made}
 
         inputs = [folder / name for name in dict.fromkeys((final, PTQ, DEPLOY))]

@@ -4,7 +4,9 @@ from sr2tflite.errors import InputError
 from sr2tflite.export.checks import check_integers
 from sr2tflite.graph import Graph
 from sr2tflite.graph.passes.as_uint8 import as_uint8
+from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
 from sr2tflite.graph.passes.file_io import FileIO, with_io
+from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.graph.shapes import with_size
 
 
@@ -60,8 +62,6 @@ def prepare_float(graph: Graph, *, height: int | None, width: int | None) -> Gra
         InputError: The graph is quantized, or a size is not positive.
         UnsupportedError: An op cannot be brought to pixel units.
     """
-    from sr2tflite.graph.passes.pixel_units import to_pixel_units
-
     if graph.is_quantized:
         raise InputError("is quantized; expected a float graph", where=graph.name, hint="give the deploy.onnx")
-    return with_size(to_pixel_units(graph), height, width)
+    return with_size(clip_before_shuffle(to_pixel_units(graph)), height, width)

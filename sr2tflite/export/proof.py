@@ -25,6 +25,9 @@ class Proof:
     summary: str
     """The file's op list."""
 
+    weights_are: str = "equal"
+    """To the graph's: equal, or as near as the kind of file allows."""
+
     @property
     def integer_ops(self) -> int:
         return self.ops - len(self.float_ops)
@@ -33,7 +36,7 @@ class Proof:
         """The proof in one line."""
         floats = f" ({', '.join(dict.fromkeys(self.float_ops))})" if self.float_ops else ""
         return (
-            f"scales {self.scales}/{self.scales} equal, weights equal, biases equal, "
+            f"scales {self.scales}/{self.scales} equal, weights {self.weights_are}, biases equal, "
             f"integer ops {self.integer_ops}/{self.ops}, float ops {len(self.float_ops)}{floats}, ops {self.summary}"
         )
 
@@ -55,7 +58,7 @@ def prove(data: bytes, graph: Graph) -> Proof:
         raise VerificationError(f"{_first_differing_node(back, graph)} differs from the graph", where=graph.name)
     if back != graph:
         raise VerificationError("name, value range or metadata differ from the graph's", where=graph.name)
-    return _counted(back)
+    return counted(back)
 
 
 def _compare_tensors(back: Graph, graph: Graph) -> None:
@@ -89,7 +92,8 @@ def _first_differing_node(back: Graph, graph: Graph) -> str:
     return f"number of ops or ends: {len(back.nodes)} ops in the file, {len(graph.nodes)} in the graph"
 
 
-def _counted(graph: Graph) -> Proof:
+def counted(graph: Graph) -> Proof:
+    """The proof of a file that was read back as this graph and found equal to the one it should hold."""
     convolutions = [node for node in graph.nodes if isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)]
     return Proof(
         scales=sum(graph.tensors[name].quant is not None for node in graph.nodes for name in node.outputs),

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.graph.passes.dequantize import dequantized
 from sr2tflite.graph.passes.own_constants import own_constants
-from sr2tflite.numerics.qparams import QuantParams, dequantize
+from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.balance import balance_channels
 from sr2tflite.quant.bias import correct_biases
@@ -101,7 +102,7 @@ class QuantizedView(nn.Module):
                 "the graph has no quantization parameters", where=graph.name, hint="quantize it first: sr2tflite ptq"
             )
         graph = own_constants(graph)
-        plan = plan_as_it_is(_dequantized(graph))
+        plan = plan_as_it_is(dequantized(graph))
         kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
         ranges = {index: Range(*span(_shared_params(graph, group))) for index, group in enumerate(plan.groups)}
         learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}
@@ -261,14 +262,3 @@ def _drop_nodes(graph: Graph, outputs: frozenset[str]) -> None:
     for name, before in source.items():  # in execution order
         source[name] = source.get(before, before)
     graph.nodes = [replace(node, inputs=tuple(source.get(name, name) for name in node.inputs)) for node in kept]
-
-
-def _dequantized(graph: Graph) -> Graph:
-    """The float graph with the real values of a quantized one's constants."""
-    result = graph.copy()
-    for name, tensor in graph.tensors.items():
-        data = tensor.data
-        if data is not None and tensor.quant is not None:
-            data = dequantize(data, tensor.quant)
-        result.update(name, dtype="float32", quant=None, data=data)
-    return result

@@ -40,6 +40,9 @@ class Export(Settings):
     io: Literal["int8", "uint8", "float32"] = "int8"
     """Type of the file's input and output; raw pixels in every case (int8: pixel − 128)."""
 
+    cross_check: bool | None = None
+    """Whether the file of the onnx2tf backend must give the same bytes; null: where that extra is installed."""
+
 
 class Evaluate(Settings):
     """How quality is measured."""

@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from kit.graphs import quantized_sr_graph
 
 from sr2tflite.cli.verbs import group
 from sr2tflite.data.images import write_image
@@ -67,7 +68,8 @@ def test_the_whole_road_by_its_verbs(photos: Path, student: Path, tmp_path: Path
     trained = run("qat", "deploy.onnx", "--data", photos, "-o", "qat.onnx", *few, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert "next: sr2tflite export qat.onnx --int8" in trained.stdout
-    exported = run("export", "qat.onnx", "--int8", "--height", "24", "--width", "30", "-o", "m.tflite", cwd=tmp_path)
+    sized = ("--int8", "--height", "24", "--width", "30", "--no-cross-check")
+    exported = run("export", "qat.onnx", *sized, "-o", "m.tflite", cwd=tmp_path)
     assert "scales 6/6 equal, weights equal, biases equal, integer ops 6/6, float ops 0" in exported.stdout
     other = tmp_path / "other"
     write_image(other / "new.png", RNG.integers(0, 256, (72, 90, 3), dtype=np.uint8))
@@ -115,7 +117,7 @@ def _recipe(folder: Path, student: Path, photos: Path, gates: str) -> Path:
     path.write_text(
         f"name: tiny\nstudent: {student}\ndata: {{train: [{photos}], evaluate: [{judged}]}}\n"
         "qat: {steps: 2, batch: 1, patch: 16, held_out: 1, validate_every: 1}\n"
-        f"export: {{height: 24, width: 30}}\nbench: {{runs: 1, rounds: 1}}\ngates: {gates}\n"
+        f"export: {{height: 24, width: 30, cross_check: false}}\nbench: {{runs: 1, rounds: 1}}\ngates: {gates}\n"
     )
     return path
 
@@ -149,6 +151,25 @@ BAD_WORDS = {
     "a missing recipe": (("run", "no.yaml"), 2, "No such file"),
     "unknown weights": (("ptq", "d.onnx", "--calibrate", ".", "--weights", "no", "-o", "x.onnx"), 2, "per-tensor"),
     "no size": (("export", "no.onnx", "-o", "x.tflite"), 2, "give --height and --width, or --free-shape"),
+    "two kinds of file": (("export", "no.onnx", "--float16", "--int8", "-o", "x.tflite"), 2, "exclude each other"),
+    "a kind direct does not make": (
+        ("export", "no.onnx", "--float16", "--backend", "direct", "--free-shape", "-o", "x.tflite"),
+        2,
+        "sr2tflite export --float16 --backend onnx2tf",
+    ),
+    "a file for a challenge": (
+        ("export", "no.onnx", "--challenge", "mai2026", "-o", "x.tflite"),
+        2,
+        "expected a folder",
+    ),
+    "a size for a challenge": (
+        ("export", "no.onnx", "--challenge", "mai2026", "--height", "9", "-o", "x"),
+        2,
+        "--height",
+    ),
+    "a float challenge": (("export", "no.onnx", "--challenge", "mai2026", "--float32", "-o", "x"), 2, "--float32"),
+    "an unknown challenge": (("export", "no.onnx", "--challenge", "mai1", "-o", "x"), 2, "mai2022, mai2026"),
+    "an export of no kind of file": (("export", "no.onnx", "--free-shape", "-o", "x"), 2, "no .tflite file"),
     "an unknown protocol": (("eval", "--data", ".", "--protocol", "rbg"), 2, "did you mean 'rgb'?"),
 }
 
@@ -198,3 +219,35 @@ def test_a_float_model_is_not_exported_to_int8_and_the_hint_is_the_ptq_line(stud
 def test_an_error_is_json_too_where_json_is_asked_for(tmp_path: Path) -> None:
     ended = run("bench", "no.tflite", "--json", cwd=tmp_path)
     assert json.loads(ended.stdout)["error"] == "InputError"
+
+
+@pytest.fixture
+def quantized(tmp_path: Path) -> Path:
+    (tmp_path / "ptq.onnx").write_bytes(onnx.write(quantized_sr_graph()))
+    return tmp_path / "ptq.onnx"
+
+
+@pytest.mark.usefixtures("quantized")
+def test_a_submission_is_three_files_in_json_too(tmp_path: Path) -> None:
+    words = ("export", "ptq.onnx", "--challenge", "mai2022", "--no-cross-check", "-o", "out")
+    made = run(*words, "--json", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert [one["path"] for one in json.loads(made.stdout)["files"]] == [
+        "out/TFLite/model.tflite",
+        "out/TFLite/model_none.tflite",
+        "out/TFLite/model_none_float.tflite",
+    ]
+    assert "model.tflite and model_none.tflite: 0 bytes differ" in run(*words, cwd=tmp_path).stdout
+    (tmp_path / "file").write_text("")
+    refused = run(*words[:-1], "file/under", cwd=tmp_path)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (3, False)
+
+
+@pytest.mark.tf
+@pytest.mark.usefixtures("quantized")
+def test_an_export_is_cross_checked_by_default_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    made = run("export", "ptq.onnx", "--free-shape", "-o", "m.tflite", cwd=tmp_path)
+    assert "cross-checked with onnx2tf: 0 bytes differ" in made.stdout
+    # on a slow machine progress is told; what the converters say is not
+    assert {line.split()[0] for line in made.stderr.splitlines()} <= {"onnx2tf"}
+    assert sorted(os.listdir(tmp_path)) == ["m.tflite", "ptq.onnx"]

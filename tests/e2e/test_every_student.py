@@ -35,7 +35,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     export(path / "ptq.onnx", path / "free.tflite", free_shape=True)
     export(path / "ptq.onnx", path / "uint8.tflite", free_shape=True, io="uint8")
     export(path / "ptq.onnx", path / "fixed.tflite", height=32, width=40)
-    export(path / "deploy.onnx", path / "float.tflite", int8=False, free_shape=True)
+    export(path / "deploy.onnx", path / "float.tflite", kind="float32", free_shape=True)
     return path
 
 

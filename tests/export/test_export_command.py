@@ -28,7 +28,7 @@ def test_a_float_model_is_refused_with_the_line_that_helps(tmp_path: Path):
 
 def test_a_quantized_model_is_no_float_file(tmp_path: Path):
     with pytest.raises(InputError, match="is quantized"):
-        export(saved(tmp_path, quantized_sr_graph()), tmp_path / "out.tflite", int8=False, height=8, width=8)
+        export(saved(tmp_path, quantized_sr_graph()), tmp_path / "out.tflite", kind="float32", height=8, width=8)
 
 
 SIZES_SAID_WRONG = {
@@ -80,7 +80,7 @@ def test_the_ends_are_of_the_type_asked_for(tmp_path: Path, io: str):
 
 def test_a_float_file_on_request(tmp_path: Path):
     out = tmp_path / "out.tflite"
-    result = export(saved(tmp_path, float_sr_graph(value_range=(0, 1))), out, int8=False, free_shape=True)
+    result = export(saved(tmp_path, float_sr_graph(value_range=(0, 1))), out, kind="float32", free_shape=True)
     assert result.io == "float32"
     assert result.proof.integer_ops == 0
     assert LiteRT(out).input["dtype"] == np.float32

@@ -51,6 +51,7 @@ def read(data: bytes, where: str) -> Graph:
     graph.outputs = _named(flat.outputs, names, where)
     graph.nodes = [_node(op, flat, names, where) for op in flat.ops]
     _absorb_resize_sizes(graph)
+    _absorb_float16_weights(graph)
     validate(graph, where)
     return graph
 
@@ -78,6 +79,8 @@ def _named(indices: tuple[int, ...], names: list[str], where: str) -> tuple[str,
 
 
 def _tensor(name: str, flat: FlatTensor, known: notes.Notes, where: str, is_written: bool) -> Tensor:
+    if flat.type == schema.TensorType.FLOAT16 and flat.data is not None:
+        return _float16_constant(name, flat, where)
     if flat.type not in _DTYPES:
         kind = _TYPE_NAMES.get(flat.type, str(flat.type))
         raise UnsupportedError(f"is {kind}; expected one of: {', '.join(sorted(_DTYPES.values()))}", where=where)
@@ -91,7 +94,12 @@ def _tensor(name: str, flat: FlatTensor, known: notes.Notes, where: str, is_writ
     return replace(tensor, data=_data(flat, dtype, where))
 
 
-def _data(flat: FlatTensor, dtype: DType, where: str) -> Any:
+def _float16_constant(name: str, flat: FlatTensor, where: str) -> Tensor:
+    """As the float32 values it stands for."""
+    return Tensor(name, flat.shape, data=_data(flat, "float16", where).astype(np.float32))
+
+
+def _data(flat: FlatTensor, dtype: str, where: str) -> Any:
     assert flat.data is not None
     wanted = np.dtype(dtype).itemsize * math.prod(flat.shape)
     if wanted != len(flat.data) or any(size < 1 for size in flat.shape):
@@ -165,3 +173,19 @@ def _absorb_resize_sizes(graph: Graph) -> None:
     for name in sizes:
         if not graph.consumers(name):
             del graph.tensors[name]
+
+
+def _absorb_float16_weights(graph: Graph) -> None:
+    """Take away the DEQUANTIZE behind a constant: float16 weights are read as float32 constants already."""
+    for node in list(graph.nodes):
+        source = graph.tensors[node.inputs[0]] if node.inputs else None
+        if (
+            isinstance(node.op, ops.Dequantize)
+            and source is not None
+            and source.dtype == "float32"
+            and source.is_constant
+        ):
+            graph.nodes.remove(node)
+            graph.tensors[node.output] = replace(source, name=node.output)
+            if not graph.consumers(source.name):
+                del graph.tensors[source.name]
