@@ -11,6 +11,7 @@ from sr2tflite.errors import RecipeError
 Decorated = Callable[..., Any]
 
 COUNT = click.IntRange(min=1)
+FILE = click.Path(path_type=Path)
 
 
 def data(
@@ -56,6 +57,7 @@ def file_kind(function: Decorated) -> Decorated:
 
     texts = {
         "int8": "An integer file (the default).",
+        "uint8": "An integer file for old NPUs; of a model with --weights per-tensor.",
         "float32": "A float file.",
         "float16": "A float file with float16 weights.",
         "dynamic-range": "A float file with int8 weights.",

@@ -7,7 +7,7 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.export import onnx2tf
 from sr2tflite.export.backends import Made, Spec, make
 from sr2tflite.export.cross_check import CrossCheck, compare_backends
-from sr2tflite.export.kinds import Backend, Kind, backend_for, has_two_backends, needs_scales
+from sr2tflite.export.kinds import Backend, Kind, backend_for, ends_for, has_two_backends, needs_scales
 from sr2tflite.export.proof import Proof
 from sr2tflite.files import read_bytes, sha256, write_bytes
 from sr2tflite.graph import Graph, Shape, onnx
@@ -55,7 +55,7 @@ def export(
     height: int | None = None,
     width: int | None = None,
     free_shape: bool = False,
-    io: FileIO = "int8",
+    io: FileIO | None = None,
     backend: Backend | None = None,
     cross_check: bool | None = False,
     progress: Progress = silent,
@@ -63,13 +63,13 @@ def export(
     """Write the ``.tflite`` of an ONNX deploy graph, and prove that it holds that graph.
 
     Args:
-        model: QDQ ONNX for kind int8, float ONNX for the others.
+        model: QDQ ONNX for the kinds int8 and uint8, float ONNX for the others.
         out: The ``.tflite`` to write.
         kind: Of the file; float files are in pixel units.
         height: Of the input image.
         width: Of the input image.
         free_shape: Leave height and width to the caller of the file.
-        io: Type of an int8 file's ends; a float file's are float32.
+        io: Type of an int8 file's ends, int8 where None; the other kinds' follow from the kind.
         backend: What writes it; None takes the direct one where it can.
         cross_check: Whether the other backend's file must give the same bytes; None: where the extra is installed and
             both backends can carry the graph.
@@ -82,11 +82,11 @@ def export(
         VerificationError: The file is not the graph, or the two backends' files differ.
     """
     _check_size(height, width, free_shape)
-    spec = Spec(kind, height, width, io if needs_scales(kind) else "float32", backend_for(kind, backend))
+    spec = Spec(kind, height, width, ends_for(kind, io), backend_for(kind, backend))
     graph = onnx.read(read_bytes(model), str(model))
     _check_scales(graph, model, kind)
     if cross_check and not has_two_backends(kind):
-        raise InputError(f"only onnx2tf makes {kind}: nothing to check it with", hint="leave --cross-check out")
+        raise InputError(f"only one backend makes {kind}: nothing to check it with", hint="leave --cross-check out")
     return keep(checked(graph, spec, cross_check=cross_check, progress=progress), out)
 
 
@@ -155,7 +155,7 @@ def _check_size(height: int | None, width: int | None, free_shape: bool) -> None
 def _check_scales(graph: Graph, model: Path, kind: Kind) -> None:
     if needs_scales(kind) and not graph.is_quantized:
         raise InputError(
-            f"holds no scales: it is float, and an {kind} file needs a quantized model",
+            f"holds no scales: it is float, and a file of kind {kind} needs a quantized model",
             where=str(model),
             hint=f"sr2tflite ptq {model} --calibrate DIR -o ptq.onnx",
         )

@@ -47,6 +47,8 @@ def ready(graph: Graph, spec: Spec) -> Graph:
         UnsupportedError: It holds what a runtime would refuse.
         VerificationError: It breaks a rule of TFLite's INT8 specification.
     """
+    if spec.kind == "uint8":
+        return direct.prepare_uint8(graph, height=spec.height, width=spec.width)
     if needs_scales(spec.kind):
         return direct.prepare(graph, height=spec.height, width=spec.width, io=spec.io)
     return direct.prepare_float(graph, height=spec.height, width=spec.width)
@@ -77,6 +79,7 @@ def written(graph: Graph, spec: Spec, *, progress: Progress = silent) -> bytes:
     final = ready(graph, spec)
     if spec.backend == "direct":
         return tflite.write(final)
+    assert spec.kind != "uint8", "the direct backend's alone"
     onnx2tf.require()
     if fault := declined(final):
         raise UnsupportedError(fault.reason, where=fault.where, hint="take --backend direct")

@@ -155,7 +155,7 @@ BAD_WORDS = {
     "a kind direct does not make": (
         ("export", "no.onnx", "--float16", "--backend", "direct", "--free-shape", "-o", "x.tflite"),
         2,
-        "sr2tflite export --float16 --backend onnx2tf",
+        "sr2tflite export --float16 …",
     ),
     "a file for a challenge": (
         ("export", "no.onnx", "--challenge", "mai2026", "-o", "x.tflite"),

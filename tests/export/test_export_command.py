@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kit.graphs import float_sr_graph, quantized_sr_graph
+from kit.graphs import float_sr_graph, per_tensor, quantized_sr_graph
 from kit.reference import run_int8
 
 from sr2tflite.commands.export import export
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, onnx
 from sr2tflite.runtime import LiteRT
 
@@ -84,3 +84,30 @@ def test_a_float_file_on_request(tmp_path: Path):
     assert result.io == "float32"
     assert result.proof.integer_ops == 0
     assert LiteRT(out).input["dtype"] == np.float32
+
+
+def test_a_uint8_file_takes_and_gives_the_pixels_of_the_int8_file(tmp_path: Path):
+    model = saved(tmp_path, per_tensor(quantized_sr_graph()))
+    export(model, tmp_path / "int8.tflite", free_shape=True)
+    result = export(model, tmp_path / "uint8.tflite", kind="uint8", free_shape=True)
+    assert (result.io, result.proof.float_ops) == ("uint8", ())
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 7, 9, 3), np.uint8)
+    signed = LiteRT(tmp_path / "int8.tflite").run((pixels.astype(np.int16) - 128).astype(np.int8))
+    np.testing.assert_array_equal(LiteRT(result.path).run(pixels), (signed.astype(np.int16) + 128).astype(np.uint8))
+
+
+def test_a_uint8_file_needs_one_scale_a_layer(tmp_path: Path):
+    with pytest.raises(UnsupportedError) as caught:
+        export(saved(tmp_path, quantized_sr_graph()), tmp_path / "x.tflite", kind="uint8", free_shape=True)
+    assert "--weights per-tensor" in (caught.value.hint or "")
+
+
+UINT8_SAID_WRONG = {"other ends": {"io": "int8"}, "the other backend": {"backend": "onnx2tf"}}
+
+
+@pytest.mark.parametrize("case", UINT8_SAID_WRONG)
+def test_a_uint8_file_has_uint8_ends_and_is_written_directly(case: str, tmp_path: Path):
+    model = saved(tmp_path, per_tensor(quantized_sr_graph()))
+    with pytest.raises(InputError, match="is asked for") as caught:
+        export(model, tmp_path / "x.tflite", kind="uint8", free_shape=True, **UINT8_SAID_WRONG[case])
+    assert "leave --" in (caught.value.hint or "")
