@@ -27,8 +27,8 @@ def equalize_channels(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> Grap
     little where they read. Tensors that meet in such an op share their gains. Exact in ℝ; one rounding of float32 per
     constant.
 
-    PRELU and LEAKY_RELU would pass gains too, but a channel that is large below zero and has a small slope is of another
-    size before than after, and no gain suits both: a published ECBSR lost 9 dB against its float graph by it.
+    PRELU and LEAKY_RELU would pass gains too, but a channel that is large below zero and has a small slope is of
+    another size before than after, and no gain suits both: a published ECBSR came 9 dB less near its float graph.
 
     References:
         Data-Free Quantization Through Weight Equalization and Bias Correction (Nagel et al., 2019),
