@@ -1,4 +1,5 @@
 """TFLite's integer arithmetic, in NumPy: the single home of every quantization formula and rounding rule.
 
-It knows no graph. ``qparams`` gives scales and zero points, ``requantize`` the fixed- and floating-point multipliers.
+It knows no graph. ``qparams`` gives scales and zero points, ``requantize`` the accumulators of
+convolutions and sums, ``elementwise`` the ops that work value by value, ``fixed_point`` the builtin kernels' products.
 """
