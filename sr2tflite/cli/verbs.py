@@ -81,7 +81,7 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
 )
 @json_out
 def fuse(source: str, target: Path, student: str | None, peak: str | None, as_json: bool) -> None:
-    """Fuse any module, or any converter's float ONNX, into a float deploy graph, with a certificate."""
+    """Fuse any module, or any converter's ONNX, into a deploy graph, with a certificate."""
     from sr2tflite.cli import show
     from sr2tflite.commands.fuse import fuse as command
 
@@ -89,6 +89,8 @@ def fuse(source: str, target: Path, student: str | None, peak: str | None, as_js
     if as_json:
         return show.as_json(result)
     show.certificate(result)
+    if result.certificate.integers is not None:
+        return show.next_step(f"sr2tflite export {target} --int8 --height 720 --width 1280 -o model.tflite")
     return show.next_step(f"sr2tflite ptq {target} --calibrate DIR -o ptq.onnx")
 
 
