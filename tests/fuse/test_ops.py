@@ -48,7 +48,7 @@ MAPPED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     ),
     "relu around two": (
         lambda y, _: torch.cat([y.sigmoid() + 1, y + y.sigmoid()], 1).relu(),
-        "CONV_2D LOGISTIC ADD×2 CONCATENATION",
+        "CONV_2D LOGISTIC×2 ADD×2 CONCATENATION",
     ),
     "sigmoid of two from two": (
         lambda y, x: torch.cat([y.sigmoid(), F.conv2d(y.relu(), torch.ones(4, 12, 1, 1, dtype=x.dtype)).sigmoid()], 1),
