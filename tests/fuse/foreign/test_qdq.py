@@ -139,7 +139,7 @@ def test_the_file_computes_what_the_original_does(folder: Path, tmp_path: Path) 
     """
     _, integers = imported(in_pixels(quantized("int8 per channel", 255.0, folder)), tmp_path)
     assert integers.largest_difference <= 2
-    assert integers.differing < 0.02
+    assert integers.differing < 0.001
 
 
 @pytest.mark.parametrize("kind", KINDS)
