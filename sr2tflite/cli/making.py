@@ -69,7 +69,7 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
     return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
 
 
-@group.command(short_help="Fuse a network into a float deploy graph.")
+@group.command(short_help="Fuse a network into a deploy graph.")
 @click.argument("source", metavar="STUDENT|CHECKPOINT|MODEL.onnx|PACKAGE.MODULE:CLASS")
 @out(".onnx")
 @click.option("--student", "name", default=None, help="The student that a bare state dict (.pt, .pth) belongs to.")
@@ -82,7 +82,7 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
 )
 @json_out
 def fuse(source: str, target: Path, name: str | None, fields: dict[str, Any], peak: str | None, as_json: bool) -> None:
-    """Fuse any module, or any converter's float ONNX, into a float deploy graph, with a certificate."""
+    """Fuse any module, or any converter's ONNX, into a deploy graph, with a certificate."""
     from sr2tflite.cli import show
     from sr2tflite.commands.fuse import fuse as command
 
@@ -92,6 +92,8 @@ def fuse(source: str, target: Path, name: str | None, fields: dict[str, Any], pe
         return show.as_json(result)
     show.remarks(result.remarks)
     show.certificate(result)
+    if result.certificate.integers is not None:
+        return show.next_step(f"sr2tflite export {target} --int8 --height 720 --width 1280 -o model.tflite")
     return show.next_step(f"sr2tflite ptq {target} --calibrate DIR -o ptq.onnx")
 
 

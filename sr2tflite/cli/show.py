@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.export import ExportResult
     from sr2tflite.commands.fuse import FuseResult
     from sr2tflite.commands.run import Planned, RunResult
+    from sr2tflite.fuse.certificate import Integers
     from sr2tflite.train.loop import Fitted
 
 GATE_FAILED = 4
@@ -166,7 +167,21 @@ def certificate(result: "FuseResult") -> None:
         click.echo(
             f"whole graph against {check.against}, {check.dtype}, {height}×{width}: max |Δ| {share:.1e} of the range"
         )
+    if proof.integers is not None:
+        integers(proof.integers)
     click.echo(f"{result.path}: {result.summary}; certificate {result.certificate_path}")
+
+
+def integers(found: "Integers") -> None:
+    """What of a quantized file was kept, each that was not, and how far the runtimes are apart."""
+    for change in found.changes:
+        click.echo(f"changed: {change}")
+    height, width = found.size
+    click.echo(f"kept: {found.kept} of {found.total} grids and convolutions, bit for bit")
+    click.echo(
+        f"LiteRT against onnxruntime, {height}×{width}: at most {counted(range(found.largest_difference), 'step')}, "
+        f"{100 * found.differing:.3f} % of the values differ"
+    )
 
 
 def plan(planned: "Planned", machine: bool) -> None:

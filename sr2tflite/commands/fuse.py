@@ -53,9 +53,11 @@ def fuse(
 ) -> FuseResult:
     """Fuse a network and write it as float ONNX, with the proof beside it; nothing is written when the proof fails.
 
+    A QDQ file becomes QDQ ONNX that holds its integers.
+
     Args:
-        source: A student's name, a checkpoint's path, any converter's float ``.onnx``, or ``package.module:Class``
-            (called with no arguments).
+        source: A student's name, a checkpoint's path, any converter's float or QDQ ``.onnx``, or
+            ``package.module:Class`` (called with no arguments).
         out: The ``.onnx`` to write.
         student: The student that a bare state dict belongs to: its name, or name and settings; where shapes tell, None.
         peak: What white is, 1 or 255; what the student says, or a foreign state dict shows, or 1.
@@ -92,9 +94,11 @@ def fused_source(
     from sr2tflite.fuse import fuse_module
 
     if source.endswith(ONNX):
+        from sr2tflite.commands.adopt import adopted
         from sr2tflite.fuse.foreign import fuse_onnx
 
-        return fuse_onnx(Path(source), read_bytes(Path(source)), value_range=(0.0, float(peak or 1))), ()
+        file = fuse_onnx(Path(source), read_bytes(Path(source)), value_range=(0.0, float(peak or 1)))
+        return (file if file.said is None else adopted(file, file.said)), ()
     found = load_source(source, student, peak)
     value_range = found.value_range if peak is None else (0.0, float(peak))
     # the file's name, not its folder: the same weights give the same bytes wherever they lie

@@ -85,6 +85,26 @@ class Check(Settings):
         return self.largest_delta <= self.limit * self.value_range
 
 
+class Integers(Settings):
+    """What of another tool's quantized file the quantized graph holds."""
+
+    kept: int
+    """Grids of activations and convolutions whose scales, zero points and codes are the file's."""
+
+    total: int
+    changes: tuple[str, ...]
+    """Each that is not: the file's node, the reason, and what stands there instead."""
+
+    size: tuple[int, int]
+    """Height and width of the random image that LiteRT and onnxruntime were compared on."""
+
+    largest_difference: int
+    """In steps of 8-bit pixels: the two runtimes round differently, and what was changed shows here."""
+
+    differing: float
+    """Part of all values that are not the same."""
+
+
 class Certificate(Settings):
     """The proof that goes beside a fused graph."""
 
@@ -103,6 +123,8 @@ class Certificate(Settings):
     collapsed: tuple[Collapse, ...]
     left: tuple[Left, ...]
     checks: tuple[Check, ...]
+    integers: Integers | None = None
+    """None for a float graph."""
 
     def to_json(self) -> str:
         """As written beside the graph."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.fuse.foreign.matching import matched
 from sr2tflite.fuse.foreign.network import Network
-from sr2tflite.fuse.foreign.opening import open_foreign
+from sr2tflite.fuse.foreign.opening import Foreign, open_foreign
 from sr2tflite.fuse.foreign.proof import against_original
 from sr2tflite.fuse.module import Fused, fuse_module
 from sr2tflite.fuse.origin import module_in
@@ -17,6 +17,7 @@ from sr2tflite.graph.said import Said
 class FusedFile(Fused):
     """A float deploy graph, its certificate, and the integers that a quantized file brings."""
 
+    foreign: Foreign
     said: Said | None
     """None for a float file."""
 
@@ -49,6 +50,6 @@ def fuse_onnx(path: Path, data: bytes, *, value_range: tuple[float, float] = (0.
     checks = fused.certificate.checks + against_original(foreign, fused.graph, network.rounding)
     certificate = fused.certificate.model_copy(update={"checks": checks})
     if not network.marks:
-        return FusedFile(fused.graph, certificate, None)
+        return FusedFile(fused.graph, certificate, foreign, None)
     grids, lost = matched(network.module, network.marks, fused.graph)
-    return FusedFile(fused.graph, certificate, Said(grids, lost, tuple(network.convs)))
+    return FusedFile(fused.graph, certificate, foreign, Said(grids, lost, tuple(network.convs)))

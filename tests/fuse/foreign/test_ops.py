@@ -109,9 +109,8 @@ def padded_conv(draft: Draft, y: str) -> str:
     return draft.conv(y, 12, 3, pads=[0, 0, 0, 0])
 
 
-def two_clips(draft: Draft, y: str) -> str:
-    y = draft.node("Min", draft.node("Max", y, draft.constant(0.0)), draft.constant(1.0))
-    return draft.node("Clip", y, draft.constant(0.0), draft.constant(1.0))
+def clip_in_two(draft: Draft, y: str) -> str:
+    return draft.node("Min", draft.node("Max", y, draft.constant(0.0)), draft.constant(1.0))
 
 
 def uniform_map(draft: Draft, y: str) -> str:
@@ -131,7 +130,7 @@ CASES: dict[str, tuple[Make, str | nn.Module]] = {
     "Clip without a low bound": (lambda d, y: d.node("Clip", y, "", d.constant(0.5)), "CONV_2D MINIMUM"),
     "Clip with an infinite bound": (lambda d, y: d.node("Clip", y, d.constant(0.0), d.constant(np.inf)), "CONV_2D"),
     "Clip of nothing": (lambda d, y: d.node("Relu", d.node("Clip", y)), "CONV_2D"),
-    "Max and Min": (two_clips, "CONV_2D RELU_0_TO_1×2"),
+    "Max and Min": (clip_in_two, "CONV_2D RELU_0_TO_1"),
     "Min per channel": (lambda d, y: d.node("Min", y, per_channel(d, 12, 1, 1)), "CONV_2D MINIMUM"),
     "Max of images": (lambda d, y: d.node("Max", y, d.conv("x", 3, 12, 1)), "CONV_2D×2 MAXIMUM"),
     "Sigmoid": (lambda d, y: d.node("Sigmoid", y), "CONV_2D LOGISTIC"),
@@ -149,7 +148,7 @@ CASES: dict[str, tuple[Make, str | nn.Module]] = {
     ),
     "Concat of images": (lambda d, y: d.node("Concat", d.node("Relu", y), "x", axis=1), "CONV_2D CONCATENATION"),
     "Slice of channels": (slice_channels, "CONV_2D"),
-    "Split and Concat": (split_and_swap, "CONV_2D×3 CONCATENATION"),
+    "Split and Concat": (split_and_swap, "CONV_2D"),
     "Gather of channels": (anchor_by_gather, "CONV_2D"),
     "Tile of channels": (anchor_by_tile, "CONV_2D"),
     "Squeeze, Unsqueeze and Flatten": (squeezed, "CONV_2D"),

@@ -73,7 +73,6 @@ UNSUPPORTED: dict[str, tuple[Make, str, str]] = {
     "a weight made of pixels": (pixel_weight, "Conv conv_1", "depends on the pixels"),
     "half precision": (lambda d, y: d.node("Cast", y, to=TensorProto.FLOAT16), "Cast cast_1", "becomes FLOAT16"),
     "a mask": (lambda d, y: d.node("Cast", d.split("Dropout", 2, y)[1], to=1), "Cast cast_2", "a side result"),
-    "a stride inside": (lambda d, y: d.conv(y, 12, 3, strides=[2, 2]), "Conv conv_1", "stride"),
 }  # fmt: skip
 
 
