@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from sr2tflite.data.images import write_image
+from sr2tflite.graph import onnx
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
 
@@ -75,6 +77,20 @@ def test_the_whole_road_by_its_verbs(photos: Path, student: Path, tmp_path: Path
     leaked = run("eval", "m.tflite", "--data", photos, cwd=tmp_path)
     assert leaked.returncode == 2
     assert "was calibrated or trained on" in leaked.stderr
+
+
+def test_a_bare_state_dict_is_fused_with_settings_and_says_how_it_was_understood(tmp_path: Path) -> None:
+    spec = {"name": "plain", "channels": 4, "depth": 1, "activation": "relu", "anchor": False}
+    weights = STUDENTS.parse(spec)[1].build().state_dict()
+    torch.save({f"net.{i}": value for i, value in enumerate(weights.values())}, tmp_path / "foreign.pth")
+    told = ("--student", "plain", "--student-set", "anchor=false", "--peak", "255")
+    assert run("fuse", "foreign.pth", "-o", "no.onnx", cwd=tmp_path).returncode == 2
+    done = run("fuse", "foreign.pth", *told, "-o", "deploy.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "foreign keys: weights taken in order as plain (scale=3, channels=4, depth=1" in done.stderr
+    graph = onnx.read((tmp_path / "deploy.onnx").read_bytes(), "deploy.onnx")
+    assert (graph.summary(), graph.value_range) == ("CONV_2D×3 DEPTH_TO_SPACE", (0.0, 255.0))
+    assert json.loads(graph.metadata[checkpoint.WEIGHTS_FROM])["body.0.weight"] == "net.0"
 
 
 def _recipe(folder: Path, student: Path, photos: Path, gates: str) -> Path:
