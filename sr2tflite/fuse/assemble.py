@@ -45,10 +45,14 @@ def _put(builder: Builder, found: Collapsed) -> None:
 
 
 def _move(builder: Builder, found: Moved) -> None:
-    """One DEPTH_TO_SPACE; what it copies (a nearest enlargement) a one-hot convolution has copied before."""
+    """One DEPTH_TO_SPACE; what it copies (a nearest enlargement) a one-hot convolution has copied before.
+
+    The other way, pixels become channels in a one-hot convolution whose window is the block and its own stride.
+    """
     source, movement, name = builder.tensor(found.region.entry), found.movement, found.region.name
-    if movement.kind != "shuffle":
-        raise UnsupportedError("an image made smaller by moving pixels to channels", where=place(found.region.exit))
+    if movement.kind == "unshuffle":
+        builder.bind(found.region.exit, builder.space_to_channels(source, movement.block, movement.order, name))
+        return
     order: Order | None = movement.order
     if not movement.is_permutation(builder.graph.tensors[source].channels):
         source, order = builder.one_hot(source, movement.order, f"{name}.copies"), None

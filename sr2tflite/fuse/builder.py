@@ -87,6 +87,14 @@ class Builder:
             self.orders[output] = order
         return output
 
+    def space_to_channels(self, source: str, block: int, order: Order, name: str) -> str:
+        """Append a strided convolution that copies pixels: output o is channel ``order[o]`` of SPACE_TO_DEPTH."""
+        channels = self.graph.tensors[source].channels
+        picked = torch.eye(channels * block**2, dtype=torch.float64)[order]
+        weight_OIHW = picked.reshape(len(order), block, block, channels).permute(0, 3, 1, 2)
+        op, bias = ops.Conv2D((block, block), padding="VALID"), torch.zeros(len(order))
+        return self.convolution(op, source, (weight_OIHW, bias), name)
+
     def one_hot(self, source: str, order: Order, name: str) -> str:
         """Append a 1×1 convolution that copies channels: output o is input ``order[o]``."""
         weight_OIHW = torch.eye(self.graph.tensors[source].channels, dtype=torch.float64)[order][..., None, None]

@@ -12,6 +12,10 @@ from sr2tflite.fuse.origin import op_name
 from sr2tflite.fuse.regions import CONVOLUTIONS, Region, Regions, shape
 from sr2tflite.fuse.singles import is_mappable
 
+COPY = 1.5
+"""How many times the multiplications one convolution may cost where it saves a concatenation: a pass over memory, and
+in INT8 a second rounding of what is joined."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -123,9 +127,12 @@ class Planner:
         return is_one and is_mappable(self.captured, region.exit)
 
     def _worth_it(self, declined: Declined) -> Collapsed | None:
-        """A dear region that costs no more than its parts will, since some of them are no ops of TFLite's."""
+        """A dear region that costs no more than its parts will: some are none of TFLite's, or joined by a copy."""
         dear = declined.dear
-        return dear if dear and dear.work <= self._cost(dear.region) else None
+        if dear is None:
+            return None
+        factor = COPY if op_name(dear.region.exit) == "cat" else 1.0
+        return dear if dear.work <= factor * self._cost(dear.region) else None
 
     def _cost(self, region: Region) -> int:
         """Multiplications of a region in the graph, were every one of its nodes to stay on its own."""

@@ -1,6 +1,6 @@
 """Captured ops spelled by others: what the deploy graph has under another name, or as two or three of its ops.
 
-Every rule is exact in ℝ and keeps the shape. What comes out is captured ops again, so that scales and offsets go into
+Every rule is exact in ℝ. What comes out are captured ops again, of the same shape, so that scales and offsets go into
 the convolutions around them like any other.
 """
 
@@ -27,9 +27,9 @@ class Speller:
     def __init__(self, graph: Graph, node: Node) -> None:
         self.graph, self.node = graph, node
 
-    def __call__(self, target: Any, *args: Any) -> Node:
+    def __call__(self, target: Any, *args: Any, **kwargs: Any) -> Node:
         with self.graph.inserting_before(self.node):
-            made = self.graph.create_node("call_function", target, args, name=self.node.name)
+            made = self.graph.create_node("call_function", target, args, kwargs, name=self.node.name)
         made.meta = dict(self.node.meta)
         return made
 
@@ -105,12 +105,31 @@ def _clip_by_relus(write: Speller) -> Node | None:
     return write(aten.clamp_max.default, write(aten.rsub.Scalar, relu.args[0], number), number)
 
 
+_SAME_EVERYWHERE = ("relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max", "sigmoid", "leaky_relu")
+"""Activations that do the same to every channel."""
+
+
+def _activated_parts(write: Speller) -> Node | None:
+    """``[f(a), f(b)] = f([a, b])``: parallel convolutions side by side, each with its ReLU, are one with one."""
+    parts, *dim = write.node.args
+    assert isinstance(parts, (list, tuple))
+    nodes = [part for part in parts if isinstance(part, Node)]
+    spellings = {repr((part.target, part.args[1:], part.kwargs)) for part in nodes}
+    if len(nodes) < len(parts) or len(spellings) > 1 or op_name(nodes[0]) not in _SAME_EVERYWHERE:
+        return None
+    if any(len(part.users) > 1 for part in nodes):
+        return None
+    joined = write(aten.cat.default, [part.args[0] for part in nodes], *dim)
+    return write(nodes[0].target, joined, *nodes[0].args[1:], **nodes[0].kwargs)
+
+
 def _first_of(*rules: Rule) -> Rule:
     return lambda write: next((made for rule in rules if (made := rule(write))), None)
 
 
 RULES: dict[str, Rule] = {
     "add": _with_factor(aten.add.Tensor),
+    "cat": _activated_parts,
     "clip": _same(aten.clamp.default),
     "hardsigmoid": _hard_sigmoid,
     "hardswish": _times_itself(_hard_sigmoid),

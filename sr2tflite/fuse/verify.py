@@ -1,5 +1,7 @@
 """The whole deploy graph against the module, at sizes it was not captured at."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -61,8 +63,10 @@ def _check(graph: Graph, module: nn.Module, x: Tensor) -> Check:
     )
 
 
-def checks(module: nn.Module, graph: Graph, dtype: torch.dtype) -> tuple[Check, ...]:
-    """The graph against the module in one dtype at every size of ``SIZES``.
+def checks(
+    module: nn.Module, graph: Graph, dtype: torch.dtype, sizes: Iterable[tuple[int, int]] = SIZES
+) -> tuple[Check, ...]:
+    """The graph against the module in one dtype at every size.
 
     Raises:
         VerificationError: They differ by more than the dtype's limit.
@@ -70,7 +74,7 @@ def checks(module: nn.Module, graph: Graph, dtype: torch.dtype) -> tuple[Check, 
     module = prepared(module, dtype)
     channels = graph.input.channels
     with torch.no_grad():
-        results = [_check(graph, module, _images(channels, size, graph.value_range).to(dtype)) for size in SIZES]
+        results = [_check(graph, module, _images(channels, size, graph.value_range).to(dtype)) for size in sizes]
     for result in results:
         if not result.passed:
             height, width = result.size

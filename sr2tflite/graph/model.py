@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -105,11 +106,13 @@ class Graph:
 
     @property
     def scale_factor(self) -> int:
-        """How many times larger the output is than the input, from the ops that enlarge."""
-        factor = 1
+        """How many times larger the output is than the input, from the ops that enlarge and those with a stride."""
+        times = dict.fromkeys(self.inputs, Fraction(1))
         for node in self.nodes:
-            factor *= getattr(node.op, "block_size", 1) * getattr(node.op, "factor", 1)
-        return factor
+            source = next((times[name] for name in node.inputs if name in times), Fraction(1))
+            enlarged = getattr(node.op, "block_size", 1) * getattr(node.op, "factor", 1)
+            times.update(dict.fromkeys(node.outputs, source * enlarged / getattr(node.op, "stride", (1, 1))[0]))
+        return int(times[self.outputs[0]])
 
     def add_tensor(self, tensor: Tensor) -> Tensor:
         """Put in a tensor under a name that is not taken."""

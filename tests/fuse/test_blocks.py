@@ -20,6 +20,7 @@ ONE_CONVOLUTION: dict[str, Callable[[], nn.Module]] = {
     "ECB": lambda: blocks.ecb(C, C),
     "ECB that widens": lambda: blocks.ecb(C, 9),
     "DBB": lambda: blocks.dbb(C),
+    "RepSR": lambda: blocks.rep_sr(C),
     "SESR": lambda: blocks.sesr(C),
     "AntSR": lambda: blocks.ant_sr(C),
     "3×3 then 1×1": lambda: blocks.three_then_one(C),

@@ -42,6 +42,18 @@ MAPPED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     "difference": (lambda y, _: y.relu() - y.sigmoid(), "CONV_2D RELU LOGISTIC SUB"),
     "sum, then relu": (lambda y, _: (y.sigmoid() + y.relu()).relu(), "CONV_2D LOGISTIC RELU ADD"),
     "concatenation": (lambda y, x: torch.cat([y.relu(), x], 1), "CONV_2D CONCATENATION"),
+    "relu of two, side by side": (
+        lambda y, x: torch.cat([y.relu(), F.conv2d(x, torch.ones(4, 3, 1, 1, dtype=x.dtype)).relu()], 1),
+        "CONV_2D",
+    ),
+    "relu around two": (
+        lambda y, _: torch.cat([y.sigmoid() + 1, y + y.sigmoid()], 1).relu(),
+        "CONV_2D LOGISTIC×2 ADD×2 CONCATENATION",
+    ),
+    "sigmoid of two from two": (
+        lambda y, x: torch.cat([y.sigmoid(), F.conv2d(y.relu(), torch.ones(4, 12, 1, 1, dtype=x.dtype)).sigmoid()], 1),
+        "CONV_2D×2 RELU CONCATENATION LOGISTIC",
+    ),
     "scale and offset": (lambda y, _: y.relu() * 0.5 + torch.arange(12.0).view(1, 12, 1, 1), "CONV_2D MUL ADD"),
     "negation": (lambda y, _: -y.relu(), "CONV_2D MUL"),
     "division": (lambda y, _: y.relu() / 255, "CONV_2D MUL"),

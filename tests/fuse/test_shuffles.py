@@ -111,6 +111,49 @@ def test_a_nearest_enlargement_is_a_one_hot_convolution_and_depth_to_space(name:
     assert (weight.reshape(9, 3, 3) == torch.eye(3).numpy()).all()
 
 
+def unshuffled_by_hand(x: Tensor, r: int) -> Tensor:
+    b, c, h, w = x.shape
+    split = x.view(b, c, h // r, r, w // r, r).permute(0, 5, 1, 3, 2, 4)
+    return split.reshape(b, c * r**2, h // r, w // r)
+
+
+class Unshuffled(nn.Module):
+    """Pixels to channels, 3×3, ReLU, 3×3, and twice as large in the end."""
+
+    def __init__(self, block: int, unshuffle: Callable[[Tensor, int], Tensor], after_relu: bool = False) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3 * block**2, 8, 3, padding=1), nn.Conv2d(8, 12 * block**2, 3, padding=1)
+        self.block, self.unshuffle, self.after_relu = block, unshuffle, after_relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.first(self.unshuffle(x.relu() if self.after_relu else x, self.block)))
+        return F.pixel_shuffle(self.last(y), 2 * self.block)
+
+
+@pytest.mark.parametrize("unshuffle", [F.pixel_unshuffle, unshuffled_by_hand], ids=["torch", "by hand"])
+def test_an_unshuffle_by_2_and_a_3x3_are_one_6x6_with_stride_2_for_the_same_multiplications(
+    unshuffle: Callable[[Tensor, int], Tensor],
+) -> None:
+    result = fuse_module(Unshuffled(2, unshuffle), source="net")
+    assert result.graph.summary() == "CONV_2D×2 DEPTH_TO_SPACE"
+    assert result.graph.tensors["first.weight"].shape == (8, 6, 6, 3)
+    entry = result.certificate.collapsed[0]
+    assert entry.macs_after == entry.macs_before
+    assert result.graph.scale_factor == 2
+    assert {check.size for check in result.certificate.checks} == {(18, 26), (36, 24), (4, 6)}
+
+
+@pytest.mark.parametrize("block", [3, 4])
+def test_larger_unshuffles_are_a_one_hot_convolution_of_their_own(block: int) -> None:
+    graph = fuse_module(Unshuffled(block, F.pixel_unshuffle), source="net").graph
+    assert graph.summary() == "CONV_2D×3 DEPTH_TO_SPACE"
+    (weight,) = [t.data for t in graph.tensors.values() if t.shape == (3 * block**2, block, block, 3)]
+    assert weight is not None
+    assert set(weight.reshape(-1).tolist()) == {0.0, 1.0}
+    assert (weight.sum((1, 2, 3)) == 1).all()
+    assert graph.scale_factor == 2
+
+
 REFUSED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "blocks side by side": lambda y, _: (
         crd(y, 2).reshape(y.shape[0], 3, 2, y.shape[2], -1).transpose(2, 3).reshape_as(crd(y, 2))

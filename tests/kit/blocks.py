@@ -128,6 +128,11 @@ def dbb(channels: int) -> nn.Module:
     return Sum(conv_norm(channels, channels, 3), conv_norm(channels, channels, 1), deep, averaged)
 
 
+def rep_sr(channels: int) -> nn.Module:
+    wide = [nn.Sequential(conv_norm(channels, 2 * channels, 3), nn.Conv2d(2 * channels, channels, 1)) for _ in range(2)]
+    return Sum(*wide, nn.Identity())
+
+
 def sesr(channels: int) -> nn.Module:
     wide = nn.Sequential(nn.Conv2d(channels, 64, 3, padding=1, bias=False), nn.Conv2d(64, channels, 1))
     return nn.Sequential(Sum(wide, nn.Identity(), relu=False), nn.PReLU(channels))
