@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from kit.graphs import quantized_sr_graph
 
 from sr2tflite.cli.verbs import group
@@ -108,6 +109,20 @@ def test_weights_per_tensor_is_one_word_for_ptq_and_qat(photos: Path, student: P
 def test_the_command_line_knows_the_settings_kinds_of_weights() -> None:
     (option,) = (one for one in group.commands["ptq"].params if one.name == "weights")
     assert tuple(option.type.choices) == get_args(WeightGrid)
+
+
+def test_a_bare_state_dict_is_fused_with_settings_and_says_how_it_was_understood(tmp_path: Path) -> None:
+    spec = {"name": "plain", "channels": 4, "depth": 1, "activation": "relu", "anchor": False}
+    weights = STUDENTS.parse(spec)[1].build().state_dict()
+    torch.save({f"net.{i}": value for i, value in enumerate(weights.values())}, tmp_path / "foreign.pth")
+    told = ("--student", "plain", "--student-set", "anchor=false", "--peak", "255")
+    assert run("fuse", "foreign.pth", "-o", "no.onnx", cwd=tmp_path).returncode == 2
+    done = run("fuse", "foreign.pth", *told, "-o", "deploy.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "foreign keys: weights taken in order as plain (scale=3, channels=4, depth=1" in done.stderr
+    graph = onnx.read((tmp_path / "deploy.onnx").read_bytes(), "deploy.onnx")
+    assert (graph.summary(), graph.value_range) == ("CONV_2D×3 DEPTH_TO_SPACE", (0.0, 255.0))
+    assert json.loads(graph.metadata[checkpoint.WEIGHTS_FROM])["body.0.weight"] == "net.0"
 
 
 def _recipe(folder: Path, student: Path, photos: Path, gates: str) -> Path:

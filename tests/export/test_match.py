@@ -11,7 +11,7 @@ from sr2tflite.errors import VerificationError
 from sr2tflite.export.match import prove_match
 from sr2tflite.graph import Graph, ops, tflite
 from sr2tflite.graph.model import Node
-from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.numerics.qparams import QuantParams, bias_params
 
 
 def renamed(graph: Graph) -> Graph:
@@ -108,18 +108,23 @@ def test_an_input_read_twice_is_not_two_inputs() -> None:
 
 def test_equal_tensors_are_not_exchanged_for_each_other() -> None:
     """Two convolutions of one kind, both in use: only the wiring tells which of them a skip reads."""
-    graph = quantized_sr_graph(size=(6, 7), depth=3)
-    for name in ("body.1", "body.2"):
-        graph.update(name, quant=graph.tensors["body.0"].quant)
+    graph = quantized_sr_graph(size=(6, 7), depth=4)
+    grid = graph.tensors["body.0"].quant
+    assert grid is not None
+    for name in ("body.1", "body.2", "body.3"):
+        graph.update(name, quant=grid)
         node = graph.producer(name)
         assert node is not None
-        for constant, source in zip(node.inputs[1:], ("body.0.weight", "body.0.bias"), strict=True):
-            graph.tensors[constant] = replace(graph.tensors[source], name=constant)
+        weight, bias = (graph.tensors[f"body.1.{part}"] for part in ("weight", "bias"))
+        assert weight.quant is not None
+        biases = bias_params(grid.scale[0], weight.quant)
+        for constant, source in zip(node.inputs[1:], (weight, replace(bias, quant=biases)), strict=True):
+            graph.tensors[constant] = replace(source, name=constant)
     index = next(i for i, node in enumerate(graph.nodes) if isinstance(node.op, ops.Add))
-    graph.nodes[index] = replace(graph.nodes[index], inputs=("body.2", "body.1"))
+    graph.nodes[index] = replace(graph.nodes[index], inputs=("body.3", "body.2"))
     prove_match(tflite.write(renamed(graph)), graph, "int8")
     written = graph.copy()
-    written.nodes[index] = replace(graph.nodes[index], inputs=("body.2", "body.0"))
+    written.nodes[index] = replace(graph.nodes[index], inputs=("body.3", "body.1"))
     with pytest.raises(VerificationError):
         prove_match(tflite.write(renamed(written)), graph, "int8")
 
