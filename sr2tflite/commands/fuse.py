@@ -140,8 +140,8 @@ def load_source(source: str, student: str | dict[str, Any] | None = None, peak: 
     if source.endswith(CHECKPOINTS):
         loaded = load(Path(source), student, peak=peak)
     else:
-        fields = {} if student is None or isinstance(student, str) else student
-        loaded = load_named({**fields, "name": source})
+        # a bare name takes the weights that come with it, whatever their settings
+        loaded = load_named({**student, "name": source} if isinstance(student, dict) else source)
     facts = {key: loaded.metadata[key] for key in (WEIGHTS_FROM,) if key in loaded.metadata}
     return Source(loaded.module, loaded.student.value_range, seen(loaded.metadata), facts, loaded.remarks)
 

@@ -4,11 +4,11 @@ import torch
 from torch import nn
 
 FAINT = 0.1
-"""What a convolution before an anchor keeps of its usual first weights."""
+"""What a convolution keeps of its usual first weights where it corrects an image that is there already."""
 
 
 def fade(conv: nn.Conv2d) -> None:
-    """Make a convolution that corrects an anchor start small.
+    """Make a convolution that corrects an anchor, or the image passing through it, start small.
 
     The anchor alone is within 2 dB of what a small network reaches; usual weights add noise as large as the image, and
     the first thousands of steps would go into unlearning it. Not zero, so that gradients pass from the first step.
