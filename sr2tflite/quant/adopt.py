@@ -89,7 +89,8 @@ class _Adoption:
             result.update(name, dtype="int8", data=np.ascontiguousarray(codes), quant=params)
         drop_nodes(result, [node.output for node in result.nodes if self._is_saturation(node)])
         theirs = {grid.where for grids in self.said.grids.values() for grid in grids}
-        theirs |= {part.where for part in (*self.said.lost, *self.said.convs, *self.said.constants)}
+        theirs |= {part.where for part in self.said.lost} | {part.where for part in self.said.convs}
+        theirs |= {part.where for part in self.said.constants}
         changes = tuple(Change(where, reason) for where, reason in self.changes.items())
         return Adopted(result, len(theirs - self.changes.keys()), len(theirs), changes)
 

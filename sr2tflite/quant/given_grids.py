@@ -113,7 +113,7 @@ class GivenGrids:
 
 def _covering(wanted: list[QuantParams]) -> QuantParams:
     """The last of some grids whose ends are within half a step of all the others'; else one made to hold them."""
-    low, high = (end(ends) for end, ends in zip((min, max), zip(*map(span, wanted), strict=True), strict=True))
+    low, high = min(span(params)[0] for params in wanted), max(span(params)[1] for params in wanted)
     for params in reversed(wanted):
         (least, most), half = span(params), params.scale[0] / 2
         if least - half <= low and high <= most + half:
