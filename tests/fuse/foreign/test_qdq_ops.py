@@ -42,15 +42,15 @@ class Net(Draft):
 
     def rounded(self, x: str, low: float, high: float) -> str:
         """Q and DQ on the grid of a range, as an observer of it would choose."""
-        (scale,), (zero,) = (params := affine(low, high)).scale, params.zero_point
-        scale_name, zero_name = self.constant(scale), self.constant(zero, np.int8)
-        return self.node(
-            "DequantizeLinear", self.node("QuantizeLinear", x, scale_name, zero_name), scale_name, zero_name
-        )
+        params = affine(low, high)
+        return self.on_grid(x, params.scale[0], params.zero_point[0])
 
     def pixels(self, x: str) -> str:
-        scale, zero = self.constant(np.float32(1 / 255)), self.constant(-128, np.int8)
-        return self.node("DequantizeLinear", self.node("QuantizeLinear", x, scale, zero), scale, zero)
+        return self.on_grid(x, np.float32(1 / 255), -128)
+
+    def on_grid(self, x: str, scale: float, zero: int) -> str:
+        grid = self.constant(scale), self.constant(zero, np.int8)
+        return self.node("DequantizeLinear", self.node("QuantizeLinear", x, *grid), *grid)
 
     def stored(self, values: np.ndarray, *, per_channel: bool) -> str:
         """int8 codes, symmetric, behind a DequantizeLinear."""
@@ -168,7 +168,7 @@ def codes_of(graph: Graph, kind: str, position: int) -> list[np.ndarray]:
 
 
 STEPS = {
-    "leaky relu": 4,  # XNNPACK's slopes have 8 bits after the point: a code is off by one, and worth two of the output's
+    "leaky relu": 4,  # XNNPACK's slopes have 8 bits after the point: a code is off by one
     "prelu": 4,  # the slopes moved to a symmetric grid
     "tanh": 8,  # it is two sigmoids less one: 128 steps where the file has 254, rounded twice
 }
@@ -241,7 +241,7 @@ def test_a_clip_stays_where_its_grid_does_not_saturate_there(name: str, tmp_path
     y = net.stored_conv(net.pixels("x"), 3, 8)
     y = net.rounded(net.clip(net.rounded(y, low, high), 0, 0.3), low, high)
     data = net.bytes(net.stored_tail(y))
-    graph, integers = imported(data, tmp_path)
+    graph, _ = imported(data, tmp_path)
     assert graph.summary() == summary
     assert all(found & grids(graph) for found in said(data).values())
     steps = differences(data, tmp_path)
