@@ -47,6 +47,22 @@ class SaidConv:
     bias_scale: NDArray[Any] | None
 
 
+@dataclass(frozen=True, eq=False)
+class SaidConstant:
+    """A constant of one scale that an op besides Conv reads: the slopes of a PRelu, an operand."""
+
+    where: str
+    """``PRelu name``."""
+
+    codes: NDArray[Any]
+    """As int64; those of uint8 are 128 smaller here, like their zero point."""
+
+    params: QuantParams
+
+    values: NDArray[Any]
+    """The real values, float32."""
+
+
 @dataclass(frozen=True)
 class Said:
     """All of it, by the deploy graph's tensors where they are known."""
@@ -58,3 +74,4 @@ class Said:
     """Grids whose values no tensor of the deploy graph holds."""
 
     convs: tuple[SaidConv, ...]
+    constants: tuple[SaidConstant, ...] = ()

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 
+import numpy as np
+
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.absorb_clip import absorb_clip
-from sr2tflite.graph.passes.merge_clips import clip_bounds, merge_clips
+from sr2tflite.graph.passes.merge_clips import Bounds, clip_bounds, merge_clips
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.numerics.elementwise import LOGISTIC_PARAMS
@@ -27,7 +29,7 @@ PIXELS = QuantParams((1.0,), (-128,))
 MOVING = (ops.Concatenation, ops.DepthToSpace, ops.ResizeNearestNeighbor)
 """Ops that only move codes."""
 
-_SHARING = (*MOVING, ops.Relu, ops.Minimum, ops.Maximum)
+SHARING = (*MOVING, ops.Relu, ops.Minimum, ops.Maximum)
 """Ops that move or compare codes: what they read and write has the same parameters."""
 
 _WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
@@ -95,6 +97,17 @@ def span(params: QuantParams) -> tuple[float, float]:
     return scale * (-128 - zero_point), scale * (127 - zero_point)
 
 
+def saturates_as(bounds: Bounds, params: QuantParams) -> bool:
+    """Whether a clip leaves every code of a grid as it is: saturation has done it.
+
+    Rounding is monotonic, so a clip before it is one after it, to the codes its bounds round to: with
+    ``q(x) = round_half_even(x / s) + z``, the clip does nothing where ``q(low) ≤ −128`` and ``127 ≤ q(high)``.
+    """
+    scale, zero_point = params.scale[0], params.zero_point[0]
+    codes = np.rint(np.array([bounds.low, bounds.high]) / scale) + zero_point
+    return bool(codes[0] <= -128 and codes[1] >= 127)
+
+
 def constant_operand(graph: Graph, node: Node) -> str | None:
     """The constant that an ADD, SUB or MUL reads."""
     if not isinstance(node.op, _WITH_OPERAND):
@@ -137,7 +150,7 @@ def _group(graph: Graph, names: tuple[str, ...]) -> Group:
 
 def _roots(graph: Graph, names: tuple[str, ...]) -> list[str]:
     """The tensors of a group that the others' values come from."""
-    return [name for name in names if (node := graph.producer(name)) is None or not isinstance(node.op, _SHARING)]
+    return [name for name in names if (node := graph.producer(name)) is None or not isinstance(node.op, SHARING)]
 
 
 def _floor(graph: Graph, root: str) -> float:
@@ -159,15 +172,16 @@ def _is_absorbed(graph: Graph, node: Node, group: Group) -> bool:
     bounds = clip_bounds(graph, node)
     if bounds is None or node.output in graph.outputs:
         return False
-    low, high = (group.low, group.high) if group.given is None else span(group.given)
-    return bounds.low <= low and high <= bounds.high
+    if group.given is not None:
+        return saturates_as(bounds, group.given)
+    return bounds.low <= group.low and group.high <= bounds.high
 
 
 def _given(graph: Graph, names: tuple[str, ...]) -> QuantParams | None:
     writers = [graph.producer(name) for name in names]
     plain = [node.output for node in writers if node is not None and isinstance(node.op, ops.Logistic)]
     is_end = not {*graph.inputs, *graph.outputs}.isdisjoint(names)
-    others = [n for n in writers if n is None or not isinstance(n.op, (*_SHARING, ops.Logistic))]
+    others = [n for n in writers if n is None or not isinstance(n.op, (*SHARING, ops.Logistic))]
     if plain and (is_end or others):
         raise UnsupportedError(
             "op LOGISTIC writes steps of 1/256, which what it is joined with cannot share", where=plain[0]
@@ -197,7 +211,7 @@ def _bound_at(graph: Graph, reader: Node, *, upper: bool) -> float:
 
 def _refuse_unsupported(graph: Graph, node: Node) -> None:
     op, where = node.op, node.outputs[0]
-    if not isinstance(op, _SHARING + _COMPUTING):
+    if not isinstance(op, SHARING + _COMPUTING):
         raise UnsupportedError(f"op {getattr(op, 'name', op.kind)} cannot be quantized here", where=where)
     if (activation := getattr(op, "activation", "NONE")) not in ("NONE", "RELU"):
         raise UnsupportedError(f"{op.kind} ends in {activation}; expected NONE or RELU", where=where)
@@ -233,7 +247,7 @@ def _tied(graph: Graph) -> list[tuple[str, ...]]:
     sets: dict[str, list[str]] = {name: [name] for name in graph.inputs}
     for node in graph.nodes:
         sets[node.output] = [node.output]
-        if isinstance(node.op, _SHARING):
+        if isinstance(node.op, SHARING):
             for tensor in graph.activations(node):
                 _unite(sets, tensor.name, node.output)
     order = list(sets)

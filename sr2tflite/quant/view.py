@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.dequantize import dequantized
+from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.progress import Progress, silent
@@ -192,8 +193,7 @@ class QuantizedView(nn.Module):
         for node in source.nodes:
             for name, data, params in self._stored(node, grids):
                 graph.update(name, dtype=data.dtype.name, data=np.ascontiguousarray(data), quant=params)
-        _drop_nodes(graph, self.plan.absorbed)
-        graph.drop_unused()
+        drop_nodes(graph, self.plan.absorbed)
         return graph
 
     @property
@@ -253,12 +253,3 @@ def _shared_params(graph: Graph, group: Group) -> QuantParams:
             where=group.tensors[0],
         )
     return params
-
-
-def _drop_nodes(graph: Graph, outputs: frozenset[str]) -> None:
-    """Let what reads the output of some nodes read their activation instead."""
-    source = {node.output: graph.activations(node)[0].name for node in graph.nodes if node.output in outputs}
-    kept = [node for node in graph.nodes if node.output not in outputs]
-    for name, before in source.items():  # in execution order
-        source[name] = source.get(before, before)
-    graph.nodes = [replace(node, inputs=tuple(source.get(name, name) for name in node.inputs)) for node in kept]

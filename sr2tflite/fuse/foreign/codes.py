@@ -8,7 +8,7 @@ import numpy as np
 from sr2tflite.errors import InputError
 from sr2tflite.fuse.foreign.call import Call
 from sr2tflite.fuse.foreign.weights import Array
-from sr2tflite.graph.said import SaidConv, SaidGrid
+from sr2tflite.graph.said import SaidConstant, SaidConv, SaidGrid
 from sr2tflite.numerics.qparams import QuantParams
 
 _HINT = "quantize the file again, with 8 bits"
@@ -118,6 +118,20 @@ def conv_of(call: Call, label: str, known: dict[str, Codes]) -> SaidConv | None:
         bias_codes=None if bias_codes is None else bias_codes.values,
         bias_scale=None if bias_codes is None else bias_codes.per_channel(channels)[0],
     )
+
+
+def constants_of(call: Call, label: str, known: dict[str, Codes]) -> list[SaidConstant]:
+    """The integers of the operands of a PRelu, Add, Sub or Mul that are constants of one 8-bit scale."""
+    found = []
+    for position, name in enumerate(call.node.input):
+        codes = known.get(name)
+        values = None if codes is None else call.weights(position)
+        if codes is None or values is None or codes.scale.size > 1:
+            continue
+        if codes.values.min() >= -128 and codes.values.max() <= 127:
+            params = QuantParams((float(codes.scale[0]),), (int(codes.zero_point.reshape(-1)[0]),))
+            found.append(SaidConstant(label, codes.values, params, values))
+    return found
 
 
 def is_rounding(node: Any) -> bool:

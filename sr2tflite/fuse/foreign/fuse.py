@@ -52,4 +52,5 @@ def fuse_onnx(path: Path, data: bytes, *, value_range: tuple[float, float] = (0.
     if not network.marks:
         return FusedFile(fused.graph, certificate, foreign, None)
     grids, lost = matched(network.module, network.marks, fused.graph)
-    return FusedFile(fused.graph, certificate, foreign, Said(grids, lost, tuple(network.convs)))
+    said = Said(grids, lost, tuple(network.convs), tuple(network.constants))
+    return FusedFile(fused.graph, certificate, foreign, said)

@@ -1,7 +1,8 @@
 """Which tensors of the deploy graph hold the values that a quantized file rounds: found out by numbers.
 
 Fusing renames, reorders channels and moves activations into convolutions. A rounded value and a tensor are one when
-they agree on a random image, channel for channel in some order.
+they agree on two random images, channel for channel in some order: one of the size of pixels and one far beyond it, on
+which every clip cuts.
 """
 
 import numpy as np
@@ -17,6 +18,9 @@ SAME = 1e-5
 """As a part of the largest value: both are computed in float64 from float32 weights that were rounded once."""
 
 _SIZE = (11, 14)
+_BEYOND = 64
+"""The second image reaches so many times as far, below black as well."""
+
 Channels = NDArray[np.float64]
 
 
@@ -27,8 +31,11 @@ def _sorted_channels(values_NCHW: torch.Tensor) -> Channels:
     return channels[np.argsort(channels @ weights, kind="stable")].reshape(-1, *values_NCHW.shape[2:])
 
 
-def _agree(one: Channels, other: Channels) -> bool:
-    return one.shape == other.shape and float(np.abs(one - other).max()) <= SAME * float(np.abs(one).max())
+def _agree(one: list[Channels], other: list[Channels]) -> bool:
+    return all(
+        a.shape == b.shape and float(np.abs(a - b).max()) <= SAME * float(np.abs(a).max())
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def matched(
@@ -43,14 +50,17 @@ def matched(
     """
     low, high = graph.value_range
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand((1, graph.input.channels, *_SIZE), generator=generator, dtype=torch.float64) * (high - low) + low
+    image = torch.rand((1, graph.input.channels, *_SIZE), generator=generator, dtype=torch.float64)
+    images = [image * (high - low) + low, (image - 0.5) * (high - low) * _BEYOND]
+    view, module = FloatView(graph, image.dtype), module.double()
     with torch.no_grad():
-        found = module.double().values(x)
-        held = {name: _sorted_channels(value) for name, value in FloatView(graph, x.dtype).activations(x).items()}
+        found = [module.values(x) for x in images]
+        shown = [view.activations(x) for x in images]
+    held = {name: [_sorted_channels(values[name]) for values in shown] for name in shown[0]}
     grids: dict[str, tuple[SaidGrid, ...]] = {}
     lost = []
     for value, grid in marks.items():
-        wanted = _sorted_channels(found[value])
+        wanted = [_sorted_channels(values[value]) for values in found]
         names = [name for name, channels in held.items() if _agree(wanted, channels)]
         for name in names:
             grids[name] = (*grids.get(name, ()), grid)

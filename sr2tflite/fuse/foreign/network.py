@@ -12,7 +12,7 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.fuse.capture import REFUSALS
 from sr2tflite.fuse.foreign.apply import Move
 from sr2tflite.fuse.foreign.call import Call, Operand, Picture
-from sr2tflite.fuse.foreign.codes import Codes, conv_of, dequantized, grid_of, is_rounding, quantized
+from sr2tflite.fuse.foreign.codes import Codes, constants_of, conv_of, dequantized, grid_of, is_rounding, quantized
 from sr2tflite.fuse.foreign.module import OnnxModule
 from sr2tflite.fuse.foreign.moves import MOVES, UNCHANGED, check_unchanged, is_move, move
 from sr2tflite.fuse.foreign.opening import Foreign, called
@@ -21,12 +21,13 @@ from sr2tflite.fuse.foreign.reference import FOLDABLE, evaluate
 from sr2tflite.fuse.foreign.weights import Array, array
 from sr2tflite.fuse.mark import Mark
 from sr2tflite.fuse.movement import recognize
-from sr2tflite.graph.said import SaidConv, SaidGrid
+from sr2tflite.graph.said import SaidConstant, SaidConv, SaidGrid
 
 PROBE = (24, 40)
 """Height and width a file with free ones is walked at; what another size would change shows in the proofs."""
 
 _ON_PIXELS = MOVES | UNCHANGED | OPS.keys() | {"Shape", "Size", "QuantizeLinear", "DequantizeLinear"}
+_WITH_CONSTANTS = ("PRelu", "Add", "Sub", "Mul")
 _ON_CODES = MOVES | {"Identity", "Shape", "Size", "DequantizeLinear"}
 
 
@@ -54,6 +55,7 @@ class Network:
         """Outputs of the nodes that round, or undo it, on the pixels' way."""
 
         self.convs: list[SaidConv] = []
+        self.constants: list[SaidConstant] = []
         self._codes: dict[str, Codes] = {}
 
         self._values: dict[str, Operand] = dict(foreign.constants)
@@ -134,9 +136,12 @@ class Network:
     def _build(self, call: Call) -> None:
         pictures = [self._image(picture, call) for picture in call.pictures]
         module = OPS[call.node.op_type](call)
-        said = conv_of(call, f"Conv {called(call.node)}", self._codes) if call.node.op_type == "Conv" else None
+        kind, label = call.node.op_type, f"{call.node.op_type} {called(call.node)}"
+        said = conv_of(call, label, self._codes) if kind == "Conv" else None
         if said is not None:
             self.convs.append(said)
+        if kind in _WITH_CONSTANTS:
+            self.constants += constants_of(call, label, self._codes)
         shape = _shape_after(module, pictures, call)
         (output,) = call.node.output[:1]
         self._put(call, module, tuple(picture.value for picture in pictures), output)

@@ -121,6 +121,7 @@ OPS: dict[str, Maker] = {
     "Min": _extreme(torch.minimum, "max"),
     "Max": _extreme(torch.maximum, "min"),
     "Sigmoid": lambda _call: Apply(torch.sigmoid),
+    "Tanh": lambda _call: Apply(torch.tanh),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda _call: Apply(lambda x: x * (x / 6 + 0.5).clamp(0, 1)),
 }

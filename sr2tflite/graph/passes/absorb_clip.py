@@ -1,8 +1,10 @@
 """Dropping the final clip to the value range: a quantized output saturates there by itself."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node
@@ -11,9 +13,10 @@ from sr2tflite.graph.model import Graph, Node
 def absorb_clip(graph: Graph) -> Graph:
     """A copy without the clips at the end of the graph, for an output whose codes span exactly the value range.
 
-    Removed are, in any number and order, before or after DEPTH_TO_SPACE: RELU (fused or alone) and MAXIMUM with black,
-    MINIMUM with white, RELU_0_TO_1 where the range is 0…1. Each is the identity inside the range and sends what is
-    outside to the nearer end, which saturation does as well: exact on the quantized graph, *not* on the float one.
+    Removed are, in any number and order, before or after DEPTH_TO_SPACE: RELU (fused or alone) and MAXIMUM with black
+    or less, MINIMUM with white or more, RELU_0_TO_1 where the range is 0…1. Each is the identity inside the range and
+    leaves what is outside on the same side, where saturation sends it to the nearer end: exact on the quantized graph,
+    *not* on the float one.
     """
     result = graph.copy()
     name = result.output.name
@@ -48,16 +51,17 @@ def _is_clip(graph: Graph, node: Node) -> bool:
         case ops.Relu0To1():
             return (black, white) == (0, 1)
         case ops.Minimum():
-            return _compares_with(graph, node, white)
+            return all((constant >= np.float32(white)).all() for constant in _constants(graph, node))
         case ops.Maximum():
-            return _compares_with(graph, node, black)
+            return all((constant <= np.float32(black)).all() for constant in _constants(graph, node))
         case _:
             return False
 
 
-def _compares_with(graph: Graph, node: Node, value: float) -> bool:
-    constants = [graph.tensors[name].data for name in node.inputs if graph.tensors[name].is_constant]
-    return len(constants) == 1 and bool(np.all(constants[0] == np.float32(value)))
+def _constants(graph: Graph, node: Node) -> list[NDArray[Any]]:
+    """The one constant of a comparison; of two images, one that nothing passes."""
+    found = [data for name in node.inputs if (data := graph.tensors[name].data) is not None]
+    return found or [np.array(np.nan)]
 
 
 def _remove(graph: Graph, clip: Node) -> None:

@@ -32,15 +32,24 @@ def to_pixel_units(graph: Graph) -> Graph:
     Raises:
         UnsupportedError: The value range is neither 0…1 nor 0…255, or an op is outside the set.
     """
+    return graph.copy() if graph.value_range == PIXEL_RANGE else _rewritten(graph).finished()
+
+
+def pixel_factors(graph: Graph) -> dict[str, float]:
+    """How many times as large each activation is in the graph that ``to_pixel_units`` makes."""
     if graph.value_range == PIXEL_RANGE:
-        return graph.copy()
+        return dict.fromkeys(graph.tensors, 1.0)
+    return _rewritten(graph).factor
+
+
+def _rewritten(graph: Graph) -> "_Rewriter":
     if graph.value_range != (0.0, 1.0):
         raise UnsupportedError(f"value range {graph.value_range}; expected (0, 1) or (0, 255)", where=graph.name)
     source = merge_clips(graph)
     rewriter = _Rewriter(source)
     for node in source.nodes:
         rewriter.rewrite(node)
-    return rewriter.finished()
+    return rewriter
 
 
 class _Rewriter:
@@ -49,13 +58,13 @@ class _Rewriter:
     def __init__(self, source: Graph) -> None:
         self._source = source
         self._graph = replace(source, tensors=dict(source.tensors), nodes=[], metadata=dict(source.metadata))
-        self._factor = dict.fromkeys(source.inputs, PIXELS)
+        self.factor = dict.fromkeys(source.inputs, PIXELS)
         self._made: dict[tuple[str, float], str] = {}
 
     def rewrite(self, node: Node) -> None:
         """Append a node, and what it needs before it."""
         op, inputs = node.op, node.inputs
-        factors = [self._factor[name] for name in inputs if name in self._factor]
+        factors = [self.factor[name] for name in inputs if name in self.factor]
         if isinstance(op, _WINDOWS):
             weight, bias, factor = *inputs[1:], factors[0]
             if factor == PIXELS and self._feeds_only_logistic(node):
@@ -82,7 +91,7 @@ class _Rewriter:
                 hint="train the network on 0…255, or leave this op out",
             )
         self._graph.nodes.append(replace(node, inputs=inputs))
-        self._factor[node.output] = factor
+        self.factor[node.output] = factor
 
     def finished(self) -> Graph:
         """The graph, its output in pixels."""
@@ -99,13 +108,13 @@ class _Rewriter:
 
     def _with_factor(self, name: str, factor: float) -> str:
         """A tensor that is ``factor`` times as large as in the source: itself, a constant, or a MUL put in."""
-        if name not in self._factor:
+        if name not in self.factor:
             return self._scaled(name, factor)
-        if self._factor[name] == factor:
+        if self.factor[name] == factor:
             return name
         if (name, factor) not in self._made:
             made = f"{name}_{'in_pixels' if factor == PIXELS else 'plain'}"
-            constant = self._graph.constant(f"{made}_factor", np.array([factor / self._factor[name]], np.float32))
+            constant = self._graph.constant(f"{made}_factor", np.array([factor / self.factor[name]], np.float32))
             self._graph.append(ops.Mul(), (name, constant), Tensor(made, self._graph.tensors[name].shape))
             self._made[name, factor] = made
         return self._made[name, factor]

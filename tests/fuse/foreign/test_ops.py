@@ -134,6 +134,7 @@ CASES: dict[str, tuple[Make, str | nn.Module]] = {
     "Min per channel": (lambda d, y: d.node("Min", y, per_channel(d, 12, 1, 1)), "CONV_2D MINIMUM"),
     "Max of images": (lambda d, y: d.node("Max", y, d.conv("x", 3, 12, 1)), "CONV_2D×2 MAXIMUM"),
     "Sigmoid": (lambda d, y: d.node("Sigmoid", y), "CONV_2D LOGISTIC"),
+    "Tanh": (lambda d, y: d.node("Tanh", y), "CONV_2D LOGISTIC MUL ADD"),
     "HardSigmoid": (lambda d, y: d.node("HardSigmoid", y), "CONV_2D RELU_0_TO_1"),
     "HardSwish": (lambda d, y: d.node("HardSwish", y), "CONV_2D MUL×2 ADD RELU_0_TO_1"),
     "Neg": (lambda d, y: d.node("Neg", y), "CONV_2D"),

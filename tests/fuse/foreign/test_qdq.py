@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from kit.foreign import Draft
+from kit.qdq import KINDS, arrays, by_onnxruntime, in_pixels, set_array
 from onnx import numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from sr2tflite.commands.export import export
 from sr2tflite.commands.fuse import fuse
@@ -20,19 +20,6 @@ from sr2tflite.graph import onnx as codec
 from sr2tflite.numerics.qparams import QuantParams
 
 PIXELS = QuantParams((1.0,), (-128,))
-
-
-class Noise(CalibrationDataReader):
-    """Random images that reach black and white."""
-
-    def __init__(self, white: float) -> None:
-        rng = np.random.default_rng(0)
-        self.images = [rng.uniform(0, white, (1, 3, 16, 20)).astype(np.float32) for _ in range(4)]
-        for image in self.images:
-            image[0, 0, 0, :2] = 0, white
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return {"x": self.images.pop()} if self.images else None
 
 
 def small(white: float) -> bytes:
@@ -52,49 +39,14 @@ def small(white: float) -> bytes:
     return model.SerializeToString()
 
 
-KINDS = {
-    "int8 per channel": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "per_channel": True},
-    "uint8 per tensor": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": False},
-    "uint8 weights": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8, "per_channel": False},
-}
-
-
 @functools.cache
 def quantized(kind: str, white: float, folder: Path) -> bytes:
-    (folder / "float.onnx").write_bytes(small(white))
-    quantize_static(
-        folder / "float.onnx", folder / "qdq.onnx", Noise(white), quant_format=QuantFormat.QDQ, **KINDS[kind]
-    )
-    return (folder / "qdq.onnx").read_bytes()
+    return by_onnxruntime(small(white), kind, white, folder)
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("qdq")
-
-
-def arrays(data: bytes) -> dict[str, np.ndarray]:
-    return {t.name: numpy_helper.to_array(t) for t in onnx.load_from_string(data).graph.initializer}
-
-
-def set_array(data: bytes, name: str, values: object) -> bytes:
-    model = onnx.load_from_string(data)
-    (tensor,) = [t for t in model.graph.initializer if t.name == name]
-    dtype = numpy_helper.to_array(tensor).dtype
-    tensor.CopyFrom(numpy_helper.from_array(np.array(values, dtype), name))
-    return model.SerializeToString()
-
-
-def last_grid(data: bytes) -> tuple[str, str]:
-    """The names of scale and zero point of the last activation that is rounded."""
-    nodes = [node for node in onnx.load_from_string(data).graph.node if node.op_type == "QuantizeLinear"]
-    return nodes[-1].input[1], nodes[-1].input[2]
-
-
-def in_pixels(data: bytes) -> bytes:
-    """The file with an output that holds raw pixels, as its input does."""
-    (scale, zero), low = last_grid(data), arrays(data)[last_grid(data)[1]].dtype == np.uint8
-    return set_array(set_array(data, scale, 1.0), zero, 0 if low else -128)
 
 
 def imported(data: bytes, tmp_path: Path, peak: int = 255):

@@ -59,7 +59,7 @@ def pixel_weight(draft: Draft, y: str) -> str:
 
 UNSUPPORTED: dict[str, tuple[Make, str, str]] = {
     "an op outside the set": (lambda d, y: d.node("Erf", y), "Erf erf_1", "op Erf is outside the set"),
-    "an op the deploy graph lacks": (lambda d, y: d.node("Tanh", y), "Tanh tanh_1", "outside the set"),
+    "an op the deploy graph lacks": (lambda d, y: d.node("Softplus", y), "Softplus softplus_1", "outside the set"),
     "a matrix product": (lambda d, y: d.node("MatMul", y, d.constant(np.eye(20))), "MatMul matmul_1", "outside"),
     "linear Resize": (lambda d, y: resized(d, y, 2, 2, mode="linear"), "Resize resize_1", "mode linear"),
     "nearest Resize by a fraction": (lambda d, y: resized(d, y, 1.5, 1.5), "Resize resize_1", "12 become 18"),
