@@ -1,0 +1,119 @@
+"""What CONV_2D and DEPTHWISE_CONV_2D share: sums from a matrix product, then one multiplier an output channel."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import Tensor, ops
+from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bound
+from sr2tflite.interpret.kernels import Run
+from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits, quant
+from sr2tflite.interpret.workers import Workers
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply, multiply_once
+from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
+
+LARGEST_ACCUMULATOR = 2**31 - 1
+
+
+def check_conv(site: Site, axis: int) -> None:
+    """Refuse types, scales and sums that no kernel runs; ``axis`` is the weight's output channel."""
+    x, weight, bias = site.inputs
+    if {x.dtype, site.output.dtype, weight.dtype} not in ({"int8"}, {"uint8"}) or bias.dtype != "int32":
+        found = ", ".join(tensor.dtype for tensor in (*site.inputs, site.output))
+        raise UnsupportedError(
+            f"has tensors {found}; expected all int8 or all uint8, and an int32 bias", where=site.where
+        )
+    affine(x), affine(site.output)
+    if weight.dtype == "uint8":
+        affine(weight)
+    elif quant(weight).axis not in (None, axis) or any(quant(weight).zero_point):
+        raise UnsupportedError("weights have a zero point or scales along another axis", where=weight.name)
+    _check_sums(site)
+
+
+def _check_sums(site: Site) -> None:
+    _, weight, bias = site.inputs
+    assert bias.data is not None
+    bound = sum_bound(centered_weight_OHWI(site), bias.data, input_span(site.inputs[0]))
+    if bound > LARGEST_ACCUMULATOR:
+        raise UnsupportedError(
+            f"can sum up to {bound}; expected at most {LARGEST_ACCUMULATOR} (int32)", where=bias.name
+        )
+
+
+def input_span(x: Tensor) -> int:
+    """Largest magnitude of an input code minus its zero point."""
+    low, high = limits(x)
+    zero = affine(x)[1]
+    return max(high - zero, zero - low)
+
+
+def centered_weight_OHWI(site: Site) -> NDArray[np.int64]:
+    """Weights minus their zero point, output channels first; a depthwise 1HWO weight becomes O·H·W·1."""
+    weight = site.inputs[1]
+    assert weight.data is not None
+    centered = weight.data.astype(np.int64) - (quant(weight).zero_point[0] if weight.dtype == "uint8" else 0)
+    return centered if site.op.kind == "CONV_2D" else np.moveaxis(centered, 3, 0).reshape(-1, *centered.shape[1:3], 1)
+
+
+def multipliers_fit(site: Site) -> bool:
+    """Whether XNNPACK takes the scales: every ``s_x·s_w/s_out`` from 2⁻³² and under 2⁸."""
+    x, weight, _ = site.inputs
+    found = conv_multipliers(affine(x)[0], quant(weight).scale, affine(site.output)[0])
+    low, high = CONV_MULTIPLIERS
+    return bool(((found >= low) & (found < high)).all())
+
+
+def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
+    """From sums to codes.
+
+    XNNPACK: one float32 multiplication, rounded half to even. Others: ``MultiplyByQuantizedMultiplier`` of
+    ``s_x·s_w/s_out`` in float64; the builtin CONV_2D, which ruy computes, rounds once.
+    """
+    x, weight, _ = site.inputs
+    scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
+    low, high = site.code_range(arithmetic)
+    if arithmetic == "xnnpack":
+        factors = conv_multipliers(scale_x, quant(weight).scale, scale_out)
+
+        def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
+            requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
+
+        return finish
+    fixed = fixed_points(scale_x * np.asarray(quant(weight).scale, np.float64) / scale_out)
+    once = arithmetic == "builtin" and site.op.kind == "CONV_2D"
+    return _fixed_finisher(fixed, once, zero, (low, high))
+
+
+def _fixed_finisher(fixed: FixedPoint, once: bool, zero: int, ends: tuple[int, int]) -> Finish:
+    scaled = multiply_once if once else multiply
+
+    def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
+        out[...] = np.clip(scaled(sums.astype(np.int64), fixed) + zero, *ends)
+
+    return finish
+
+
+def prepare_conv(site: Site, arithmetic: Arithmetic) -> Run:
+    """The convolution with its weights laid out and its multipliers known."""
+    op = site.op
+    assert isinstance(op, ops.Conv2D | ops.DepthwiseConv2D)
+    x, weight, bias = site.inputs
+    assert bias.data is not None
+    centered = centered_weight_OHWI(site)
+    rows, columns = (
+        Window(centered.shape[1 + i], op.stride[i], op.dilation[i], op.padding) for i in range(2)
+    )
+    convolution = Convolution(centered, bias.data, rows, columns, input_span(x))
+    finish, zero, dtype = finisher(site, arithmetic), affine(x)[1], np.dtype(site.output.dtype)
+
+    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
+        batch, height, width, _ = operands[0].shape
+        out = np.empty((batch, rows.outputs(height), columns.outputs(width), convolution.outputs), dtype)
+        convolution.run(operands[0], zero, out, finish, workers)
+        return out
+
+    return run

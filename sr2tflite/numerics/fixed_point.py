@@ -1,0 +1,115 @@
+"""Fixed-point multiplication as LiteRT's builtin kernels do it: a 31-bit multiplier, a shift, two roundings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FRACTION_BITS = 31
+_SMALLEST_EXPONENT = -31
+_REDUCED_BITS = 15
+"""Kernels with 64-bit accumulators keep this much of a multiplier."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """The real number ``multiplier · 2^(shift − 31)``, ``2³⁰ ≤ |multiplier| < 2³¹`` or 0; or one for each channel."""
+
+    multiplier: int | NDArray[np.int64]
+    shift: int | NDArray[np.int64]
+
+
+def fixed_point(real: float) -> FixedPoint:
+    """The fixed-point number nearest to a real one; a negative one has a negative multiplier.
+
+    Must equal TFLite's ``QuantizeMultiplier`` (``kernels/internal/quantization_util.cc``).
+
+    Args:
+        real: Of magnitude under 2³⁰; under 2⁻³² it becomes 0.
+    """
+    fraction, exponent = np.frexp(abs(real))
+    multiplier = int(np.floor(fraction * 2.0**_FRACTION_BITS + 0.5))
+    if multiplier == 2**_FRACTION_BITS:
+        multiplier, exponent = multiplier // 2, exponent + 1
+    if exponent < _SMALLEST_EXPONENT:
+        return FixedPoint(0, 0)
+    return FixedPoint(-multiplier if real < 0 else multiplier, int(exponent))
+
+
+def fixed_points(reals: Sequence[float] | NDArray[np.float64]) -> FixedPoint:
+    """One fixed-point number for each channel, to broadcast along the last axis."""
+    points = [fixed_point(float(real)) for real in reals]
+    return FixedPoint(
+        np.array([point.multiplier for point in points], np.int64), np.array([point.shift for point in points], np.int64)
+    )
+
+
+def doubling_high_product(a: NDArray[Any], b: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """``a·b / 2³¹``, rounded: ties up, which for a negative product is towards zero.
+
+    ``(a·b + nudge) / 2³¹`` cut towards zero, nudge 2³⁰ or, where the product is negative, 1 − 2³⁰.
+    Must equal gemmlowp's ``SaturatingRoundingDoublingHighMul`` (``fixedpoint/fixedpoint.h``).
+
+    Args:
+        a: 32-bit integers.
+        b: 32-bit integers; −2³¹ times −2³¹ saturates.
+    """
+    product = a.astype(np.int64) * b
+    half = 1 << (_FRACTION_BITS - 1)
+    high = np.where(product >= 0, (product + half) >> _FRACTION_BITS, -((half - 1 - product) >> _FRACTION_BITS))
+    return np.minimum(high, 2**31 - 1)
+
+
+def rounding_shift(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """``round(x / 2^exponent)``, ties away from zero.
+
+    Must equal gemmlowp's ``RoundingDivideByPOT`` (``fixedpoint/fixedpoint.h``).
+    """
+    mask = np.left_shift(np.int64(1), exponent) - 1
+    threshold = (mask >> 1) + (x < 0)
+    rounded: NDArray[np.int64] = (x >> exponent) + ((x & mask) > threshold)
+    return rounded
+
+
+def multiply(x: NDArray[Any], factor: FixedPoint) -> NDArray[np.int64]:
+    """``x · factor``, rounded twice: ``rounding_shift(doubling_high_product(x·2^max(shift, 0), m), max(−shift, 0))``.
+
+    Must equal TFLite's ``MultiplyByQuantizedMultiplier`` (``kernels/internal/common.cc``) in its double-rounding build,
+    which LiteRT 2.3 is; the shift to the left wraps in 32 bits, as it does there.
+
+    Args:
+        x: 32-bit integers; per channel factors go along the last axis.
+        factor: What they are multiplied with.
+    """
+    left, right = np.maximum(factor.shift, 0), np.maximum(np.negative(factor.shift), 0)
+    shifted = (x.astype(np.int64) << left).astype(np.int32)
+    return rounding_shift(doubling_high_product(shifted, factor.multiplier), right)
+
+
+def multiply_once(x: NDArray[Any], factor: FixedPoint) -> NDArray[np.int64]:
+    """``x · factor``, rounded once: ``(x·m + 2^(30−shift)) >> (31 − shift)``, ties up.
+
+    Must equal ruy's AVX2 and AVX-512 kernels (``ruy/kernel_avx512.cc``), which run LiteRT's builtin convolutions on
+    x86; the result is cut to its low 32 bits, as it is there.
+    """
+    left, right = np.maximum(factor.shift, 0), np.maximum(np.negative(factor.shift), 0)
+    product = (x.astype(np.int64) << left).astype(np.int32).astype(np.int64) * factor.multiplier
+    half = np.left_shift(np.int64(1), _FRACTION_BITS - 1 + right)
+    return ((product + half) >> (_FRACTION_BITS + right)).astype(np.int32).astype(np.int64)
+
+
+def multiply_wide(x: NDArray[np.int64], factor: FixedPoint) -> NDArray[np.int64]:
+    """``x · factor`` of 64-bit sums, with 15 bits of the multiplier: ``(x·m' + 2^(14−shift)) >> (15 − shift)``.
+
+    Must equal TFLite's ``MultiplyByQuantizedMultiplier`` of ``int64_t`` (``kernels/internal/common.cc``).
+
+    Args:
+        x: Sums, ``|x| < 2⁴⁷``.
+        factor: A positive factor; its multiplier is rounded to 15 bits, ``m' = min((m + 2¹⁵) >> 16, 2¹⁵ − 1)``.
+    """
+    reduced = np.minimum((np.asarray(factor.multiplier, np.int64) + (1 << 15)) >> 16, (1 << _REDUCED_BITS) - 1)
+    total = _REDUCED_BITS - np.asarray(factor.shift, np.int64)
+    product: NDArray[np.int64] = (x * reduced + np.left_shift(np.int64(1), total - 1)) >> total
+    return product
