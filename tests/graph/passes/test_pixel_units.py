@@ -22,6 +22,14 @@ def one_op(op: ops.Op, constant: float | None = None) -> Graph:
     return graph
 
 
+def two_of_a_kind() -> Graph:
+    graph = Graph(inputs=("x",), value_range=(0.0, 1.0))
+    graph.add_tensor(Tensor("x", SHAPE))
+    graph.append(ops.Mul(), ("x", "x"), Tensor("y", SHAPE))
+    graph.outputs = ("y",)
+    return graph
+
+
 SCALED = {
     "network with a skip": float_sr_graph(value_range=(0.0, 1.0)),
     "network with a concatenation": float_sr_graph(value_range=(0.0, 1.0), skip="concat"),
@@ -34,10 +42,40 @@ SCALED = {
     "slope per channel": one_op(ops.PRelu(), 0.25),
     "enlargement": one_op(ops.ResizeNearestNeighbor(2)),
 }
+
+
+def gated(*, conv: bool = True, other: ops.Op | None = None) -> Graph:
+    """A sum of an image with itself through a gate: ``x·sigmoid(w·x + b)``, then perhaps another op of two."""
+    graph = Graph(inputs=("x",), value_range=(0.0, 1.0))
+    graph.add_tensor(Tensor("x", SHAPE))
+    source = "x"
+    if conv:
+        weight = graph.constant("w", np.float32([[[[0.5, 1, -2]]], [[[3, -1, 0.1]]], [[[1, 1, 1]]]]))
+        graph.append(
+            ops.Conv2D(), ("x", weight, graph.constant("b", np.float32([0.1, -0.4, 0]))), Tensor("conv", SHAPE)
+        )
+        source = "conv"
+    graph.append(ops.Logistic(), (source,), Tensor("gate", SHAPE))
+    graph.append(ops.Mul("RELU"), ("x", "gate"), Tensor("gated", SHAPE))
+    if other is not None:
+        graph.append(other, ("gate", "gated"), Tensor("y", SHAPE))
+    graph.outputs = (graph.nodes[-1].output,)
+    return graph
+
+
+SCALED |= {
+    "sigmoid": one_op(ops.Logistic()),
+    "bounded activation": one_op(ops.Add("RELU6"), 0.1),
+    "two-sided activation": one_op(ops.Add("RELU_N1_TO_1"), 0.1),
+    "clip at six": one_op(ops.Relu6()),
+    "product": one_op(ops.Mul(), 0.5),
+    "gate": gated(),
+    "gate of the input": gated(conv=False),
+    "sum of plain and pixels": gated(other=ops.Add()),
+    "product of plain and pixels": gated(other=ops.Mul()),
+    "square": two_of_a_kind(),
+}
 REFUSED = {
-    "sigmoid": (one_op(ops.Logistic()), "op LOGISTIC does not scale"),
-    "bounded activation": (one_op(ops.Add("RELU6"), 0.1), "op ADD with RELU6 does not scale"),
-    "product": (one_op(ops.Mul(), 0.5), "op MUL does not scale"),
     "foreign op": (one_op(ops.Opaque("FANCY")), "op FANCY does not scale"),
 }
 
@@ -57,6 +95,11 @@ def test_what_does_not_scale_is_refused_by_name(name: str) -> None:
     graph, message = REFUSED[name]
     with pytest.raises(UnsupportedError, match=message):
         to_pixel_units(graph)
+
+
+def test_a_convolution_before_a_gate_takes_the_division() -> None:
+    assert to_pixel_units(gated()).summary() == "CONV_2D LOGISTIC MUL"
+    assert to_pixel_units(gated(conv=False)).summary() == "MUL×2 LOGISTIC"
 
 
 def test_a_graph_in_pixels_is_left_alone() -> None:
