@@ -110,3 +110,19 @@ def logistic(x: NDArray[Any], scale: float) -> Codes:
     """
     real = (np.float32(scale) * x.astype(np.float32)).astype(np.float64)
     return np.rint(256 / (1 + np.exp(-np.maximum(real, _NO_LESS)))).astype(np.int64)
+
+
+CONVERSION_RATIOS = (2.0**-8, 2.0**7)
+"""XNNPACK takes a QUANTIZE within one type whose ``s_in / s_out`` lies from the first to the second."""
+
+
+def conversion_is_delegated(scale: float, scale_out: float) -> bool:
+    """Whether XNNPACK takes a QUANTIZE between these scales; see ``CONVERSION_RATIOS``."""
+    smallest, largest = CONVERSION_RATIOS
+    return bool(smallest <= np.float32(scale) / np.float32(scale_out) <= largest)
+
+
+def convert(x: NDArray[Any], scale: float, scale_out: float) -> Codes:
+    """``(v·m + 128) >> 8`` with ``m = round_half_even(256·s/s_out)``; must equal XNNPACK's ``xnn_qs8_vcvt_ukernel``."""
+    multiplier = int(np.rint(np.float32(256) * (np.float32(scale) / np.float32(scale_out))))
+    return (x.astype(np.int64) * multiplier + 128) >> 8

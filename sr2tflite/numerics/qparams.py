@@ -111,3 +111,21 @@ def dequantize(codes: NDArray[Any], params: QuantParams) -> NDArray[np.float32]:
     """Real values of codes: ``x = s · (q − z)`` in float32."""
     scale, zero_point = params.broadcast(codes.ndim)
     return scale * (codes.astype(np.int32) - zero_point).astype(np.float32)
+
+
+def quantize_float(
+    real: NDArray[np.float32], scale: float, zero_point: int, ends: tuple[int, int], *, half_even: bool
+) -> NDArray[np.float32]:
+    """Codes of float32 values as QUANTIZE computes them, still in float32.
+
+    Half even: ``clip(round(x·(1/s)) + z)``, as XNNPACK's ``xnn_f32_qs8_vcvt_ukernel``; else ``clip(round(x/s) + z)``
+    with ties away from zero, as TFLite's ``reference_ops::AffineQuantize``; each operation rounded to float32.
+    """
+    s = np.float32(scale)
+    if half_even:
+        steps = np.rint(real * (np.float32(1) / s))
+    else:
+        ratio = real / s
+        steps = np.copysign(np.floor(np.abs(ratio.astype(np.float64)) + 0.5), ratio).astype(np.float32)
+    codes: NDArray[np.float32] = np.clip(steps + np.float32(zero_point), *ends)
+    return codes
