@@ -73,31 +73,28 @@ def rounding_shift(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> N
     return rounded
 
 
-def multiply(x: NDArray[Any], factor: FixedPoint) -> NDArray[np.int64]:
+def rounding_shift_up(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """``round(x / 2^exponent)``, ties up: ARM's ``vrshlq_s32`` with a negative shift."""
+    shifted: NDArray[np.int64] = (x + (np.left_shift(np.int64(1), exponent) >> 1)) >> exponent
+    return shifted
+
+
+def multiply(x: NDArray[Any], factor: FixedPoint, *, ties_up: bool = False) -> NDArray[np.int64]:
     """``x · factor``, rounded twice: ``rounding_shift(doubling_high_product(x·2^max(shift, 0), m), max(−shift, 0))``.
 
     Must equal TFLite's ``MultiplyByQuantizedMultiplier`` (``kernels/internal/common.cc``) in its double-rounding build,
-    which LiteRT 2.3 is; the shift to the left wraps in 32 bits, as it does there.
+    which LiteRT 2.3 is; the shift to the left wraps in 32 bits, as it does there. Kernels written for NEON, which run
+    on x86 too, round the second time with ``vrshlq_s32``: ties up.
 
     Args:
-        x: 32-bit integers; per channel factors go along the last axis.
+        x: 32-bit integers; factors of channels go along the last axis.
         factor: What they are multiplied with.
+        ties_up: Whether ties go up in the second rounding, as in kernels written for NEON, or away from zero.
     """
     left, right = np.maximum(factor.shift, 0), np.maximum(np.negative(factor.shift), 0)
     shifted = (x.astype(np.int64) << left).astype(np.int32)
-    return rounding_shift(doubling_high_product(shifted, factor.multiplier), right)
-
-
-def multiply_once(x: NDArray[Any], factor: FixedPoint) -> NDArray[np.int64]:
-    """``x · factor``, rounded once: ``(x·m + 2^(30−shift)) >> (31 − shift)``, ties up.
-
-    Must equal ruy's AVX2 and AVX-512 kernels (``ruy/kernel_avx512.cc``), which run LiteRT's builtin convolutions on
-    x86; the result is cut to its low 32 bits, as it is there.
-    """
-    left, right = np.maximum(factor.shift, 0), np.maximum(np.negative(factor.shift), 0)
-    product = (x.astype(np.int64) << left).astype(np.int32).astype(np.int64) * factor.multiplier
-    half = np.left_shift(np.int64(1), _FRACTION_BITS - 1 + right)
-    return ((product + half) >> (_FRACTION_BITS + right)).astype(np.int32).astype(np.int64)
+    product = doubling_high_product(shifted, factor.multiplier)
+    return rounding_shift_up(product, right) if ties_up else rounding_shift(product, right)
 
 
 def multiply_wide(x: NDArray[np.int64], factor: FixedPoint) -> NDArray[np.int64]:

@@ -12,10 +12,13 @@ from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bou
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits, quant
 from sr2tflite.interpret.workers import Workers
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply, multiply_once
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
 
 LARGEST_ACCUMULATOR = 2**31 - 1
+
+_VECTOR = 8
+"""Channels that the builtin depthwise kernel computes at a time."""
 
 
 def check_conv(site: Site, axis: int) -> None:
@@ -71,7 +74,7 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
     """From sums to codes.
 
     XNNPACK: one float32 multiplication, rounded half to even. Others: ``MultiplyByQuantizedMultiplier`` of
-    ``s_x·s_w/s_out`` in float64; the builtin CONV_2D, which ruy computes, rounds once.
+    ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does.
     """
     x, weight, _ = site.inputs
     scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
@@ -83,16 +86,31 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
             requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
 
         return finish
-    fixed = fixed_points(scale_x * np.asarray(quant(weight).scale, np.float64) / scale_out)
-    once = arithmetic == "builtin" and site.op.kind == "CONV_2D"
-    return _fixed_finisher(fixed, once, zero, (low, high))
+    channels = site.output.channels
+    reals = scale_x * np.asarray(quant(weight).scale, np.float64) / scale_out
+    fixed = fixed_points(np.broadcast_to(reals, channels))
+    split = vector_channels(site) if arithmetic == "builtin" else 0
+    return _fixed_finisher(fixed, split, zero, (low, high))
 
 
-def _fixed_finisher(fixed: FixedPoint, once: bool, zero: int, ends: tuple[int, int]) -> Finish:
-    scaled = multiply_once if once else multiply
+def vector_channels(site: Site) -> int:
+    """How many of the first output channels the builtin kernel computes with NEON's instructions.
+
+    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D takes eight at a time and
+    leaves the rest to plain C++.
+    """
+    if site.op.kind == "CONV_2D":
+        return site.output.channels if site.inputs[1].channels == site.inputs[0].channels else 0
+    return site.output.channels // _VECTOR * _VECTOR
+
+
+def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, int]) -> Finish:
+    first, rest = (FixedPoint(*(np.asarray(part)[cut] for part in (fixed.multiplier, fixed.shift))) for cut in (slice(split), slice(split, None)))
 
     def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
-        out[...] = np.clip(scaled(sums.astype(np.int64), fixed) + zero, *ends)
+        whole = sums.astype(np.int64)
+        for part, factor, ties_up in ((slice(split), first, True), (slice(split, None), rest, False)):
+            out[:, part] = np.clip(multiply(whole[:, part], factor, ties_up=ties_up) + zero, *ends)
 
     return finish
 
