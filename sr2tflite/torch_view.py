@@ -46,6 +46,11 @@ def depth_to_space(x: Tensor, block: int) -> Tensor:
     return x.permute(0, 3, 4, 1, 5, 2).reshape(batch, channels // block**2, height * block, width * block)
 
 
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    """RESIZE_NEAREST_NEIGHBOR by a whole factor on NCHW."""
+    return x.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+
+
 def _conv(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     groups = x.shape[1] // weight.shape[3]
     kernel = weight.permute(0, 3, 1, 2)
@@ -98,7 +103,7 @@ def apply(node: Node, operands: list[Tensor]) -> Tensor:
         case ops.DepthToSpace(block_size=block):
             return depth_to_space(operands[0], block)
         case ops.ResizeNearestNeighbor(factor=factor):
-            return operands[0].repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+            return enlarge(operands[0], factor)
         case op if op.kind in _UNARY:
             return _UNARY[op.kind](operands[0])
         case _:

@@ -4,11 +4,9 @@ import numpy as np
 
 from sr2tflite.errors import UnsupportedError, VerificationError
 from sr2tflite.graph import Graph, Node, Tensor, ops
+from sr2tflite.numerics.elementwise import LARGEST_BUILTIN_RATIO, LOGISTIC_PARAMS, MUL_RATIOS, leaky_relu_is_delegated
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, add_ratio_is_delegated, conv_multipliers
-
-MUL_RATIOS = (2.0**-16, 2.0**8)
-"""XNNPACK's range of s_a · s_b / s_out: from, and under."""
 
 LARGEST_ACCUMULATOR = 2**31 - 1
 _SPAN = 255
@@ -37,6 +35,8 @@ def check_integers(graph: Graph) -> None:
                 _check_sum(graph, node)
             case ops.Mul():
                 _check_product(graph, node)
+            case ops.PRelu() | ops.LeakyRelu():
+                _check_slopes(graph, node)
             case ops.Logistic():
                 _check_logistic(graph, node)
             case op if isinstance(op, _SHARED):
@@ -57,8 +57,10 @@ def _check_types(graph: Graph, node: Node) -> None:
                 where=name,
                 hint="quantize the whole model with `sr2tflite ptq` or `sr2tflite qat`",
             )
-        if tensor.quant.per_channel and not tensor.is_constant:
-            raise UnsupportedError("activation has a scale per channel; expected one", where=name)
+        is_window = isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
+        if tensor.quant.per_channel and not (tensor.is_constant and is_window):
+            kind = "constant" if tensor.is_constant else "activation"
+            raise UnsupportedError(f"{kind} of {node.op.kind} has a scale per channel; expected one", where=name)
 
 
 def _check_conv(graph: Graph, node: Node) -> None:
@@ -122,8 +124,25 @@ def _check_product(graph: Graph, node: Node) -> None:
         raise UnsupportedError(f"MUL has scale ratio {a * b / out:.3g}; expected 2^-16 … 2^8", where=node.output)
 
 
+def _check_slopes(graph: Graph, node: Node) -> None:
+    """Products of the builtin kernels stay within int32."""
+    x, out = (_quant(graph.tensors[name]).scale[0] for name in (node.inputs[0], node.output))
+    slope = _quant(graph.tensors[node.inputs[1]]).scale[0] if isinstance(node.op, ops.PRelu) else 1.0
+    if isinstance(node.op, ops.LeakyRelu):
+        if leaky_relu_is_delegated(node.op.alpha, x, out):
+            return
+        slope = abs(node.op.alpha)
+    if not max(x, x * slope) / out < LARGEST_BUILTIN_RATIO:
+        raise UnsupportedError(
+            f"{node.op.kind} has input/output scale ratios {x / out:.3g} and, with the slope's, {x * slope / out:.3g}; "
+            "expected less than 2^8",
+            where=node.output,
+            hint="the output's range is far too small; calibrate again",
+        )
+
+
 def _check_logistic(graph: Graph, node: Node) -> None:
-    if graph.tensors[node.output].quant != QuantParams((1 / 256,), (-128,)):
+    if graph.tensors[node.output].quant != LOGISTIC_PARAMS:
         raise VerificationError("LOGISTIC must write scale 1/256 and zero point -128", where=node.output)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.numerics.fixed_point import fixed_point, multiply
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.numerics.requantize import AddParams, add_params
 
@@ -44,8 +44,9 @@ def add(a: NDArray[Any], b: NDArray[Any], params: AddParams) -> Codes:
     Must equal XNNPACK's ``xnn_qs8_vadd_minmax_ukernel``.
     """
     half = 1 << (params.shift - 1)
-    total: Codes = a.astype(np.int64) * params.multiplier_a + b.astype(np.int64) * params.multiplier_b + half
-    return total >> params.shift
+    total = a.astype(np.int64) * params.multiplier_a + b.astype(np.int64) * params.multiplier_b + half
+    shifted: Codes = np.right_shift(total, params.shift)
+    return shifted
 
 
 def mul_multiplier(scale_a: float, scale_b: float, scale_out: float) -> np.float32:
@@ -53,7 +54,8 @@ def mul_multiplier(scale_a: float, scale_b: float, scale_out: float) -> np.float
 
     Must equal ``xnn_init_qs8_mul_minmax_scalar_params``.
     """
-    return np.float32(np.float32(scale_a) * np.float32(scale_b)) / np.float32(scale_out)
+    product = np.float32(scale_a) * np.float32(scale_b)
+    return np.float32(product / np.float32(scale_out))
 
 
 def mul(a: NDArray[Any], b: NDArray[Any], multiplier: np.float32) -> Codes:
@@ -63,13 +65,19 @@ def mul(a: NDArray[Any], b: NDArray[Any], multiplier: np.float32) -> Codes:
 
 
 def prelu(x: NDArray[Any], slope: NDArray[Any], scale: float, slope_scale: float, scale_out: float) -> Codes:
-    """``v·m₁`` where v ≥ 0, else ``(v·v_slope)·m₂``; ``m₁ = s/s_out``, ``m₂ = s·s_slope/s_out`` in float64, fixed-point.
+    """``v·m₁`` where v ≥ 0, else ``(v·v_slope)·m₂``.
 
+    ``m₁ = s/s_out`` and ``m₂ = (s·s_slope)/s_out``, each operation rounded to float32, then fixed-point.
     Must equal TFLite's ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference/prelu.h``).
     """
-    positive = multiply(x, fixed_point(scale / scale_out))
-    negative = multiply(x.astype(np.int64) * slope.astype(np.int64), fixed_point(scale * slope_scale / scale_out))
-    return np.where(x >= 0, positive, negative)
+    positive, negative = _two_multipliers(scale, slope_scale, scale_out)
+    return np.where(x >= 0, multiply(x, positive), multiply(x.astype(np.int64) * slope.astype(np.int64), negative))
+
+
+def _two_multipliers(scale: float, slope: float, scale_out: float) -> tuple[FixedPoint, FixedPoint]:
+    """s/s_out and (s·slope)/s_out, as the builtin kernels' ``Prepare`` makes them."""
+    positive = np.float32(scale) / np.float32(scale_out)
+    return fixed_point(float(positive)), fixed_point(float(mul_multiplier(scale, slope, scale_out)))
 
 
 def leaky_relu_is_delegated(alpha: float, scale: float, scale_out: float) -> bool:
@@ -85,15 +93,14 @@ def leaky_relu_is_delegated(alpha: float, scale: float, scale_out: float) -> boo
 
 
 def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
-    """``(v·m + 128) >> 8`` with ``m = round_half_even(256·s/s_out)``, where v < 0 ``round_half_even(256·s/s_out·alpha)``.
+    """``(v·m + 128) >> 8``, ``m = round_half_even(256·s/s_out)`` where v ≥ 0, else of ``256·s/s_out·alpha``.
 
     Must equal XNNPACK's ``xnn_qs8_vlrelu_ukernel`` where it is delegated; elsewhere TFLite's
-    ``reference_ops::QuantizeLeakyRelu`` runs, whose multipliers s/s_out and s·alpha/s_out are fixed-point.
+    ``reference_ops::QuantizeLeakyRelu`` runs, whose multipliers are made and applied as those of PRELU.
     """
     if not leaky_relu_is_delegated(alpha, scale, scale_out):
-        slope = float(np.float32(alpha))
-        positive, negative = (multiply(x, fixed_point(m)) for m in (scale / scale_out, scale * slope / scale_out))
-        return np.where(x >= 0, positive, negative)
+        positive, negative = _two_multipliers(scale, alpha, scale_out)
+        return np.where(x >= 0, multiply(x, positive), multiply(x, negative))
     multipliers = [int(np.rint(np.float32(256) * m)) for m in _leaky_multipliers(alpha, scale, scale_out)]
     return (x.astype(np.int64) * np.where(x >= 0, *multipliers) + 128) >> 8
 

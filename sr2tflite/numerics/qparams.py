@@ -80,6 +80,50 @@ def affine(low: float, high: float, dtype: Literal["int8", "uint8"] = "int8") ->
     return QuantParams((scale,), (zero_point,))
 
 
+def affine_within(low: float, high: float, floor: float, ceiling: float) -> QuantParams:
+    """Parameters for a range whose ends saturation must not pass: it then clips to floor…ceiling.
+
+    As ``affine`` for the part of low…high within them; where zero's rounding, or the scale's, would push an end over,
+    the scale is the largest of 16 bits that does not: ``s ≤ ceiling/(qmax − z)`` and ``s ≤ floor/(qmin − z)``.
+
+    Args:
+        low: Of the range.
+        high: Of the range.
+        floor: At most zero; −inf for none.
+        ceiling: At least zero; inf for none.
+    """
+    qmin, qmax = LIMITS["int8"]
+    params = affine(max(low, floor), min(high, ceiling))
+    (scale,), (zero_point,) = params.scale, params.zero_point
+    for end, codes in ((ceiling, qmax - zero_point), (floor, qmin - zero_point)):
+        if codes and end / codes < scale:
+            mantissa, exponent = np.frexp(max(end / codes, SMALLEST_SCALE))
+            scale = float(np.ldexp(np.floor(mantissa * 2**SCALE_BITS), exponent - SCALE_BITS))
+    return QuantParams((scale,), (zero_point,))
+
+
+def operand(values: FloatArray, smallest: float = 0.0) -> QuantParams:
+    """Parameters for the few values of a constant operand of ADD, SUB or MUL, which no code may miss by much.
+
+    Of the scales ``max(span/k, smallest)``, k = 255…1, span from the least value or zero to the greatest or zero, the
+    one whose largest error is least, the first of equals: integers as a rule come out exact, one value always does.
+
+    Args:
+        values: The constant.
+        smallest: No scale is smaller; for what a kernel does not take.
+    """
+    low, high = min(float(np.min(values)), 0.0), max(float(np.max(values)), 0.0)
+    best, least, slack = affine(low, high), np.inf, (high - low) * 2.0**-SCALE_BITS
+    for codes in range(255, 0, -1):
+        scale = float(round_scale(max((high - low) / codes, smallest)))
+        zero_point = int(np.clip(-128 - np.rint(low / scale), -128, 127))
+        params = QuantParams((scale,), (zero_point,))
+        error = float(np.abs(dequantize(quantize(values, params, "int8"), params) - values).max())
+        if error < least - slack:
+            best, least = params, error
+    return best
+
+
 def symmetric(max_abs: FloatArray | float, axis: int | None) -> QuantParams:
     """Weight parameters from the largest magnitude per channel (or of the tensor): ``s = max|w| / 127``, ``z = 0``."""
     scales = round_scale(np.atleast_1d(np.asarray(max_abs, np.float64)) / WEIGHT_LIMIT)

@@ -15,14 +15,18 @@ LARGEST_GAIN = 16.0
 
 Channels = NDArray[np.float64]
 
+_HOMOGENEOUS = (ops.Relu, ops.PRelu, ops.LeakyRelu)
+_SUMS = (ops.Add, ops.Sub)
+
 
 def equalize_channels(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> Graph:
     """The same float function with every channel of the tensors between convolutions equally large on some images.
 
-    A positive gain per channel passes through RELU and ADD: ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``, with
-    ``a_c = max_c' r_c' / r_c`` and r_c the channel's largest magnitude. Per-tensor activation codes then resolve every
-    channel equally; weights are quantized per output channel, so a gain costs them nothing where they write, and little
-    where they read. Tensors that meet in an ADD share their gains. Exact in ℝ; one rounding of float32 per constant.
+    A positive gain per channel passes through RELU, PRELU, LEAKY_RELU, ADD and SUB:
+    ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``, with ``a_c = max_c' r_c' / r_c`` and r_c the channel's largest
+    magnitude. Per-tensor activation codes then resolve every channel equally; weights are quantized per output channel,
+    so a gain costs them nothing where they write, and little where they read. Tensors that meet in such an op share
+    their gains. Exact in ℝ; one rounding of float32 per constant.
 
     References:
         Data-Free Quantization Through Weight Equalization and Bias Correction (Nagel et al., 2019),
@@ -43,27 +47,37 @@ def equalize_channels(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> Grap
 
 
 def _meeting(graph: Graph) -> list[set[str]]:
-    """Activations in sets: those that meet in an ADD together."""
+    """Activations in sets: those that a gain passes between together."""
     sets: dict[str, set[str]] = {name: {name} for node in graph.nodes for name in node.outputs}
     for node in graph.nodes:
-        if isinstance(node.op, ops.Add):
-            united = set().union(*(sets.get(name, {name}) for name in (*node.inputs, node.output)))
+        if _carries_gains(graph, node):
+            names = [tensor.name for tensor in graph.activations(node)]
+            united = set().union(*(sets.get(name, {name}) for name in (*names, node.output)))
             sets.update(dict.fromkeys(united, united))
     return list({id(members): members for members in sets.values()}.values())
 
 
 def _passes_gains(graph: Graph, name: str) -> bool:
-    """Whether a tensor lies between convolutions and additions only."""
+    """Whether a tensor lies between convolutions and ops that gains pass through only."""
     producer, readers = graph.producer(name), graph.consumers(name)
     if producer is None or name in graph.outputs or not readers:
         return False
-    return isinstance(producer.op, ops.Conv2D | ops.Add) and all(_reads_gains(graph, node) for node in readers)
+    is_written_so = isinstance(producer.op, ops.Conv2D) or _carries_gains(graph, producer)
+    return is_written_so and all(_reads_gains(graph, node) for node in readers)
 
 
 def _reads_gains(graph: Graph, node: Node) -> bool:
     if isinstance(node.op, ops.Conv2D):
         return graph.tensors[node.inputs[1]].channels == graph.tensors[node.inputs[0]].channels  # one group
-    return isinstance(node.op, ops.Add)
+    return _carries_gains(graph, node)
+
+
+def _carries_gains(graph: Graph, node: Node) -> bool:
+    """Whether a gain on what an op reads is the same gain on what it writes."""
+    if isinstance(node.op, _SUMS):
+        channels = {graph.tensors[name].shape[-1:] for name in (*node.inputs, node.output)}
+        return len(channels) == 1 and not any(graph.tensors[name].is_constant for name in node.inputs)
+    return isinstance(node.op, _HOMOGENEOUS)
 
 
 def _largest_magnitudes(graph: Graph, images: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> dict[str, Channels]:

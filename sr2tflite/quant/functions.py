@@ -91,6 +91,20 @@ class AddSpec:
     shift: int
     scale_a: float
     scale_b: float
+    """Negative for SUB, as its multiplier is."""
+
+    grid: OutputGrid
+
+
+@dataclass(frozen=True)
+class MulSpec:
+    """The constants of one MUL in one step."""
+
+    multiplier: float
+    """``m = (s_a·s_b)/s_out``, a float32."""
+
+    scale_a: float
+    scale_b: float
     grid: OutputGrid
 
 
@@ -98,7 +112,7 @@ def _flat(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).reshape(-1)
 
 
-def _range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, grid: OutputGrid) -> Tensor:
+def range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, grid: OutputGrid) -> Tensor:
     """∂L/∂(l, u) of an output grid, shape 2.
 
     Args:
@@ -119,6 +133,11 @@ def _range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, 
         step = (total - grid.high * above) / CODES
         return grad.new_tensor([-step, above + step])
     return grad.new_tensor([0.0, above])
+
+
+def inside_only(grad: Tensor, ratio: Tensor, grid: OutputGrid) -> Tensor:
+    """The gradient where t/s is inside the range, else 0."""
+    return _inside(grad, ratio, grid.low, grid.high)
 
 
 def _inside(grad: Tensor, ratio: Tensor, low: float, high: float) -> Tensor:
@@ -163,7 +182,7 @@ class _Conv(torch.autograd.Function):
         if learns_range:
             bias = spec.bias_codes * (spec.weight_scale * spec.input_scale)
             pulled = float((weight * grad_w).sum() + (bias * grad_b).sum()) / spec.grid.scale
-            grad_range = _range_gradient(grad, codes, inside, pulled, spec.grid)
+            grad_range = range_gradient(grad, codes, inside, pulled, spec.grid)
         return grad_x, grad_w, grad_b, grad_range, None
 
 
@@ -196,14 +215,35 @@ class _Add(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             flat = _flat(inside)
             real = spec.scale_a * float(torch.dot(flat, _flat(a))) + spec.scale_b * float(torch.dot(flat, _flat(b)))
-            grad_range = _range_gradient(grad, codes, inside, real / spec.grid.scale, spec.grid)
-        return inside, inside, grad_range, None
+            grad_range = range_gradient(grad, codes, inside, real / spec.grid.scale, spec.grid)
+        return inside, inside if spec.scale_b > 0 else -inside, grad_range, None
 
 
 def _add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
     """``v_a·m_a + v_b·m_b + 2^(shift−1)`` in int32: t/s + ½ in steps of 2^−shift."""
     acc = a.to(torch.int32).mul_(spec.multiplier_a)
     return acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))
+
+
+class _Mul(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: MulSpec) -> Tensor:
+        ratio = (a * b).mul_(spec.multiplier)
+        codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
+        ctx.save_for_backward(a, b, ratio, codes)
+        ctx.spec = spec
+        return codes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (grad,), spec = grads, cast(MulSpec, ctx.spec)
+        a, b, ratio, codes = ctx.saved_tensors
+        inside = inside_only(grad, ratio, spec.grid)
+        grad_range = None
+        if ctx.needs_input_grad[2]:
+            pulled = float(torch.dot(_flat(inside), _flat(ratio)))
+            grad_range = range_gradient(grad, codes, inside, pulled, spec.grid)
+        return inside * b * spec.scale_b, inside * a * spec.scale_a, grad_range, None
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
@@ -223,9 +263,19 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: C
 
 
 def add(a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec) -> Tensor:
-    """ADD of two activations of equal shape, with fused ReLU, requantization and saturation.
+    """ADD or SUB of two activations, with fused ReLU, requantization and saturation; shapes broadcast.
 
     ``v = clip((v_a·m_a + v_b·m_b + 2^(shift−1)) >> shift, lo, hi)`` in int32;
     equals XNNPACK's ``qs8_vadd`` bit for bit.
     """
+    a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
     return cast(Tensor, _Add.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
+
+
+def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
+    """MUL of two activations, with fused ReLU, requantization and saturation; shapes broadcast.
+
+    ``v = clip(round_half_even(float32(v_a·v_b)·m), lo, hi)``; equals XNNPACK's ``qs8_vmul`` bit for bit.
+    """
+    a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Mul.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]

@@ -1,23 +1,39 @@
 """Which tensors of a float graph get which quantization parameters.
 
 Every activation belongs to one *group*: tensors that must carry the same parameters. A group's range is its own, or
-*fixed*: the network's input and output, and whatever is tied to them, are pixels − 128.
+*fixed*: the network's input and output, and whatever is tied to them, are pixels − 128; LOGISTIC writes 1/256.
+
+A group may be *bounded*: where every value in it goes through a clip, its range ends at the bound at the latest, and
+saturation does the clipping. The clip is then *absorbed*: no op of the file stands for it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.absorb_clip import absorb_clip
+from sr2tflite.graph.passes.merge_clips import clip_bounds, merge_clips
+from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
-from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.numerics.elementwise import LOGISTIC_PARAMS
+from sr2tflite.numerics.qparams import QuantParams, operand
 
 PIXELS = QuantParams((1.0,), (-128,))
 """The network's input and output: raw pixels − 128."""
 
-_SHARING = (ops.Concatenation, ops.DepthToSpace)
-_COMPUTING = (ops.Conv2D, ops.DepthwiseConv2D, ops.Add)
+MOVING = (ops.Concatenation, ops.DepthToSpace, ops.ResizeNearestNeighbor)
+"""Ops that only move codes."""
+
+_SHARING = (*MOVING, ops.Relu, ops.Minimum, ops.Maximum)
+"""Ops that move or compare codes: what they read and write has the same parameters."""
+
+_WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
+SUMS = (ops.Add, ops.Sub)
+_WITH_OPERAND = (ops.Add, ops.Sub, ops.Mul)
+_COMPUTING = (*_WINDOWS, *_WITH_OPERAND, ops.PRelu, ops.LeakyRelu, ops.Logistic)
 
 
 @dataclass(frozen=True)
@@ -27,11 +43,24 @@ class Group:
     tensors: tuple[str, ...]
     """In execution order."""
 
-    fixed: bool
-    """Whether the parameters are those of pixels."""
+    given: QuantParams | None = None
+    """The parameters where they are not learned."""
 
-    nonnegative: bool
-    """Whether every tensor in it comes out of a ReLU, so that the range starts at zero."""
+    low: float = -inf
+    """At most zero: where every value is clipped below; a ReLU's is zero."""
+
+    high: float = inf
+    """At least zero: where every value is clipped above."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the parameters are given, not learned."""
+        return self.given is not None
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether the range starts at zero."""
+        return self.low == 0
 
 
 @dataclass(frozen=True)
@@ -41,14 +70,40 @@ class Plan:
     graph: Graph
     groups: tuple[Group, ...]
 
+    absorbed: frozenset[str] = frozenset()
+    """The outputs of clips that saturation does."""
+
+    kept: Mapping[str, QuantParams] = field(default_factory=dict)
+    """Parameters that constant operands have already."""
+
     @cached_property
     def group_of(self) -> dict[str, int]:
         """The index of each activation's group."""
         return {name: index for index, group in enumerate(self.groups) for name in group.tensors}
 
+    @cached_property
+    def operands(self) -> dict[str, QuantParams]:
+        """Parameters of the constants of ADD, SUB and MUL, as far as these do not depend on the activations'."""
+        constants = (constant_operand(self.graph, node) for node in self.graph.nodes)
+        found = {name: self.graph.tensors[name].data for name in constants if name is not None}
+        return {name: self.kept.get(name) or operand(data) for name, data in found.items() if data is not None}
+
+
+def span(params: QuantParams) -> tuple[float, float]:
+    """The real values of the codes −128 and 127."""
+    scale, zero_point = params.scale[0], params.zero_point[0]
+    return scale * (-128 - zero_point), scale * (127 - zero_point)
+
+
+def constant_operand(graph: Graph, node: Node) -> str | None:
+    """The constant that an ADD, SUB or MUL reads."""
+    if not isinstance(node.op, _WITH_OPERAND):
+        return None
+    return next((name for name in node.inputs if graph.tensors[name].is_constant), None)
+
 
 def plan_quantization(graph: Graph) -> Plan:
-    """Decide the groups: fixed at the ends, tied through DEPTH_TO_SPACE and CONCATENATION, own elsewhere.
+    """Decide the groups: fixed at the ends, tied through ops that move or compare codes, own elsewhere.
 
     Args:
         graph: A float graph in 0…1 or 0…255.
@@ -56,35 +111,121 @@ def plan_quantization(graph: Graph) -> Plan:
     Raises:
         UnsupportedError: An op cannot be quantized; the message names it.
     """
-    pixels = absorb_clip(to_pixel_units(graph))
-    for node in pixels.nodes:
-        _refuse_unsupported(pixels, node)
-    ends = {*pixels.inputs, *pixels.outputs}
-    groups = [
-        Group(names, fixed=not ends.isdisjoint(names), nonnegative=all(_is_rectified(pixels, name) for name in names))
-        for names in _tied(pixels)
-    ]
-    return Plan(pixels, tuple(groups))
+    pixels = own_constants(merge_clips(absorb_clip(to_pixel_units(graph))))
+    plan = plan_as_it_is(pixels)
+    groups = tuple(_bounded(pixels, group) for group in plan.groups)
+    owner = {name: group for group in groups for name in group.tensors}
+    absorbed = frozenset(n.output for n in pixels.nodes if _is_absorbed(pixels, n, owner[n.output]))
+    return replace(plan, groups=groups, absorbed=absorbed)
+
+
+def plan_as_it_is(graph: Graph) -> Plan:
+    """The groups of a graph in pixel units whose ops all stay: that of a quantized one.
+
+    Raises:
+        UnsupportedError: An op cannot be quantized; the message names it.
+    """
+    for node in graph.nodes:
+        _refuse_unsupported(graph, node)
+    return Plan(graph, tuple(_group(graph, names) for names in _tied(graph)))
+
+
+def _group(graph: Graph, names: tuple[str, ...]) -> Group:
+    low = min(_floor(graph, name) for name in _roots(graph, names))
+    return Group(names, _given(graph, names), low)
+
+
+def _roots(graph: Graph, names: tuple[str, ...]) -> list[str]:
+    """The tensors of a group that the others' values come from."""
+    return [name for name in names if (node := graph.producer(name)) is None or not isinstance(node.op, _SHARING)]
+
+
+def _floor(graph: Graph, root: str) -> float:
+    """Zero under a fused ReLU."""
+    node = graph.producer(root)
+    return 0.0 if node is not None and getattr(node.op, "activation", "NONE") == "RELU" else -inf
+
+
+def _bounded(graph: Graph, group: Group) -> Group:
+    """A group with the bounds of the clips that all its values go through."""
+    if group.fixed:
+        return group
+    roots = _roots(graph, group.tensors)
+    low = min(max(_floor(graph, name), -_bound(graph, name, upper=False)) for name in roots)
+    return replace(group, low=low, high=max(_bound(graph, name, upper=True) for name in roots))
+
+
+def _is_absorbed(graph: Graph, node: Node, group: Group) -> bool:
+    bounds = clip_bounds(graph, node)
+    if bounds is None or node.output in graph.outputs:
+        return False
+    low, high = (group.low, group.high) if group.given is None else span(group.given)
+    return bounds.low <= low and high <= bounds.high
+
+
+def _given(graph: Graph, names: tuple[str, ...]) -> QuantParams | None:
+    writers = [graph.producer(name) for name in names]
+    plain = [node.output for node in writers if node is not None and isinstance(node.op, ops.Logistic)]
+    is_end = not {*graph.inputs, *graph.outputs}.isdisjoint(names)
+    others = [n for n in writers if n is None or not isinstance(n.op, (*_SHARING, ops.Logistic))]
+    if plain and (is_end or others):
+        raise UnsupportedError(
+            "op LOGISTIC writes steps of 1/256, which what it is joined with cannot share", where=plain[0]
+        )
+    if plain:
+        return LOGISTIC_PARAMS
+    return PIXELS if is_end else None
+
+
+def _bound(graph: Graph, name: str, *, upper: bool) -> float:
+    """The bound, or minus the lower one, that whatever reads a tensor sees it clipped to; inf for none."""
+    readers = graph.consumers(name)
+    if name in graph.outputs or not readers:
+        return inf
+    return max(_bound_at(graph, node, upper=upper) for node in readers)
+
+
+def _bound_at(graph: Graph, reader: Node, *, upper: bool) -> float:
+    bounds = clip_bounds(graph, reader)
+    if bounds is not None:
+        end = bounds.high if upper else -bounds.low
+        if 0 <= end < inf:
+            return end
+    passes_on = isinstance(reader.op, MOVING) or bounds is not None
+    return _bound(graph, reader.output, upper=upper) if passes_on else inf
 
 
 def _refuse_unsupported(graph: Graph, node: Node) -> None:
     op, where = node.op, node.outputs[0]
     if not isinstance(op, _SHARING + _COMPUTING):
-        raise UnsupportedError(
-            f"op {getattr(op, 'name', op.kind)} cannot be quantized here; expected CONV_2D, DEPTHWISE_CONV_2D, ADD, "
-            "CONCATENATION or DEPTH_TO_SPACE",
-            where=where,
-        )
+        raise UnsupportedError(f"op {getattr(op, 'name', op.kind)} cannot be quantized here", where=where)
     if (activation := getattr(op, "activation", "NONE")) not in ("NONE", "RELU"):
         raise UnsupportedError(f"{op.kind} ends in {activation}; expected NONE or RELU", where=where)
     if isinstance(op, ops.Concatenation) and op.axis not in (3, -1):
         raise UnsupportedError(f"CONCATENATION along axis {op.axis}; expected 3 (channels)", where=where)
     constants = [graph.tensors[name].is_constant for name in node.inputs]
-    expected = [False, True, True] if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) else [False] * len(constants)
-    if constants != expected:
-        raise UnsupportedError(f"{op.kind} with a constant operand cannot be quantized here", where=where)
-    if isinstance(op, ops.Add) and len({graph.tensors[name].shape for name in node.inputs}) > 1:
-        raise UnsupportedError("ADD of tensors of different shapes cannot be quantized here", where=where)
+    if isinstance(op, (*_WINDOWS, ops.PRelu)):
+        fits = constants == [False, *[True] * (len(constants) - 1)]
+    elif isinstance(op, (*_WITH_OPERAND, ops.Minimum, ops.Maximum)):
+        fits = sum(constants) <= 1
+    else:
+        fits = not any(constants)
+    if not fits:
+        raise UnsupportedError(f"{op.kind} with such constant operands cannot be quantized here", where=where)
+    if isinstance(op, (*_WITH_OPERAND, ops.Minimum, ops.Maximum)):
+        _refuse_wide_constant(graph, node)
+
+
+def _refuse_wide_constant(graph: Graph, node: Node) -> None:
+    """A constant holds one value, or one per channel."""
+    channels = graph.activations(node)[0].channels
+    for constant in (graph.tensors[name] for name in node.inputs if graph.tensors[name].is_constant):
+        sizes = [size for size in constant.shape if size != 1]
+        if sizes and (sizes != [channels] or constant.channels != channels):
+            raise UnsupportedError(
+                f"{node.op.kind} with a constant {constant.shape}; expected one value, or one per channel",
+                where=constant.name,
+            )
 
 
 def _tied(graph: Graph) -> list[tuple[str, ...]]:
@@ -93,8 +234,8 @@ def _tied(graph: Graph) -> list[tuple[str, ...]]:
     for node in graph.nodes:
         sets[node.output] = [node.output]
         if isinstance(node.op, _SHARING):
-            for name in node.inputs:
-                _unite(sets, name, node.output)
+            for tensor in graph.activations(node):
+                _unite(sets, tensor.name, node.output)
     order = list(sets)
     unique = {id(members): members for members in sets.values()}
     return [tuple(sorted(members, key=order.index)) for members in unique.values()]
@@ -105,12 +246,3 @@ def _unite(sets: dict[str, list[str]], one: str, other: str) -> None:
         sets[one].extend(sets[other])
         for name in sets[other]:
             sets[name] = sets[one]
-
-
-def _is_rectified(graph: Graph, name: str) -> bool:
-    node = graph.producer(name)
-    if node is None:
-        return False
-    if isinstance(node.op, _SHARING):
-        return all(_is_rectified(graph, source) for source in node.inputs)
-    return getattr(node.op, "activation", "NONE") == "RELU"

@@ -48,7 +48,8 @@ def find_ranges(
         progress("calibrating", done, len(images))
     choose = _METHODS[settings.method]
     found = {index: choose(histogram, settings) for index, histogram in histograms.items()}
-    return {i: Range(0.0, r.high) if plan.groups[i].nonnegative else r for i, r in found.items()}
+    # a percentile of what is never negative is not, either
+    return {i: Range(min(r.low, 0.0), max(r.high, 0.0)).within(plan.groups[i]) for i, r in found.items()}
 
 
 def tiles(image: Image) -> list[Image]:
@@ -74,8 +75,9 @@ def _observe(plan: Plan, view: FloatView, tile: Image, histograms: Mapping[int, 
     with torch.no_grad():
         values: dict[str, Any] = view.activations(to_pixels(tile))
     for name, value in values.items():
-        if (histogram := histograms.get(plan.group_of[name])) is not None:
-            histogram.add(value)
+        index = plan.group_of[name]
+        if index in histograms:
+            histograms[index].add(value.clamp(plan.groups[index].low, plan.groups[index].high))
 
 
 def _percentile(histogram: Histogram, settings: PtqSettings) -> Range:

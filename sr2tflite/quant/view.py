@@ -9,30 +9,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import QuantParams, dequantize
-from sr2tflite.numerics.requantize import add_params
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.bias import correct_biases
+from sr2tflite.quant.bounds import within
+from sr2tflite.quant.compute import compute, output_grid, stored_constant
 from sr2tflite.quant.equalize import equalize_channels
-from sr2tflite.quant.functions import AddSpec, OutputGrid, add
+from sr2tflite.quant.functions import OutputGrid
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
-from sr2tflite.quant.plan import Plan, plan_quantization
+from sr2tflite.quant.plan import Group, Plan, plan_as_it_is, plan_quantization, span
 from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings
-from sr2tflite.torch_view import depth_to_space
-
-_LOW, _HIGH = -128, 127
+from sr2tflite.quant.slopes import SlopeLayer
 
 
 class QuantizedView(nn.Module):
     """Pixels in, pixels out, on the TFLite grid: NCHW float tensors that hold integers 0…255.
 
-    Its parameters are the real weights and biases in pixel units and the real ends of the learned ranges; every step
-    derives the integers from them. The forward equals LiteRT with XNNPACK on the file of ``freeze()`` bit for bit.
+    Its parameters are the real weights, biases and slopes in pixel units and the real ends of the learned ranges;
+    every step derives the integers from them. The forward equals LiteRT on the file of ``freeze()`` bit for bit.
 
     Args:
         plan: A float graph and its groups (``plan_quantization``).
@@ -45,11 +45,16 @@ class QuantizedView(nn.Module):
         self._learned = sorted(ranges)
         self.layers = nn.ModuleList(ConvLayer(plan.graph, node) for node in plan.graph.nodes if _is_conv(node))
         self._layer_of = dict(zip((n.output for n in plan.graph.nodes if _is_conv(n)), self.layers, strict=True))
+        sloped = [node for node in plan.graph.nodes if isinstance(node.op, ops.PRelu)]
+        self.slopes = nn.ModuleList(SlopeLayer(plan.graph, node) for node in sloped)
+        self._slopes_of = dict(zip((node.output for node in sloped), self.slopes, strict=True))
         ends = torch.tensor([ranges[index].normal() for index in self._learned], dtype=torch.float64).reshape(-1, 2)
         # a power of two, so that ends read from a file stay exact, and one learning rate fits ranges of any width
         unit = torch.exp2(torch.ceil(torch.log2(ends[:, 1:] - ends[:, :1])))
         self.register_buffer("range_unit", unit.float())
         self.relative_range = nn.Parameter((ends / unit).float())
+        limits = [(plan.groups[index].low, plan.groups[index].high) for index in self._learned]
+        self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
         self._last_reader = {name: node for node in plan.graph.nodes for name in node.inputs}
 
     @classmethod
@@ -84,20 +89,30 @@ class QuantizedView(nn.Module):
 
         Raises:
             InputError: The graph carries no quantization parameters.
-            UnsupportedError: An op cannot be quantized here.
+            UnsupportedError: An op cannot be quantized here, or parameters are outside what this package writes.
         """
         if not graph.is_quantized:
             raise InputError(
                 "the graph has no quantization parameters", where=graph.name, hint="quantize it first: sr2tflite ptq"
             )
-        plan = plan_quantization(_dequantized(graph))
-        params = [graph.tensors[group.tensors[0]].quant for group in plan.groups]
-        return cls(plan, {i: _span(p) for i, p in enumerate(params) if p is not None and not plan.groups[i].fixed})
+        graph = own_constants(graph)
+        plan = plan_as_it_is(_dequantized(graph))
+        kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
+        ranges = {index: Range(*span(_shared_params(graph, group))) for index, group in enumerate(plan.groups)}
+        learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}
+        view = cls(replace(plan, kept=kept), learned)
+        for group, params in zip(plan.groups, view.grids(), strict=True):
+            if params != (found := _shared_params(graph, group)):
+                raise UnsupportedError(f"has {found}, which would become {params} here", where=group.tensors[0])
+        return view
 
     def parameter_groups(self, range_rate: float = 1.0) -> list[dict[str, Any]]:
-        """Adam's parameter groups, weights with biases and ranges; ``lr`` is relative to the weights' learning rate."""
+        """Adam's parameter groups, weights with biases and slopes, and ranges.
+
+        ``lr`` is relative to the weights' learning rate.
+        """
         return [
-            {"params": list(self.layers.parameters()), "lr": 1.0},
+            {"params": [*self.layers.parameters(), *self.slopes.parameters()], "lr": 1.0},
             {"params": [self.relative_range], "lr": range_rate},
         ]
 
@@ -108,9 +123,8 @@ class QuantizedView(nn.Module):
     def ranges(self) -> dict[int, Range]:
         """The learned range of each group that is not fixed, before the kernels' limits."""
         ends = (self.relative_range.detach().double() * self._unit.double()).tolist()
-        nonnegative = [self.plan.groups[index].nonnegative for index in self._learned]
-        pairs = zip(self._learned, ends, nonnegative, strict=True)
-        return {index: Range(0.0 if rectified else low, high) for index, (low, high), rectified in pairs}
+        found = {index: Range(low, high) for index, (low, high) in zip(self._learned, ends, strict=True)}
+        return {index: found[index].within(self.plan.groups[index]) for index in found}
 
     def grids(self) -> list[QuantParams]:
         """The quantization parameters of every group, as the file would hold them now."""
@@ -120,7 +134,7 @@ class QuantizedView(nn.Module):
         """The grid that the op which writes a tensor rounds to now."""
         node = self.plan.graph.producer(output)
         assert node is not None
-        return _output_grid(node, self.grids()[self.plan.group_of[output]])
+        return output_grid(node, self.grids()[self.plan.group_of[output]])
 
     def forward(self, pixels: Tensor) -> Tensor:
         """The images enlarged.
@@ -142,7 +156,9 @@ class QuantizedView(nn.Module):
             pixels: The input, whose centered codes are the pixels.
             grids: The quantization parameters of every group (``grids()``).
         """
-        ends = dict(zip(self._learned, (self.relative_range * self._unit).unbind(), strict=True))
+        limits = cast(Tensor, self.range_limits)
+        learned = within(self.relative_range * self._unit, limits[:, :1], limits[:, 1:])
+        ends = dict(zip(self._learned, learned.unbind(), strict=True))
         values = {self.plan.graph.input.name: pixels.contiguous(memory_format=torch.channels_last)}
         for node in self.plan.graph.nodes:
             result = self._compute(node, values, grids, ends.get(self.plan.group_of[node.output]))
@@ -165,9 +181,9 @@ class QuantizedView(nn.Module):
         for name, index in self.plan.group_of.items():
             graph.update(name, dtype="int8", quant=grids[index])
         for node in source.nodes:
-            if _is_conv(node):
-                stored = self.layer(node.output).stored(grids[self.plan.group_of[node.inputs[0]]].scale[0])
-                _store_constants(graph, node, stored)
+            for name, data, params in self._stored(node, grids):
+                graph.update(name, dtype=data.dtype.name, data=np.ascontiguousarray(data), quant=params)
+        _drop_nodes(graph, self.plan.absorbed)
         graph.drop_unused()
         return graph
 
@@ -184,52 +200,59 @@ class QuantizedView(nn.Module):
         """The convolution that writes a tensor."""
         return cast(ConvLayer, self._layer_of[output])
 
+    def _slopes(self, node: Node) -> SlopeLayer | None:
+        return cast(SlopeLayer | None, self._slopes_of.get(node.output))
+
     def _weight_scale(self, node: Node, input_scale: float) -> float:
+        if (slopes := self._slopes(node)) is not None:
+            return slopes.params().scale[0]
         return max(self.layer(node.output).weight_params(input_scale).scale)
+
+    def _stored(self, node: Node, grids: Sequence[QuantParams]) -> Iterator[tuple[str, NDArray[Any], QuantParams]]:
+        """Name, codes and parameters of every constant a node reads, as the file holds them."""
+        if _is_conv(node):
+            weight, bias = self.layer(node.output).stored(grids[self.plan.group_of[node.inputs[0]]].scale[0])
+            yield (node.inputs[1], *weight)
+            yield (node.inputs[2], *bias)
+        elif (slopes := self._slopes(node)) is not None:
+            yield (node.inputs[1], *slopes.stored())
+        elif (constant := stored_constant(self.plan, node, grids)) is not None:
+            yield constant
 
     def _compute(
         self, node: Node, values: dict[str, Tensor], grids: Sequence[QuantParams], bounds: Tensor | None
     ) -> Tensor:
         operands = [values[name] for name in node.inputs if name in values]
-        params = [grids[self.plan.group_of[name]] for name in node.inputs if name in self.plan.group_of]
-        output = grids[self.plan.group_of[node.output]]
-        match node.op:
-            case ops.Conv2D() | ops.DepthwiseConv2D():
-                layer = self.layer(node.output)
-                return cast(Tensor, layer(operands[0], params[0].scale[0], _output_grid(node, output), bounds))
-            case ops.Add():
-                first, second, out = params[0].scale[0], params[1].scale[0], output.scale[0]
-                constants = add_params(first, second, out)
-                grid = _output_grid(node, output)
-                spec = AddSpec(constants.multiplier_a, constants.multiplier_b, constants.shift, first, second, grid)
-                return add(operands[0], operands[1], bounds, spec)
-            case ops.Concatenation():
-                return torch.cat(operands, 1)
-            case ops.DepthToSpace(block_size=block):
-                return depth_to_space(operands[0], block)
-            case _:
-                raise AssertionError(f"{node.op.kind} passed the plan")
+        if not _is_conv(node):
+            return compute(self.plan, node, operands, grids, bounds, self._slopes(node))
+        scale = grids[self.plan.group_of[node.inputs[0]]].scale[0]
+        grid = output_grid(node, grids[self.plan.group_of[node.output]])
+        return cast(Tensor, self.layer(node.output)(operands[0], scale, grid, bounds))
 
 
 def _is_conv(node: Node) -> bool:
     return isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
 
 
-def _output_grid(node: Node, params: QuantParams) -> OutputGrid:
-    zero_point = params.zero_point[0]
-    rectified = getattr(node.op, "activation", "NONE") == "RELU"
-    low = max(_LOW, zero_point) if rectified else _LOW
-    return OutputGrid(params.scale[0], float(low - zero_point), float(_HIGH - zero_point), rectified)
+def _shared_params(graph: Graph, group: Group) -> QuantParams:
+    """The parameters that all tensors of a group have in a quantized graph."""
+    found = {graph.tensors[name].quant for name in group.tensors if name in graph.tensors}
+    (params, *others) = found
+    if params is None or others or (group.given is not None and group.given != params):
+        raise UnsupportedError(
+            "has other quantization parameters than the tensors it is tied to, or than it must have",
+            where=group.tensors[0],
+        )
+    return params
 
 
-def _span(params: QuantParams) -> Range:
-    scale, zero_point = params.scale[0], params.zero_point[0]
-    return Range(scale * (_LOW - zero_point), scale * (_HIGH - zero_point))
-
-
-def _store_constants(graph: Graph, node: Node, stored: tuple[Any, Any]) -> None:
-    for name, (data, params) in zip(node.inputs[1:], stored, strict=True):
-        graph.update(name, dtype=data.dtype.name, data=np.ascontiguousarray(data), quant=params)
+def _drop_nodes(graph: Graph, outputs: frozenset[str]) -> None:
+    """Let what reads the output of some nodes read their activation instead."""
+    source = {node.output: graph.activations(node)[0].name for node in graph.nodes if node.output in outputs}
+    kept = [node for node in graph.nodes if node.output not in outputs]
+    for name, before in source.items():  # in execution order
+        source[name] = source.get(before, before)
+    graph.nodes = [replace(node, inputs=tuple(source.get(name, name) for name in node.inputs)) for node in kept]
 
 
 def _dequantized(graph: Graph) -> Graph:

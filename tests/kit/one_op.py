@@ -14,6 +14,7 @@ SHARED = QuantParams((1.0,), (-128,))
 HALF = QuantParams((0.5,), (-3,))
 
 Constants = dict[str, NDArray[np.float32]]
+Codes = tuple[NDArray[np.int8], QuantParams]
 
 
 def normal(*shape: int) -> NDArray[np.float32]:
@@ -99,6 +100,35 @@ def quantized_one_op_graph(case: str, *, height: int | None = 5, width: int | No
         quant = bias_params(1.0, graph.tensors["w"].quant)
         graph.update("b", dtype="int32", quant=quant, data=quantize(graph.tensors["b"].data, quant, "int32"))
     return graph
+
+
+def int8_graph(op: Op, x: QuantParams, y: QuantParams, constant: Codes | None = None, *, first: bool = False) -> Graph:
+    """One int8 op on all 256 codes, which the input's 16 × 16 pixels hold, and perhaps a constant."""
+    graph = Graph(inputs=("x",), outputs=("y",))
+    graph.add_tensor(Tensor("x", (1, 16, 16, CHANNELS), "int8", x))
+    names = ["x"] if constant is None else ["x", graph.constant("c", *constant)]
+    graph.append(op, names[::-1] if first else names, Tensor("y", (), "int8", y))
+    graph.update("y", shape=output_shape(graph, graph.nodes[0]))
+    return graph
+
+
+def int8_graph_of_two(op: Op, x: QuantParams, second: QuantParams, y: QuantParams, width: int = CHANNELS) -> Graph:
+    """One int8 op on the image and a 1×1 convolution of it that has ``width`` channels."""
+    graph, rng = Graph(inputs=("x",), outputs=("y",)), np.random.default_rng(width)
+    graph.add_tensor(Tensor("x", (1, 16, 16, CHANNELS), "int8", x))
+    weight = QuantParams((float(np.float32(second.scale[0] / x.scale[0] / 127)),) * width, (0,) * width, 0)
+    codes = rng.integers(-127, 128, (width, 1, 1, CHANNELS)).astype(np.int8)
+    bias = rng.integers(-9000, 9000, width).astype(np.int32)
+    names = ("x", graph.constant("w", codes, weight), graph.constant("b", bias, bias_params(x.scale[0], weight)))
+    graph.append(ops.Conv2D(), names, Tensor("second", (1, 16, 16, width), "int8", second))
+    graph.append(op, ("x", "second"), Tensor("y", (1, 16, 16, CHANNELS), "int8", y))
+    return graph
+
+
+def all_codes() -> NDArray[np.int8]:
+    """An input of ``int8_graph`` that holds each code in each channel."""
+    rows = [np.random.default_rng(channel).permutation(np.arange(-128, 128)) for channel in range(CHANNELS)]
+    return np.stack(rows, -1).astype(np.int8).reshape(1, 16, 16, CHANNELS)
 
 
 def _output_params(case: str) -> QuantParams:

@@ -1,12 +1,13 @@
 """The deploy graph run in plain NumPy: floats to find ranges, integers to say what LiteRT's XNNPACK must give.
 
-Small and slow on purpose; it knows the ops of ``kit.graphs`` only. Images are NHWC.
+Small and slow on purpose; of float ops it knows those of ``kit.graphs`` only. Images are NHWC.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.numerics import elementwise
 from sr2tflite.numerics.requantize import add_params, conv_multipliers, requantize
 
 Array = NDArray[np.generic]
@@ -68,12 +69,44 @@ def _int8_op(graph: Graph, node: Node, values: dict[str, NDArray[np.int8]]) -> N
     match node.op:
         case ops.Conv2D():
             return _int8_conv(graph, node, values[node.inputs[0]])
-        case ops.Add():
-            return _int8_add(graph, node, values)
         case ops.Concatenation():
             return np.concatenate([values[name] for name in node.inputs], 3)
         case ops.DepthToSpace(block_size=block):
             return depth_to_space(values[node.inputs[0]], block)
+        case ops.ResizeNearestNeighbor(factor=factor):
+            return values[node.inputs[0]].repeat(factor, 1).repeat(factor, 2)
+        case ops.Minimum() | ops.Maximum():
+            a, b = (values[name] if name in values else graph.tensors[name].data for name in node.inputs)
+            return np.minimum(a, b) if node.op.kind == "MINIMUM" else np.maximum(a, b)
+    scale_out, zero_out = _affine(graph, node.output)
+    centered = _elementwise(graph, node, values, scale_out)
+    return np.clip(centered + zero_out, _low(node, zero_out), 127).astype(np.int8)
+
+
+def _elementwise(graph: Graph, node: Node, values: dict[str, NDArray[np.int8]], scale_out: float) -> NDArray[np.int64]:
+    """Centered codes, not saturated."""
+    operands, scales = [], []
+    for name in node.inputs:
+        scale, zero_point = _affine(graph, name)
+        codes = values[name] if name in values else graph.tensors[name].data
+        operands.append(codes.astype(np.int64) - zero_point)
+        scales.append(scale)
+    match node.op:
+        case ops.Relu():
+            assert scales == [scale_out]
+            return np.maximum(operands[0], 0)
+        case ops.Add():
+            return elementwise.add(*operands, add_params(*scales, scale_out))
+        case ops.Sub():
+            return elementwise.add(*operands, elementwise.subtract_params(*scales, scale_out))
+        case ops.Mul():
+            return elementwise.mul(*operands, elementwise.mul_multiplier(*scales, scale_out))
+        case ops.PRelu():
+            return elementwise.prelu(*operands, *scales, scale_out)
+        case ops.LeakyRelu(alpha=alpha):
+            return elementwise.leaky_relu(operands[0], alpha, scales[0], scale_out)
+        case ops.Logistic():
+            return elementwise.logistic(operands[0], scales[0])
     raise AssertionError(node.op)
 
 
@@ -83,7 +116,7 @@ def _affine(graph: Graph, name: str) -> tuple[float, int]:
 
 
 def _low(node: Node, zero_point: int) -> int:
-    return zero_point if node.op.activation == "RELU" else -128
+    return zero_point if getattr(node.op, "activation", "NONE") == "RELU" else -128
 
 
 def _int8_conv(graph: Graph, node: Node, x: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -92,12 +125,3 @@ def _int8_conv(graph: Graph, node: Node, x: NDArray[np.int8]) -> NDArray[np.int8
     acc = convolve(x.astype(np.int32) - zero_x, weight.data) + bias.data
     multipliers = conv_multipliers(scale_x, weight.quant.scale, scale_out)
     return requantize(acc.astype(np.int32), multipliers, zero_out, _low(node, zero_out), 127)
-
-
-def _int8_add(graph: Graph, node: Node, values: dict[str, NDArray[np.int8]]) -> NDArray[np.int8]:
-    (scale_a, zero_a), (scale_b, zero_b) = (_affine(graph, name) for name in node.inputs)
-    scale_out, zero_out = _affine(graph, node.output)
-    params = add_params(scale_a, scale_b, scale_out)
-    a, b = (values[name].astype(np.int64) for name in node.inputs)
-    acc = (a - zero_a) * params.multiplier_a + (b - zero_b) * params.multiplier_b + (1 << (params.shift - 1))
-    return np.clip((acc >> params.shift) + zero_out, _low(node, zero_out), 127).astype(np.int8)

@@ -1,11 +1,15 @@
 """Equalization leaves the float function alone; rounding by covariance beats rounding to the nearest code."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from kit.graphs import float_sr_graph
+from kit.mixed import mixed_graph
 
-from sr2tflite.graph import Graph, tflite
+from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
+from sr2tflite.graph.passes.merge_clips import merge_clips
 from sr2tflite.quant.equalize import equalize_channels
 from sr2tflite.quant.rounding import rounded_steps
 from sr2tflite.quant.settings import PtqSettings
@@ -30,6 +34,32 @@ def uneven(graph: Graph) -> Graph:
     graph.update(weight, data=graph.tensors[weight].data * sizes[:, None, None, None])
     graph.update(bias, data=graph.tensors[bias].data * sizes)
     return graph
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_equalization_changes_nothing_among_any_ops(seed: int) -> None:
+    graph = merge_clips(mixed_graph(seed))
+    x = torch.rand(1, 3, 9, 7, dtype=torch.float64) * 255
+    before, after = (FloatView(g, torch.float64)(x) for g in (graph, equalize_channels(graph, IMAGES)))
+    torch.testing.assert_close(after, before, rtol=1e-6, atol=1e-4 * float(before.abs().max()))
+
+
+def test_gains_pass_through_slopes() -> None:
+    graph = uneven(float_sr_graph(skip="none", depth=1))
+    index = 1
+    before = graph.nodes[index]
+    slope = graph.constant("slope", np.full((1, 1, 8), 0.3, np.float32))
+    graph.nodes[0] = replace(graph.nodes[0], op=ops.Conv2D())
+    sloped = graph.add_tensor(Tensor("sloped", graph.tensors[before.inputs[0]].shape))
+    graph.nodes[index] = replace(before, inputs=("sloped", *before.inputs[1:]))
+    graph.nodes.insert(index, Node(ops.PRelu(), (before.inputs[0], slope), (sloped.name,)))
+    spread = []
+    for version in (graph, equalize_channels(graph, IMAGES)):
+        view = FloatView(version)
+        seen = [view.activations(torch.from_numpy(i).permute(2, 0, 1)[None].float())["stem"] for i in IMAGES]
+        largest = torch.stack([x.abs().amax((0, 2, 3)) for x in seen]).amax(0)
+        spread.append(float(largest.max() / largest.min()))
+    assert spread[1] < spread[0] / 5
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -94,9 +94,9 @@ def _append(result: Graph, graph: Graph, start: Node, run: list[Node]) -> None:
     if starts_clipped:
         source = graph.activations(start)[0].name
     else:
-        plain = start.op
+        plain: ops.Op = start.op
         if hasattr(plain, "activation"):
-            plain = replace(plain, activation="RELU" if can_fuse else "NONE")
+            plain = replace(plain, activation="RELU" if can_fuse else "NONE")  # type: ignore[call-arg]
         if source == final and _spelled(rest):
             source = f"{final}_unclipped"
         _add_node(result, graph, Node(plain, start.inputs, (source,)), final)

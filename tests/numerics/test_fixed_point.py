@@ -1,0 +1,49 @@
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
+
+REALS = st.floats(2.0**-31, 2.0**8)
+
+
+@given(REALS, st.booleans())
+def test_a_multiplier_has_31_bits_and_is_the_nearest_such(real: float, negative: bool) -> None:
+    found = fixed_point(-real if negative else real)
+    assert 2**30 <= abs(found.multiplier) < 2**31
+    assert (found.multiplier < 0) == negative
+    value = Fraction(abs(found.multiplier)) * Fraction(2) ** (found.shift - 31)
+    assert abs(value - Fraction(real)) <= Fraction(2) ** (found.shift - 32)
+
+
+def test_a_multiplier_that_rounds_up_to_a_power_of_two_stays_in_31_bits() -> None:
+    assert fixed_point(1 - 2.0**-40) == FixedPoint(2**30, 1)
+
+
+def test_what_is_too_small_becomes_zero() -> None:
+    assert fixed_point(2.0**-33) == fixed_point(0.0) == FixedPoint(0, 0)
+
+
+def truncated(numerator: int, denominator: int) -> int:
+    """C++'s division."""
+    return numerator // denominator if numerator >= 0 else -(-numerator // denominator)
+
+
+def as_in_cpp(x: int, factor: FixedPoint) -> int:
+    product = (x << max(factor.shift, 0)) * factor.multiplier
+    high = truncated(product + (2**30 if product >= 0 else 1 - 2**30), 2**31)
+    divisor = 2 ** max(-factor.shift, 0)
+    rounded = (2 * abs(high) + divisor) // (2 * divisor)  # ties away from zero
+    return rounded if high >= 0 else -rounded
+
+
+@given(st.lists(st.integers(-65025, 65025), min_size=1, max_size=20), REALS | st.integers(-31, 8).map(lambda e: 2.0**e))
+def test_a_product_is_rounded_twice(values: list[int], real: float) -> None:
+    factor = fixed_point(real)
+    assert multiply(np.array(values), factor).tolist() == [as_in_cpp(x, factor) for x in values]
+
+
+def test_two_roundings_are_not_one() -> None:
+    assert multiply(np.array([9, -9]), fixed_point(0.25)).tolist() == [3, -2]
