@@ -113,7 +113,13 @@ class Convolution:
         return as_strided(
             padded,
             (height, width, self.rows.size, self.columns.size, padded.shape[2]),
-            (row * self.rows.stride, column * self.columns.stride, row * self.rows.dilation, column * self.columns.dilation, channel),
+            (
+                row * self.rows.stride,
+                column * self.columns.stride,
+                row * self.rows.dilation,
+                column * self.columns.dilation,
+                channel,
+            ),
             writeable=False,
         )
 

@@ -56,7 +56,7 @@ class Site:
 
     def code_range(self, arithmetic: Arithmetic, activation: str | None = None) -> tuple[int, int]:
         """Smallest and largest code that the output keeps under the op's fused activation, or a given one."""
-        name = activation or getattr(self.op, "activation", "NONE")
+        name = str(activation or getattr(self.op, "activation", "NONE"))
         return code_range(name, quant(self.output), self.output.dtype, half_even=arithmetic == "xnnpack")
 
 

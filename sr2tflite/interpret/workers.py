@@ -4,8 +4,7 @@ import ctypes
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-
-import numpy as np
+from importlib import import_module
 
 STRIP_BYTES = 1 << 20
 """What a strip's largest buffer may hold: about one core's level-2 cache."""
@@ -43,7 +42,7 @@ class Workers:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep NumPy's own OpenBLAS to one thread a caller; a NumPy built on another library is left as it is."""
-    library = ctypes.CDLL(np._core._multiarray_umath.__file__)
+    library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
     set_threads = getattr(library, "scipy_openblas_set_num_threads64_", None)
     read_threads = getattr(library, "scipy_openblas_get_num_threads64_", None)
     if set_threads is None or read_threads is None:

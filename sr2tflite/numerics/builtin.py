@@ -67,10 +67,19 @@ def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) ->
     return np.where(x >= 0, rescale(x, float_ratio(scale, scale_out)), rescale(x, slope))
 
 
-def table(function: Callable[[NDArray[np.float32]], NDArray[np.float32]], v: NDArray[Any], scale: float, scale_out: float) -> Codes:
-    """``round(f(s·v) · (1/s_out))`` in float32, ties away from zero.
+def table(
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    v: NDArray[Any],
+    scale: float,
+    scale_out: float,
+    *,
+    half_even: bool = False,
+) -> Codes:
+    """``round(f(s·v) · (1/s_out))`` in float32, ties away from zero, or to even.
 
-    Must equal ``LUTPopulate`` (``kernels/internal/common.h``).
+    Must equal ``LUTPopulate`` (``kernels/internal/common.h``), or XNNPACK's tables, which round to even.
     """
     real = function(np.float32(scale) * v.astype(np.float32)) * (np.float32(1) / np.float32(scale_out))
-    return np.copysign(np.floor(np.abs(real.astype(np.float64)) + 0.5), real).astype(np.int64)
+    wide = real.astype(np.float64)
+    rounded: Codes = (np.rint(wide) if half_even else np.copysign(np.floor(np.abs(wide) + 0.5), wide)).astype(np.int64)
+    return rounded

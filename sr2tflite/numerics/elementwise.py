@@ -61,7 +61,8 @@ def mul_multiplier(scale_a: float, scale_b: float, scale_out: float) -> np.float
 def mul(a: NDArray[Any], b: NDArray[Any], multiplier: np.float32) -> Codes:
     """``round_half_even(float32(v_a·v_b)·m)``; must equal XNNPACK's ``xnn_qs8_vmul_minmax_fp32_ukernel``."""
     product = a.astype(np.int64) * b.astype(np.int64)
-    return np.rint(product.astype(np.float32) * multiplier).astype(np.int64)
+    rounded: Codes = np.rint(product.astype(np.float32) * multiplier).astype(np.int64)
+    return rounded
 
 
 def prelu(x: NDArray[Any], slope: NDArray[Any], scale: float, slope_scale: float, scale_out: float) -> Codes:

@@ -42,7 +42,8 @@ def fixed_points(reals: Sequence[float] | NDArray[np.float64]) -> FixedPoint:
     """One fixed-point number for each channel, to broadcast along the last axis."""
     points = [fixed_point(float(real)) for real in reals]
     return FixedPoint(
-        np.array([point.multiplier for point in points], np.int64), np.array([point.shift for point in points], np.int64)
+        np.array([point.multiplier for point in points], np.int64),
+        np.array([point.shift for point in points], np.int64),
     )
 
 

@@ -86,7 +86,9 @@ def shape(draw: st.DrawFn, size: Size = SMALL, channels: int | None = None, mult
     return (batch, height * multiple, width * multiple, found)
 
 
-def graph_of(op: Op, x: Tensor, constants: list[Tensor], output: QuantParams | None, dtype: str, twice: bool = False) -> Graph:
+def graph_of(
+    op: Op, x: Tensor, constants: list[Tensor], output: QuantParams | None, dtype: str, twice: bool = False
+) -> Graph:
     """A graph of one op; ``twice`` reads the image as the second operand too."""
     graph = Graph(name="one", inputs=("x",), outputs=("y",))
     for tensor in (x, *constants):
@@ -119,10 +121,20 @@ def convolution(draw: st.DrawFn, size: Size = SMALL, dtype: str = "int8", depthw
     if padding == "VALID":
         for i in range(2):
             x_shape[1 + i] += dilation[i] * (kernel[i] - 1)
-    settings = {"stride": stride, "dilation": dilation, "padding": padding, "activation": draw(st.sampled_from(ACTIVATIONS))}
+    settings = {
+        "stride": stride,
+        "dilation": dilation,
+        "padding": padding,
+        "activation": draw(st.sampled_from(ACTIVATIONS)),
+    }
     if depthwise:
         multiplier = draw(st.integers(1, 3))
-        op, outputs, weight_shape, axis = ops.DepthwiseConv2D(**settings, multiplier=multiplier), inputs * multiplier, None, 3
+        op, outputs, weight_shape, axis = (
+            ops.DepthwiseConv2D(**settings, multiplier=multiplier),
+            inputs * multiplier,
+            None,
+            3,
+        )
         weight_shape = (1, *kernel, outputs)
     else:
         op, outputs, axis = ops.Conv2D(**settings), groups * draw(st.integers(1, size.channels)), 0
@@ -137,7 +149,9 @@ def _conv_case(draw, rng, op, x_shape, weight_shape, outputs, axis, dtype) -> Ca
         peaks = 2.0 ** np.rint(np.log2(peaks))
     whole = dtype == "uint8" or draw(st.booleans())
     if whole:
-        weight_quant = QuantParams((float(np.float32(peaks[0])),), (draw(st.integers(0, 255)) if dtype == "uint8" else 0,))
+        weight_quant = QuantParams(
+            (float(np.float32(peaks[0])),), (draw(st.integers(0, 255)) if dtype == "uint8" else 0,)
+        )
     else:
         weight_quant = QuantParams(tuple(float(np.float32(p)) for p in peaks), (0,) * outputs, axis)
     low, high = (0, 255) if dtype == "uint8" else (-127, 127)
@@ -177,11 +191,20 @@ def elementwise(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8
 def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> Case:
     """RELU and its like, LEAKY_RELU, PRELU, LOGISTIC, QUANTIZE between grids."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    kinds = {"RELU": ops.Relu, "RELU6": ops.Relu6, "RELU_0_TO_1": ops.Relu0To1, "LOGISTIC": ops.Logistic,
-             "LEAKY_RELU": ops.LeakyRelu, "PRELU": ops.PRelu, "QUANTIZE": ops.Quantize}
+    kinds = {
+        "RELU": ops.Relu,
+        "RELU6": ops.Relu6,
+        "RELU_0_TO_1": ops.Relu0To1,
+        "LOGISTIC": ops.Logistic,
+        "LEAKY_RELU": ops.LeakyRelu,
+        "PRELU": ops.PRelu,
+        "TANH": ops.Tanh,
+        "HARD_SWISH": ops.HardSwish,
+        "QUANTIZE": ops.Quantize,
+    }
     x_shape = draw(shape(size))
     source = draw(params(dtype))
-    low, high = LIMITS[dtype]
+    low, _ = LIMITS[dtype]
     target_dtype = dtype
     ratio = 2.0 ** draw(exponent(-9, 8))
     out = QuantParams((float(np.float32(source.scale[0] / ratio)),), draw(params(dtype)).zero_point)
@@ -189,6 +212,9 @@ def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> 
     made = kinds[op]()
     if op == "LOGISTIC":
         out = QuantParams((1 / 256,), (low,))
+    elif op in ("TANH", "HARD_SWISH"):
+        source = QuantParams((draw(scale(st.floats(-12, 0))),), source.zero_point)
+        out = QuantParams((draw(scale(st.floats(-9, -1))),), out.zero_point)
     elif op == "LEAKY_RELU":
         made = ops.LeakyRelu(float(str(np.float32(draw(st.floats(-1.5, 1.5))))))
     elif op == "PRELU":
@@ -200,3 +226,41 @@ def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> 
         out = QuantParams(source.scale if same else out.scale, zero)
     graph = graph_of(made, Tensor("x", x_shape, dtype, source), constants, out, target_dtype)
     return Case(graph, codes(rng, x_shape, dtype))
+
+
+@st.composite
+def moving(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> Case:
+    """Ops that move or compare codes, and keep their quantization parameters."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    block, quant = draw(st.integers(1, 3)), draw(params(dtype))
+    x_shape = draw(shape(size, multiple=block if op == "SPACE_TO_DEPTH" else 1))
+    constants = []
+    if op == "DEPTH_TO_SPACE":
+        x_shape = (*x_shape[:3], x_shape[3] * block**2)
+    if op in ("MINIMUM", "MAXIMUM"):
+        constants = [constant("c", codes(rng, draw(st.sampled_from([x_shape, x_shape[3:], (1,)])), dtype), quant)]
+    made: dict[str, Op] = {
+        "DEPTH_TO_SPACE": ops.DepthToSpace(block),
+        "SPACE_TO_DEPTH": ops.SpaceToDepth(block),
+        "RESIZE_NEAREST_NEIGHBOR": ops.ResizeNearestNeighbor(block),
+        "MINIMUM": ops.Minimum(),
+        "MAXIMUM": ops.Maximum(),
+        "CONCATENATION": ops.Concatenation(draw(st.integers(1, 3))),
+    }
+    x = Tensor("x", x_shape, dtype, quant)
+    graph = graph_of(made[op], x, constants, quant, dtype, twice=op == "CONCATENATION")
+    return Case(graph, codes(rng, x_shape, dtype))
+
+
+@st.composite
+def ends(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> Case:
+    """QUANTIZE from float32 and DEQUANTIZE to it."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x_shape, quant = draw(shape(size)), draw(params(dtype))
+    if op == "DEQUANTIZE":
+        graph = graph_of(ops.Dequantize(), Tensor("x", x_shape, dtype, quant), [], None, "float32")
+        return Case(graph, codes(rng, x_shape, dtype))
+    graph = graph_of(ops.Quantize(), Tensor("x", x_shape), [], quant, dtype)
+    steps = rng.uniform(-300, 300, x_shape)
+    steps = np.where(rng.random(x_shape) < 0.3, np.floor(steps) + 0.5, steps)  # ties
+    return Case(graph, (steps * quant.scale[0]).astype(np.float32))

@@ -38,9 +38,9 @@ def check_conv(site: Site, axis: int) -> None:
 
 
 def _check_sums(site: Site) -> None:
-    _, weight, bias = site.inputs
+    x, _, bias = site.inputs
     assert bias.data is not None
-    bound = sum_bound(centered_weight_OHWI(site), bias.data, input_span(site.inputs[0]))
+    bound = sum_bound(centered_weight(site), bias.data, input_span(x))
     if bound > LARGEST_ACCUMULATOR:
         raise UnsupportedError(
             f"can sum up to {bound}; expected at most {LARGEST_ACCUMULATOR} (int32)", where=bias.name
@@ -54,20 +54,27 @@ def input_span(x: Tensor) -> int:
     return max(high - zero, zero - low)
 
 
-def centered_weight_OHWI(site: Site) -> NDArray[np.int64]:
-    """Weights minus their zero point, output channels first; a depthwise 1HWO weight becomes O·H·W·1."""
+def centered_weight(site: Site) -> NDArray[np.int64]:
+    """Weights OHWI minus their zero point; a depthwise 1HWO weight becomes O·H·W·1."""
     weight = site.inputs[1]
     assert weight.data is not None
     centered = weight.data.astype(np.int64) - (quant(weight).zero_point[0] if weight.dtype == "uint8" else 0)
     return centered if site.op.kind == "CONV_2D" else np.moveaxis(centered, 3, 0).reshape(-1, *centered.shape[1:3], 1)
 
 
-def multipliers_fit(site: Site) -> bool:
-    """Whether XNNPACK takes the scales: every ``s_x·s_w/s_out`` from 2⁻³² and under 2⁸."""
+def xnnpack_multipliers(site: Site) -> NDArray[np.float32]:
+    """``m[c] = (s_x·s_w[c]) / s_out``.
+
+    Raises:
+        UnsupportedError: One is so large that XNNPACK refuses the whole file.
+    """
     x, weight, _ = site.inputs
     found = conv_multipliers(affine(x)[0], quant(weight).scale, affine(site.output)[0])
-    low, high = CONV_MULTIPLIERS
-    return bool(((found >= low) & (found < high)).all())
+    if not found.max() < CONV_MULTIPLIERS[1]:
+        raise UnsupportedError(
+            f"s_x·s_w/s_out = {found.max():.3g}; expected under {CONV_MULTIPLIERS[1]:.0f} (XNNPACK)", where=site.where
+        )
+    return found
 
 
 def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
@@ -80,7 +87,7 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
     scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
     low, high = site.code_range(arithmetic)
     if arithmetic == "xnnpack":
-        factors = conv_multipliers(scale_x, quant(weight).scale, scale_out)
+        factors = xnnpack_multipliers(site)
 
         def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
             requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
@@ -105,7 +112,10 @@ def vector_channels(site: Site) -> int:
 
 
 def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, int]) -> Finish:
-    first, rest = (FixedPoint(*(np.asarray(part)[cut] for part in (fixed.multiplier, fixed.shift))) for cut in (slice(split), slice(split, None)))
+    first, rest = (
+        FixedPoint(*(np.asarray(part)[cut] for part in (fixed.multiplier, fixed.shift)))
+        for cut in (slice(split), slice(split, None))
+    )
 
     def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
         whole = sums.astype(np.int64)
@@ -119,12 +129,10 @@ def prepare_conv(site: Site, arithmetic: Arithmetic) -> Run:
     """The convolution with its weights laid out and its multipliers known."""
     op = site.op
     assert isinstance(op, ops.Conv2D | ops.DepthwiseConv2D)
-    x, weight, bias = site.inputs
+    x, _, bias = site.inputs
     assert bias.data is not None
-    centered = centered_weight_OHWI(site)
-    rows, columns = (
-        Window(centered.shape[1 + i], op.stride[i], op.dilation[i], op.padding) for i in range(2)
-    )
+    centered = centered_weight(site)
+    rows, columns = (Window(centered.shape[1 + i], op.stride[i], op.dilation[i], op.padding) for i in range(2))
     convolution = Convolution(centered, bias.data, rows, columns, input_span(x))
     finish, zero, dtype = finisher(site, arithmetic), affine(x)[1], np.dtype(site.output.dtype)
 

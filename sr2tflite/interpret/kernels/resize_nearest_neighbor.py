@@ -30,4 +30,5 @@ def _resized(x_NHWC: Codes, factor: int) -> Codes:
 def nearest(size: int, factor: int) -> NDArray[np.int64]:
     """Which input row each of ``factor · size`` output rows reads."""
     ratio = np.float32(size) / np.float32(size * factor)
-    return np.minimum(np.floor(np.arange(size * factor).astype(np.float32) * ratio).astype(np.int64), size - 1)
+    rows: NDArray[np.int64] = np.floor(np.arange(size * factor).astype(np.float32) * ratio).astype(np.int64)
+    return np.minimum(rows, size - 1)
