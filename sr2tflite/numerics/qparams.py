@@ -119,7 +119,7 @@ def operand(values: FloatArray, smallest: float = 0.0) -> QuantParams:
         zero_point = int(np.clip(-128 - np.rint(low / scale), -128, 127))
         params = QuantParams((scale,), (zero_point,))
         error = float(np.abs(dequantize(quantize(values, params, "int8"), params) - values).max())
-        if error < least - slack:
+        if error < least - slack or (error == 0 < least):
             best, least = params, error
     return best
 

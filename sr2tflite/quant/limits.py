@@ -11,7 +11,7 @@ from sr2tflite.graph import Node, ops
 from sr2tflite.numerics.elementwise import LARGEST_BUILTIN_RATIO, LEAKY_RATIOS, MUL_RATIOS
 from sr2tflite.numerics.qparams import QuantParams, affine_within, operand
 from sr2tflite.numerics.requantize import ADD_RATIOS, CONV_MULTIPLIERS
-from sr2tflite.quant.plan import SUMS, Group, Plan, constant_operand
+from sr2tflite.quant.plan import PIXELS, SUMS, Group, Plan, constant_operand
 
 MARGIN = 0.99
 """What is aimed at stays this far inside the delegate's limits: scales are rounded once more."""
@@ -61,7 +61,7 @@ def settle(plan: Plan, ranges: Mapping[int, Range], weight_scale: WeightScale) -
     Raises:
         UnsupportedError: No widening makes an op legal.
     """
-    current = {index: found.normal().within(plan.groups[index]) for index, found in ranges.items()}
+    current = {index: found.within(plan.groups[index]).normal() for index, found in ranges.items()}
     for _ in range(_ROUNDS):
         grids = [g.given or affine_within(*current[i], g.low, g.high) for i, g in enumerate(plan.groups)]
         factors: dict[int, float] = {}
@@ -128,8 +128,9 @@ def _widened(group: Group, current: Range, factor: float) -> Range:
 
 def _refuse_if_fixed(plan: Plan, index: int) -> None:
     if plan.groups[index].fixed:
+        held = "pixels" if plan.groups[index].given == PIXELS else "what LOGISTIC writes"
         raise UnsupportedError(
-            "scales differ by more than the INT8 kernels allow at a tensor whose scale is given",
+            f"scales differ by more than the INT8 kernels allow at a tensor that holds {held}",
             where=plan.groups[index].tensors[0],
             hint="train the network so that its last layers work in the size of pixels",
         )

@@ -124,7 +124,7 @@ class _Table(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, _parameter: Tensor | None, _bounds: Tensor | None, spec: TableSpec) -> Tensor:
         places = _places(x, spec)
-        codes = _look_up(np.clip(spec.answers.codes, spec.grid.low, spec.grid.high), places, x)
+        codes = _look_up(np.clip(spec.answers.codes, spec.grid.low, spec.grid.high), places)
         ctx.save_for_backward(places, codes)
         ctx.spec = spec
         return codes
@@ -134,30 +134,31 @@ class _Table(torch.autograd.Function):
         (grad,), spec = grads, cast(TableSpec, ctx.spec)
         places, codes = ctx.saved_tensors
         found = spec.answers
-        ratio = _look_up(found.real / spec.grid.scale, places, grad)
+        ratio = _look_up(found.real / spec.grid.scale, places)
         inside = inside_only(grad, ratio, spec.grid)
-        grad_x = inside * _look_up(found.slope, places, grad)
+        grad_x = inside * _look_up(found.slope, places)
         grad_parameter = grad_range = None
         if ctx.needs_input_grad[1]:
             assert found.by_parameter is not None
-            grad_parameter = (inside * _look_up(found.by_parameter, places, grad)).sum((0, 2, 3))
+            grad_parameter = (inside * _look_up(found.by_parameter, places)).sum((0, 2, 3))
         if ctx.needs_input_grad[2]:
             grad_range = range_gradient(grad, codes, inside, float((inside * ratio).sum()), spec.grid)
         return grad_x, grad_parameter, grad_range, None
 
 
 def _places(x: Tensor, spec: TableSpec) -> Tensor:
-    """Where in the flat table each pixel's answer stands: ``256·channel + q + 128``."""
-    codes = x.to(torch.int64).add_(spec.zero_point + 128)
+    """Where in the flat table each pixel's answer stands, NHWC: ``256·channel + q + 128``."""
+    codes = x.permute(0, 2, 3, 1).to(torch.int32).add_(spec.zero_point + 128)
     channels = len(spec.answers.codes)
     if channels > 1:
-        codes += torch.arange(0, 256 * channels, 256, device=x.device).reshape(-1, 1, 1)
-    return codes
+        codes += torch.arange(0, 256 * channels, 256, device=x.device, dtype=torch.int32)
+    return codes.contiguous()
 
 
-def _look_up(table: Array, places: Tensor, like: Tensor) -> Tensor:
-    flat = torch.from_numpy(np.ascontiguousarray(table, np.float32).reshape(-1)).to(like.device)
-    return flat[places].contiguous(memory_format=torch.channels_last)
+def _look_up(table: Array, places: Tensor) -> Tensor:
+    """What stands there, NCHW in channels-last memory."""
+    flat = torch.from_numpy(np.ascontiguousarray(table, np.float32).reshape(-1)).to(places.device)
+    return flat.index_select(0, places.reshape(-1)).reshape(places.shape).permute(0, 3, 1, 2)
 
 
 def look_up(x: Tensor, parameter: Tensor | None, bounds: Tensor | None, spec: TableSpec) -> Tensor:

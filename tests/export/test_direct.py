@@ -72,6 +72,31 @@ def test_an_add_that_xnnpack_leaves_is_refused():
         check_integers(graph)
 
 
+def slopes_too_far_apart(graph: Graph) -> None:
+    graph.update("y", quant=QuantParams((2.0**-9,), (0,)))
+
+
+def constant_per_channel(graph: Graph) -> None:
+    graph.update("c", quant=QuantParams((0.25,) * 8, (0,) * 8, graph.tensors["c"].data.ndim - 1))
+
+
+REFUSED_ALONE = {
+    "prelu": (slopes_too_far_apart, "PRELU has input/output scale ratios 512"),
+    "leaky_relu": (slopes_too_far_apart, "LEAKY_RELU has input/output scale ratios 512"),
+    "mul": (constant_per_channel, "constant of MUL has a scale per channel"),
+    "logistic": (slopes_too_far_apart, "LOGISTIC must write scale 1/256"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_ALONE)
+def test_an_op_that_would_be_computed_otherwise_is_refused(case: str):
+    change, message = REFUSED_ALONE[case]
+    graph = quantized_one_op_graph(case)
+    change(graph)
+    with pytest.raises((UnsupportedError, VerificationError), match=message):
+        check_integers(graph)
+
+
 def test_a_float_graph_is_refused():
     with pytest.raises(InputError, match="is float"):
         direct.prepare(float_sr_graph(), height=8, width=8, io="int8")

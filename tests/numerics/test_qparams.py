@@ -10,8 +10,10 @@ from sr2tflite.numerics.qparams import (
     SCALE_BITS,
     SMALLEST_SCALE,
     affine,
+    affine_within,
     bias_params,
     dequantize,
+    operand,
     quantize,
     round_scale,
     symmetric,
@@ -93,3 +95,42 @@ def test_a_bias_has_the_scale_of_its_accumulator() -> None:
     weight = symmetric(np.array([0.3, 0.7]), axis=0)
     found = np.array(bias_params(0.123, weight).scale, np.float32)
     assert (found == np.float32(0.123) * np.array(weight.scale, np.float32)).all()
+
+
+@given(low=st.floats(-1e4, 1e4), high=st.floats(-1e4, 1e4), floor=st.floats(-1e4, 0), ceiling=st.floats(0, 1e4))
+def test_saturation_never_passes_the_bounds(low: float, high: float, floor: float, ceiling: float) -> None:
+    params = affine_within(min(low, high), max(low, high), floor, ceiling)
+    (scale,), (zero_point,) = params.scale, params.zero_point
+    assert scale * (127 - zero_point) <= max(ceiling, 255 * SMALLEST_SCALE)
+    assert scale * (-128 - zero_point) >= min(floor, -255 * SMALLEST_SCALE)
+    assert float(round_scale(scale)) == scale
+
+
+@given(low=REALS, high=REALS)
+def test_without_bounds_a_range_is_as_ever(low: float, high: float) -> None:
+    low, high = min(low, high), max(low, high)
+    assert affine_within(low, high, -np.inf, np.inf) == affine(low, high)
+
+
+def test_a_bound_that_a_range_starts_with_is_met_within_a_step_of_sixteen_bits() -> None:
+    for bound in (255.0, 6 * 255.0, 90.0, 0.7):
+        (scale,) = affine_within(0.0, 1e6, 0.0, bound).scale
+        assert bound * (1 - 2.0**-15) <= 255 * scale <= bound
+
+
+@pytest.mark.parametrize("values", [[123, 117, 104], [127], [-128, 127], [127.5], [0, 0, 0], [-3, 0, 250]])
+def test_integers_and_single_values_come_out_as_they_are(values: list[float]) -> None:
+    real = np.array(values, np.float32)
+    params = operand(real)
+    np.testing.assert_array_equal(dequantize(quantize(real, params, "int8"), params), real)
+
+
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=8), st.floats(0, 100))
+def test_constants_are_off_by_half_a_step_at_most(values: list[float], smallest: float) -> None:
+    real = np.array(values, np.float32)
+    params = operand(real, smallest)
+    assert params.scale[0] >= smallest * (1 - 2.0**-SCALE_BITS)
+    widest = max(max(real.max(), 0) - min(real.min(), 0), SMALLEST_SCALE)
+    error = np.abs(dequantize(quantize(real, params, "int8"), params) - real).max()
+    finest = affine(float(real.min()), float(real.max()))
+    assert error <= max(params.scale[0] / 2, 1.01 * finest.scale[0] / 2 + widest * 2.0**-SCALE_BITS) * 1.01

@@ -16,6 +16,7 @@ from sr2tflite.quant.plan import plan_quantization
 from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.runtime import LiteRT
+from sr2tflite.torch_view import FloatView
 
 MakeView = Callable[[int], QuantizedView]
 QUICK = PtqSettings(bias_correction=False, rounding="nearest", equalize=False)
@@ -162,3 +163,62 @@ def test_training_lowers_the_loss_and_stays_exact() -> None:
     assert losses[-1] < 0.9 * losses[0]
     assert all(p.grad is not None and p.grad.isfinite().all() for p in view.parameters())
     assert count_differences(view, 5)[0] == 0
+
+
+def test_normalized_pixels_are_exact_at_scale_one() -> None:
+    mean = np.float32([123, 117, 104])
+    graph = Graph(inputs=("x",))
+    graph.add_tensor(Tensor("x", (1, None, None, 3)))
+    graph.append(ops.Sub(), ("x", graph.constant("mean", mean)), Tensor("centered", (1, None, None, 3)))
+    graph.append(ops.Add(), ("centered", graph.constant("back", mean)), Tensor("y", (1, None, None, 3)))
+    graph.outputs = ("y",)
+    plan = plan_quantization(graph)
+    view = QuantizedView(plan, {plan.group_of["centered"]: Range(-123.0, 132.0)})
+    assert view.grids()[plan.group_of["centered"]].scale == (1.0,)
+    image = np.random.default_rng(0).integers(0, 246, (20, 20, 3), np.uint8)
+    wanted = np.clip(image.astype(int) - mean, -123, 132) + mean
+    np.testing.assert_array_equal(view.upscale(image), wanted)
+    np.testing.assert_array_equal(on_device(view, image), wanted)
+
+
+def test_an_image_enlarged_by_nearest_neighbor_equals_the_device() -> None:
+    rng = np.random.default_rng(0)
+    graph = single_conv(ops.Conv2D(), rng.normal(0, 0.3, (12, 3, 3, 3)), np.linspace(-50, 90, 12), 2)
+    graph.append(ops.ResizeNearestNeighbor(2), ("x",), Tensor("large", (1, None, None, 3)))
+    graph.append(ops.Add(), ("z", "large"), Tensor("sum", (1, None, None, 3)))
+    graph.outputs = ("sum",)
+    plan = plan_quantization(graph)
+    view = QuantizedView(plan, {plan.group_of["y"]: Range(-90.0, 140.0)})
+    image = random_image(2)
+    np.testing.assert_array_equal(view.upscale(image), on_device(view, image, fixed=True))
+
+
+def test_a_network_in_unit_range_keeps_its_clips_and_gates() -> None:
+    graph, rng = Graph(inputs=("x",), value_range=(0.0, 1.0)), np.random.default_rng(0)
+    graph.add_tensor(Tensor("x", (1, None, None, 3)))
+
+    def conv(source: str, name: str, activation: ops.Activation = "NONE") -> str:
+        width = graph.tensors[source].channels
+        weight = graph.constant(f"{name}_w", rng.normal(0, 0.3, (12, 3, 3, width)).astype(np.float32))
+        bias = graph.constant(f"{name}_b", rng.normal(0, 0.3, 12).astype(np.float32))
+        op = ops.Conv2D(activation=activation)
+        return graph.append(op, (source, weight, bias), Tensor(name, (1, None, None, 12))).name
+
+    def put(op: ops.Op, name: str, *inputs: str) -> str:
+        return graph.append(op, inputs, Tensor(name, (1, None, None, 12))).name
+
+    first = put(ops.Relu0To1(), "clipped", conv("x", "first"))
+    second = conv(first, "second", "RELU6")
+    gated = put(ops.Mul(), "gated", second, put(ops.Logistic(), "gate", conv(second, "third")))
+    shuffled = Tensor("y", (1, None, None, 3))
+    graph.append(ops.DepthToSpace(2), (conv(gated, "last"),), shuffled)
+    graph.outputs = (put(ops.Relu0To1(), "z", "y"),)
+    graph.update("z", shape=shuffled.shape)
+    images = [random_image(seed, 40) for seed in range(3)]
+    view = QuantizedView.from_float(graph, images)
+    assert view.freeze().summary() == "CONV_2D×4 LOGISTIC MUL DEPTH_TO_SPACE"
+    assert count_differences(view, 7)[0] == 0
+    pixels = torch.from_numpy(images[0]).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        error = view(pixels) - 255 * FloatView(graph)(pixels / 255)
+    assert float(error.square().mean().sqrt()) < 3  # half a code of what is clipped to 6, which is 1530 pixels
