@@ -1,4 +1,5 @@
 """TFLite's integer arithmetic, in NumPy: the single home of every quantization formula and rounding rule.
 
-It knows no graph. ``qparams`` gives scales and zero points, ``requantize`` the fixed- and floating-point multipliers.
+It knows no graph. ``qparams`` gives scales and zero points, ``requantize`` XNNPACK's convolutions and sums,
+``fixed_point`` the multiplications of the builtin kernels, ``elementwise`` and ``builtin`` both families' other ops.
 """

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.numerics.fixed_point import fixed_point, multiply
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
 
 Codes = NDArray[np.int64]
 
@@ -48,23 +48,19 @@ def mul(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out
     return rescale(a.astype(np.int64) * b.astype(np.int64), float(factor))
 
 
-def prelu(x: NDArray[Any], slope: NDArray[Any], scales: tuple[float, float], scale_out: float) -> Codes:
-    """``v·(s_x/s_out)`` where v ≥ 0, else ``v·v_slope·(s_x·s_slope/s_out)``, the factors in float32.
-
-    Must equal ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference/prelu.h``).
-    """
-    factor = float(np.float32(scales[0]) * np.float32(scales[1]) / np.float32(scale_out))
-    negative = rescale(x.astype(np.int64) * slope.astype(np.int64), factor)
-    return np.where(x >= 0, rescale(x, float_ratio(scales[0], scale_out)), negative)
+def two_factors(scale: float, slope: float, scale_out: float) -> tuple[FixedPoint, FixedPoint]:
+    """``s/s_out`` and ``(s·slope)/s_out``, each operation rounded to float32, as PRELU and LEAKY_RELU make them."""
+    negative = np.float32(scale) * np.float32(slope) / np.float32(scale_out)
+    return fixed_point(float_ratio(scale, scale_out)), fixed_point(float(negative))
 
 
 def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
-    """``v·(s_x/s_out)`` where v ≥ 0, else ``v·(s_x·alpha/s_out)``, the factors in float32.
+    """``v·(s/s_out)`` where v ≥ 0, else ``v·(s·alpha/s_out)``, by ``two_factors``.
 
     Must equal ``reference_ops::QuantizeLeakyRelu`` (``kernels/internal/reference/leaky_relu.h``).
     """
-    slope = float(np.float32(scale) * np.float32(alpha) / np.float32(scale_out))
-    return np.where(x >= 0, rescale(x, float_ratio(scale, scale_out)), rescale(x, slope))
+    positive, negative = two_factors(scale, alpha, scale_out)
+    return np.where(x >= 0, multiply(x, positive), multiply(x, negative))
 
 
 def table(

@@ -6,7 +6,7 @@ Must equal ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
 from sr2tflite.interpret.site import Arithmetic, Site
-from sr2tflite.numerics import builtin
+from sr2tflite.numerics import elementwise
 
 check = check_affine
 
@@ -17,4 +17,4 @@ def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
 
 def prepare(site: Site, arithmetic: Arithmetic) -> Run:
     (x, slope), out = scales(site)
-    return binary(site, lambda v, w: builtin.prelu(v, w, (x, slope), out), arithmetic)
+    return binary(site, lambda v, w: elementwise.prelu(v, w, x, slope, out), arithmetic)
