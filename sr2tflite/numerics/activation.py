@@ -1,12 +1,8 @@
 """The codes that a fused activation keeps."""
 
-from typing import Literal
-
 import numpy as np
 
 from sr2tflite.numerics.qparams import LIMITS, QuantParams
-
-Activation = Literal["NONE", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"]
 
 REAL_RANGES: dict[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
@@ -19,16 +15,17 @@ REAL_RANGES: dict[str, tuple[float | None, float | None]] = {
 
 
 def code_range(activation: str, params: QuantParams, dtype: str, *, half_even: bool) -> tuple[int, int]:
-    """Smallest and largest code kept: ``round(end / s) + z``, the quotient in float32, within the type's limits.
+    """Smallest and largest code kept, within the type's limits: ``round(end / s) + z``, ties away from zero.
 
-    Must equal TFLite's ``CalculateActivationRangeQuantized`` (``kernels/kernel_util.cc``), which rounds ties away from
-    zero, or XNNPACK's ``xnn_qs8_quantize`` and ``xnn_qu8_quantize``, which round them to even.
+    Half even: ``round_half_even(end / s + z)``, where a tie goes to the even code, not to the even distance from z. The
+    quotient, and here the sum, are rounded to float32. Must equal TFLite's ``CalculateActivationRangeQuantized``
+    (``kernels/kernel_util.cc``) or XNNPACK's ``xnn_qs8_quantize`` and ``xnn_qu8_quantize``.
 
     Args:
         activation: Its TFLite name.
         params: Of the output.
         dtype: Of the output.
-        half_even: Which of the two roundings.
+        half_even: Which of the two.
     """
     limits = LIMITS[dtype]
     ends = (
@@ -40,15 +37,7 @@ def code_range(activation: str, params: QuantParams, dtype: str, *, half_even: b
 
 
 def _code(real: float, params: QuantParams, *, half_even: bool) -> int:
-    quotient = float(np.float32(real) / np.float32(params.scale[0]))
-    return int(round_half_even(quotient) if half_even else round_half_away(quotient)) + params.zero_point[0]
-
-
-def round_half_even(value: float) -> float:
-    """C's ``rint`` in its default mode."""
-    return float(np.rint(value))
-
-
-def round_half_away(value: float) -> float:
-    """C's ``round``: ties away from zero."""
-    return float(np.copysign(np.floor(abs(value) + 0.5), value))
+    quotient, zero = np.float32(real) / np.float32(params.scale[0]), params.zero_point[0]
+    if half_even:
+        return int(np.rint(quotient + np.float32(zero)))
+    return int(np.copysign(np.floor(abs(float(quotient)) + 0.5), quotient)) + zero

@@ -55,27 +55,34 @@ def two_factors(scale: float, slope: float, scale_out: float) -> tuple[FixedPoin
 
 
 def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
-    """``v·(s/s_out)`` where v ≥ 0, else ``v·(s·alpha/s_out)``, by ``two_factors``.
+    """``v·(s/s_out)`` where v ≥ 0, else ``v·(s·|alpha|/s_out)`` with alpha's sign, by ``two_factors``.
 
     Must equal ``reference_ops::QuantizeLeakyRelu`` (``kernels/internal/reference/leaky_relu.h``).
     """
-    positive, negative = two_factors(scale, alpha, scale_out)
-    return np.where(x >= 0, multiply(x, positive), multiply(x, negative))
+    positive, negative = two_factors(scale, abs(alpha), scale_out)
+    below = multiply(x, negative)
+    return np.where(x >= 0, multiply(x, positive), -below if alpha < 0 else below)
 
 
 def table(
-    function: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    v: NDArray[Any],
-    scale: float,
-    scale_out: float,
-    *,
-    half_even: bool = False,
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]], v: NDArray[Any], scale: float, scale_out: float
 ) -> Codes:
-    """``round(f(s·v) · (1/s_out))`` in float32, ties away from zero, or to even.
+    """``round(f(s·v) · (1/s_out))`` in float32, ties away from zero.
 
-    Must equal ``LUTPopulate`` (``kernels/internal/common.h``), or XNNPACK's tables, which round to even.
+    Must equal ``LUTPopulate`` (``kernels/internal/common.h``).
     """
     real = function(np.float32(scale) * v.astype(np.float32)) * (np.float32(1) / np.float32(scale_out))
-    wide = real.astype(np.float64)
-    rounded: Codes = (np.rint(wide) if half_even else np.copysign(np.floor(np.abs(wide) + 0.5), wide)).astype(np.int64)
+    rounded: Codes = np.copysign(np.floor(np.abs(real.astype(np.float64)) + 0.5), real).astype(np.int64)
     return rounded
+
+
+def tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``std::tanh`` of float32."""
+    return np.tanh(x.astype(np.float64)).astype(np.float32)
+
+
+def sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``1/(1 + std::exp(−x))`` in float32."""
+    one = np.float32(1)
+    with np.errstate(over="ignore"):
+        return one / (one + np.exp(-x.astype(np.float64)).astype(np.float32))

@@ -113,6 +113,16 @@ def logistic(x: NDArray[Any], scale: float) -> Codes:
     return np.rint(256 / (1 + np.exp(-np.maximum(real, _NO_LESS)))).astype(np.int64)
 
 
+def tanh(x: NDArray[Any], scale: float, scale_out: float, zero_point: int) -> Codes:
+    """``round_half_even(tanh(s·v)·(1/s_out) + z) − z`` in float32: z decides ties.
+
+    Must equal XNNPACK's table of 256 codes, ``xnn_create_unary_elementwise_nc`` with ``xnn_unary_tanh``.
+    """
+    real = builtin.tanh(np.float32(scale) * x.astype(np.float32)) * (np.float32(1) / np.float32(scale_out))
+    codes: Codes = np.rint(real + np.float32(zero_point)).astype(np.int64)
+    return codes - zero_point
+
+
 CONVERSION_RATIOS = (2.0**-8, 2.0**7)
 """XNNPACK takes a QUANTIZE within one type whose ``s_in / s_out`` lies from the first to the second."""
 

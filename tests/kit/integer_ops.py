@@ -60,6 +60,13 @@ def exponent(low: int, high: int) -> st.SearchStrategy[float]:
     return st.one_of(st.floats(low, high), st.integers(low, high).map(float))
 
 
+def with_ties(scale_out: float, rng: np.random.Generator) -> float:
+    """The scale, or one near it in which the 1 or 6 of an activation is a whole and a half."""
+    end = rng.choice([1.0, 6.0])
+    steps = np.floor(end / scale_out)
+    return float(np.float32(end / (steps + 0.5))) if rng.random() < 0.3 and steps < 256 else scale_out
+
+
 @st.composite
 def params(draw: st.DrawFn, dtype: str = "int8", **settings: object) -> QuantParams:
     """Scale and zero point of an activation."""
@@ -162,7 +169,7 @@ def _conv_case(draw, rng, op, x_shape, weight_shape, outputs, axis, dtype) -> Ca
     bias = rng.integers(-reach, reach + 1, outputs).astype(np.int32)
     # an output range from far too narrow to far too wide for what the sums reach
     steps = draw(exponent(-3, 9)) - np.floor(np.log2(reach))
-    out_scale = float(np.float32(max(bias_quant.scale) * 2.0**-steps))
+    out_scale = with_ties(float(np.float32(max(bias_quant.scale) * 2.0**-steps)), rng)
     zero = draw(params(dtype)).zero_point
     constants = [constant("w", weight, weight_quant), constant("b", bias, bias_quant)]
     graph = graph_of(op, x, constants, QuantParams((out_scale,), zero), dtype)
@@ -180,7 +187,8 @@ def elementwise(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8
     if op != "MUL":  # within the ratios that matter, and some beyond
         b = QuantParams((float(np.float32(a.scale[0] * 2.0 ** draw(exponent(-11, 11)))),), b.zero_point)
     real = a.scale[0] * b.scale[0] * 128**2 if op == "MUL" else max(a.scale[0], b.scale[0]) * 128
-    out = QuantParams((float(np.float32(real / 2.0 ** draw(exponent(-3, 12)))),), draw(params(dtype)).zero_point)
+    out_scale = with_ties(float(np.float32(real / 2.0 ** draw(exponent(-3, 12)))), rng)
+    out = QuantParams((out_scale,), draw(params(dtype)).zero_point)
     x = Tensor("x", x_shape, dtype, a)
     second = constant("c", codes(rng, other, dtype), b)
     graph = graph_of(kind(draw(st.sampled_from(ACTIVATIONS))), x, [second], out, dtype)
@@ -214,7 +222,8 @@ def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> 
         out = QuantParams((1 / 256,), (low,))
     elif op in ("TANH", "HARD_SWISH"):
         source = QuantParams((draw(scale(st.floats(-12, 0))),), source.zero_point)
-        out = QuantParams((draw(scale(st.floats(-9, -1))),), out.zero_point)
+        tie = st.integers(1, 200).map(lambda k: float(np.float32(2 / (2 * k + 1))))  # one is a whole and a half
+        out = QuantParams((draw(st.one_of(scale(st.floats(-9, -1)), tie)),), out.zero_point)
     elif op == "LEAKY_RELU":
         made = ops.LeakyRelu(float(str(np.float32(draw(st.floats(-1.5, 1.5))))))
     elif op == "PRELU":
@@ -224,6 +233,8 @@ def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> 
         zero = draw(params(target_dtype)).zero_point
         same = draw(st.booleans())
         out = QuantParams(source.scale if same else out.scale, zero)
+    elif op.startswith("RELU"):
+        out = QuantParams((with_ties(out.scale[0], rng),), out.zero_point)
     graph = graph_of(made, Tensor("x", x_shape, dtype, source), constants, out, target_dtype)
     return Case(graph, codes(rng, x_shape, dtype))
 

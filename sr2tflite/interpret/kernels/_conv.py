@@ -94,10 +94,20 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
 
         return finish
     channels = site.output.channels
-    reals = scale_x * np.asarray(quant(weight).scale, np.float64) / scale_out
-    fixed = fixed_points(np.broadcast_to(reals, channels))
+    fixed = fixed_points(np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), channels))
     split = vector_channels(site) if arithmetic == "builtin" else 0
     return _fixed_finisher(fixed, split, zero, (low, high))
+
+
+def _builtin_multipliers(scale_x: float, weight: Tensor, scale_out: float) -> NDArray[np.float64]:
+    """``s_x·s_w/s_out`` in float64; with uint8 weights the product is rounded to float32.
+
+    Must equal ``PopulateConvolutionQuantizationParams`` and ``GetQuantizedConvolutionMultipler``
+    (``kernels/kernel_util.cc``).
+    """
+    scales = np.asarray(quant(weight).scale, np.float32)
+    product = np.float32(scale_x) * scales if weight.dtype == "uint8" else scale_x * scales.astype(np.float64)
+    return np.asarray(product.astype(np.float64) / scale_out)
 
 
 def vector_channels(site: Site) -> int:

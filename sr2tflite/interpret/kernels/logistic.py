@@ -4,9 +4,6 @@ Must equal XNNPACK's ``xnn_unary_sigmoid`` table and, under all other kernels, `
 (``kernels/internal/common.h``) of ``1/(1 + std::exp(−x))``.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sr2tflite.errors import VerificationError
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import check_affine, scales, unary
@@ -32,10 +29,4 @@ def prepare(site: Site, arithmetic: Arithmetic) -> Run:
     (x,), out = scales(site)
     if arithmetic == "xnnpack":
         return unary(site, lambda v: elementwise.logistic(v, x), limits(site.output))
-    return unary(site, lambda v: builtin.table(_sigmoid, v, x, out), limits(site.output))
-
-
-def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    one = np.float32(1)
-    with np.errstate(over="ignore"):
-        return one / (one + np.exp(-x.astype(np.float64)).astype(np.float32))
+    return unary(site, lambda v: builtin.table(builtin.sigmoid, v, x, out), limits(site.output))
