@@ -104,13 +104,15 @@ def _leaky_multipliers(alpha: float, scale: float, scale_out: float) -> tuple[np
     return positive, positive * np.float32(alpha)
 
 
-def logistic(x: NDArray[Any], scale: float) -> Codes:
-    """``round_half_even(256 / (1 + exp(−s·v)))``, centered on the −128 that LOGISTIC writes.
+def logistic(x: NDArray[Any], scale: float, zero_point: int = -128) -> Codes:
+    """``round_half_even(256·σ(s·v) + z) − z``, σ rounded to float32 and the sum too: z decides what is a tie.
 
     Must equal XNNPACK's table of 256 codes, ``xnn_create_unary_elementwise_nc`` with ``xnn_unary_sigmoid``.
     """
     real = (np.float32(scale) * x.astype(np.float32)).astype(np.float64)
-    return np.rint(256 / (1 + np.exp(-np.maximum(real, _NO_LESS)))).astype(np.int64)
+    gate = (1 / (1 + np.exp(-np.maximum(real, _NO_LESS)))).astype(np.float32)
+    codes: Codes = np.rint(gate * np.float32(256) + np.float32(zero_point)).astype(np.int64)
+    return codes - zero_point
 
 
 def tanh(x: NDArray[Any], scale: float, scale_out: float, zero_point: int) -> Codes:

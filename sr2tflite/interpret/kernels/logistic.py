@@ -26,7 +26,7 @@ def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
 
 
 def prepare(site: Site, arithmetic: Arithmetic) -> Run:
-    (x,), out = scales(site)
+    (x,), (out, zero) = scales(site)[0], affine(site.output)
     if arithmetic == "xnnpack":
-        return unary(site, lambda v: elementwise.logistic(v, x), limits(site.output))
+        return unary(site, lambda v: elementwise.logistic(v, x, zero), limits(site.output))
     return unary(site, lambda v: builtin.table(builtin.sigmoid, v, x, out), limits(site.output))
