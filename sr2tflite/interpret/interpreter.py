@@ -73,9 +73,8 @@ class Interpreter:
 def _prepare(site: Site, family: Family) -> Run:
     found = kernel(site.op, _place(site.node))
     found.check(site)
-    if family == "reference":
-        return found.prepare(site, "reference")
-    return found.prepare(site, "xnnpack" if found.is_delegated(site) else "builtin")
+    is_left = family == "xnnpack" and not found.is_delegated(site)
+    return found.prepare(site, "builtin" if is_left else family)
 
 
 def _place(node: Node) -> str:

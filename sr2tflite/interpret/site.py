@@ -13,11 +13,11 @@ from sr2tflite.numerics.qparams import LIMITS, QuantParams
 Codes = NDArray[Any]
 """An activation NHWC: integers of its tensor's type, or float32 at a file's ends."""
 
-Family = Literal["xnnpack", "reference"]
-"""What LiteRT is asked for: its default delegate on x86 and ARM CPUs, or the resolver of reference kernels."""
+Family = Literal["xnnpack", "builtin", "reference"]
+"""What LiteRT is asked for: its default delegate on x86 and ARM CPUs, no delegate, or the reference kernels."""
 
-Arithmetic = Literal["xnnpack", "builtin", "reference"]
-"""What runs one op: ops that the delegate does not take run the builtin kernel."""
+Arithmetic = Family
+"""What runs one op: under ``xnnpack``, ops that the delegate does not take run the builtin kernel."""
 
 
 @dataclass(frozen=True)

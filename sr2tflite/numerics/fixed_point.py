@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 _FRACTION_BITS = 31
 _SMALLEST_EXPONENT = -31
-_REDUCED_BITS = 15
-"""Kernels with 64-bit accumulators keep this much of a multiplier."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +94,3 @@ def multiply(x: NDArray[Any], factor: FixedPoint, *, ties_up: bool = False) -> N
     shifted = (x.astype(np.int64) << left).astype(np.int32)
     product = doubling_high_product(shifted, factor.multiplier)
     return rounding_shift_up(product, right) if ties_up else rounding_shift(product, right)
-
-
-def multiply_wide(x: NDArray[np.int64], factor: FixedPoint) -> NDArray[np.int64]:
-    """``x · factor`` of 64-bit sums, with 15 bits of the multiplier: ``(x·m' + 2^(14−shift)) >> (15 − shift)``.
-
-    Must equal TFLite's ``MultiplyByQuantizedMultiplier`` of ``int64_t`` (``kernels/internal/common.cc``).
-
-    Args:
-        x: Sums, ``|x| < 2⁴⁷``.
-        factor: A positive factor; its multiplier is rounded to 15 bits, ``m' = min((m + 2¹⁵) >> 16, 2¹⁵ − 1)``.
-    """
-    reduced = np.minimum((np.asarray(factor.multiplier, np.int64) + (1 << 15)) >> 16, (1 << _REDUCED_BITS) - 1)
-    total = _REDUCED_BITS - np.asarray(factor.shift, np.int64)
-    product: NDArray[np.int64] = (x * reduced + np.left_shift(np.int64(1), total - 1)) >> total
-    return product

@@ -157,19 +157,29 @@ def dequantize(codes: NDArray[Any], params: QuantParams) -> NDArray[np.float32]:
     return scale * (codes.astype(np.int32) - zero_point).astype(np.float32)
 
 
-def quantize_float(
-    real: NDArray[np.float32], scale: float, zero_point: int, ends: tuple[int, int], *, half_even: bool
-) -> NDArray[np.float32]:
-    """Codes of float32 values as QUANTIZE computes them, still in float32.
+def dequantize_in_two(codes: NDArray[Any], params: QuantParams) -> NDArray[np.float32]:
+    """Real values of codes of one scale: ``x = s·q + (−z·s)``, each operation rounded to float32."""
+    scale = np.float32(params.scale[0])
+    return scale * codes.astype(np.float32) + np.float32(-params.zero_point[0]) * scale
 
-    Half even: ``clip(round(x·(1/s)) + z)``, as XNNPACK's ``xnn_f32_qs8_vcvt_ukernel``; else ``clip(round(x/s) + z)``
-    with ties away from zero, as TFLite's ``reference_ops::AffineQuantize``; each operation rounded to float32.
+
+FloatRounding = Literal["xnnpack", "builtin", "reference"]
+
+
+def quantize_float(
+    real: NDArray[np.float32], scale: float, zero_point: int, ends: tuple[int, int], rounding: FloatRounding
+) -> NDArray[np.float64]:
+    """Codes of float32 values as QUANTIZE computes them, not yet in their type.
+
+    ``xnnpack``: ``clip(round_half_even(x·(1/s)) + z)`` in float32, as ``xnn_f32_qs8_vcvt_ukernel`` and NEON code.
+    ``reference``: ``clip(round(x/s) + z)`` in float32 with ties away from zero, as ``reference_ops::AffineQuantize``;
+    ``builtin``: the same in float64, as the plain part of ``optimized_ops::AffineQuantize``.
     """
-    s = np.float32(scale)
-    if half_even:
-        steps = np.rint(real * (np.float32(1) / s))
+    if rounding == "xnnpack":
+        steps = np.rint(real * (np.float32(1) / np.float32(scale))).astype(np.float64)
     else:
-        ratio = real / s
-        steps = np.copysign(np.floor(np.abs(ratio.astype(np.float64)) + 0.5), ratio).astype(np.float32)
-    codes: NDArray[np.float32] = np.clip(steps + np.float32(zero_point), *ends)
+        in_float32 = (real / np.float32(scale)).astype(np.float64)
+        ratio = in_float32 if rounding == "reference" else real.astype(np.float64) / scale
+        steps = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio)
+    codes: NDArray[np.float64] = np.clip(steps + zero_point, *ends)
     return codes

@@ -115,9 +115,14 @@ def vector_channels(site: Site) -> int:
 
     CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D takes eight at a time and
     leaves the rest to plain C++.
+
+    Raises:
+        UnsupportedError: It is the builtin uint8 DEPTHWISE_CONV_2D, whose vectors run across pixels.
     """
     if site.op.kind == "CONV_2D":
         return site.output.channels if site.inputs[1].channels == site.inputs[0].channels else 0
+    if site.output.dtype == "uint8":
+        raise UnsupportedError("is uint8, whose builtin kernel is not modeled; expected int8", where=site.where)
     return site.output.channels // _VECTOR * _VECTOR
 
 

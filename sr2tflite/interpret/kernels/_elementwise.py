@@ -77,6 +77,18 @@ def in_strips(apply: Callable[..., Any], operands: Sequence[Codes], out: Codes, 
     return out
 
 
+def in_vectors(vector: Run, plain: Run, size: int) -> Run:
+    """A builtin kernel that takes ``size`` values at a time with NEON's instructions, and the last few without."""
+
+    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
+        codes = vector(operands, workers)
+        whole = codes.size // size * size
+        codes.reshape(-1)[whole:] = plain([operands[0].reshape(-1)[whole:]], workers)
+        return codes
+
+    return run
+
+
 def _rows(operand: Codes, height: int, first: int, last: int) -> Codes:
     """The rows of an operand that has them; one that broadcasts stays whole."""
     return operand[:, first:last] if operand.ndim == 4 and operand.shape[1] == height > 1 else operand

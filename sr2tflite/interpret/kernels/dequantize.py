@@ -1,18 +1,22 @@
 """DEQUANTIZE: ``x = s·(q − z)`` in float32.
 
-Must equal ``reference_ops::Dequantize`` (``kernels/internal/reference/dequantize.h``) and XNNPACK's convert.
+Must equal ``reference_ops::Dequantize`` (``kernels/internal/reference/dequantize.h``) and XNNPACK's
+convert. The builtin kernel computes most values as ``s·q + (−z·s)``, as ``optimized_ops::Dequantize`` does with NEON.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import in_strips
+from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors
 from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, quant
 from sr2tflite.interpret.workers import Workers
-from sr2tflite.numerics.qparams import dequantize
+from sr2tflite.numerics.qparams import dequantize, dequantize_in_two
+
+_VECTOR = 8
+"""Codes that the builtin kernel computes at a time."""
 
 
 def check(site: Site) -> None:
@@ -28,11 +32,17 @@ def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
     return True
 
 
-def prepare(site: Site, arithmetic: Arithmetic) -> Run:  # noqa: ARG001 - all families agree
+def prepare(site: Site, arithmetic: Arithmetic) -> Run:
     params = quant(site.inputs[0])
+    plain = _run(lambda x: dequantize(x, params))
+    if arithmetic != "builtin":
+        return plain
+    return in_vectors(_run(lambda x: dequantize_in_two(x, params)), plain, _VECTOR)
 
+
+def _run(compute: Callable[[Codes], Codes]) -> Run:
     def apply(x: Codes, to: Codes) -> None:
-        to[...] = dequantize(x, params)
+        to[...] = compute(x)
 
     def run(operands: Sequence[Codes], workers: Workers) -> Codes:
         return in_strips(apply, operands, np.empty(operands[0].shape, np.float32), workers)

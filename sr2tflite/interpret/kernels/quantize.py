@@ -6,21 +6,21 @@ From float32 must equal ``xnn_create_unary_elementwise_nc`` with ``xnn_unary_con
 types are the same, else ``reference_ops::Requantize`` (``kernels/internal/reference/requantize.h``).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import in_strips, unary
+from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors, unary
 from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits
-from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics import elementwise
 from sr2tflite.numerics.fixed_point import fixed_point, multiply
-from sr2tflite.numerics.qparams import quantize_float
+from sr2tflite.numerics.qparams import FloatRounding, quantize_float
 
 _VECTOR = 16
 """Codes that the builtin kernel computes at a time."""
+
+_FLOAT_VECTOR = 8
+"""Floats that it does."""
 
 
 def check(site: Site) -> None:
@@ -53,29 +53,20 @@ def prepare(site: Site, arithmetic: Arithmetic) -> Run:
     plain = unary(site, lambda v: multiply(v, factor), limits(site.output))
     if arithmetic == "reference":
         return plain
-    return _vectors(unary(site, lambda v: multiply(v, factor, ties_up=True), limits(site.output)), plain)
-
-
-def _vectors(vector: Run, plain: Run) -> Run:
-    """The builtin kernel takes sixteen codes at a time with NEON's instructions, and the last few without."""
-
-    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
-        codes = vector(operands, workers)
-        whole = codes.size // _VECTOR * _VECTOR
-        codes.reshape(-1)[whole:] = plain([operands[0].reshape(-1)[whole:]], workers)
-        return codes
-
-    return run
+    return in_vectors(unary(site, lambda v: multiply(v, factor, ties_up=True), limits(site.output)), plain, _VECTOR)
 
 
 def _from_float(site: Site, arithmetic: Arithmetic) -> Run:
     (scale, zero), ends = affine(site.output), limits(site.output)
-    half_even = arithmetic == "xnnpack"
 
-    def apply(x: Codes, to: Codes) -> None:
-        to[...] = quantize_float(x, scale, zero, ends, half_even=half_even)
+    def by(rounding: FloatRounding) -> Run:
+        def apply(x: Codes, to: Codes) -> None:
+            to[...] = quantize_float(x, scale, zero, ends, rounding)
 
-    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
-        return in_strips(apply, operands, np.empty(operands[0].shape, site.output.dtype), workers)
+        return lambda operands, workers: in_strips(
+            apply, operands, np.empty(operands[0].shape, site.output.dtype), workers
+        )
 
-    return run
+    if arithmetic == "builtin":
+        return in_vectors(by("xnnpack"), by("builtin"), _FLOAT_VECTOR)
+    return by(arithmetic)
