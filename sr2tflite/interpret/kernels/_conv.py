@@ -10,7 +10,8 @@ from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Tensor, ops
 from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bound
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits, quant
+from sr2tflite.interpret.kernels._elementwise import span
+from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, quant
 from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
@@ -40,18 +41,11 @@ def check_conv(site: Site, axis: int) -> None:
 def _check_sums(site: Site) -> None:
     x, _, bias = site.inputs
     assert bias.data is not None
-    bound = sum_bound(centered_weight(site), bias.data, input_span(x))
+    bound = sum_bound(centered_weight(site), bias.data, span(x))
     if bound > LARGEST_ACCUMULATOR:
         raise UnsupportedError(
             f"can sum up to {bound}; expected at most {LARGEST_ACCUMULATOR} (int32)", where=bias.name
         )
-
-
-def input_span(x: Tensor) -> int:
-    """Largest magnitude of an input code minus its zero point."""
-    low, high = limits(x)
-    zero = affine(x)[1]
-    return max(high - zero, zero - low)
 
 
 def centered_weight(site: Site) -> NDArray[np.int64]:
@@ -122,7 +116,7 @@ def vector_channels(site: Site) -> int:
     if site.op.kind == "CONV_2D":
         return site.output.channels if site.inputs[1].channels == site.inputs[0].channels else 0
     if site.output.dtype == "uint8":
-        raise UnsupportedError("is uint8, whose builtin kernel is not modeled; expected int8", where=site.where)
+        raise UnsupportedError("is uint8 in a builtin kernel, which is not modeled; expected int8", where=site.where)
     return site.output.channels // _VECTOR * _VECTOR
 
 
@@ -148,7 +142,7 @@ def prepare_conv(site: Site, arithmetic: Arithmetic) -> Run:
     assert bias.data is not None
     centered = centered_weight(site)
     rows, columns = (Window(centered.shape[1 + i], op.stride[i], op.dilation[i], op.padding) for i in range(2))
-    convolution = Convolution(centered, bias.data, rows, columns, input_span(x))
+    convolution = Convolution(centered, bias.data, rows, columns, span(x))
     finish, zero, dtype = finisher(site, arithmetic), affine(x)[1], np.dtype(site.output.dtype)
 
     def run(operands: Sequence[Codes], workers: Workers) -> Codes:
