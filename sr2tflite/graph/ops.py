@@ -132,11 +132,38 @@ class Logistic(Op):
 
 
 @dataclass(frozen=True)
+class Tanh(Op):
+    """``tanh(x)``."""
+
+    kind: ClassVar[str] = "TANH"
+
+
+@dataclass(frozen=True)
+class HardSwish(Op):
+    """``x · min(max(x + 3, 0), 6) / 6``."""
+
+    kind: ClassVar[str] = "HARD_SWISH"
+
+
+@dataclass(frozen=True)
 class DepthToSpace(Op):
     """Pixel shuffle, order DCR: output pixel (h·r+i, w·r+j), channel k reads input channel (i·r+j)·C + k."""
 
     kind: ClassVar[str] = "DEPTH_TO_SPACE"
     block_size: int = 2
+
+
+@dataclass(frozen=True)
+class SpaceToDepth(Op):
+    """The inverse of DepthToSpace: pixel (i, j) of a block, channel k becomes channel (i·block + j)·C + k."""
+
+    kind: ClassVar[str] = "SPACE_TO_DEPTH"
+    block: int = 2
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        """How many input pixels an output pixel stands for."""
+        return self.block, self.block
 
 
 @dataclass(frozen=True)
@@ -161,7 +188,7 @@ class Dequantize(Op):
     kind: ClassVar[str] = "DEQUANTIZE"
 
 
-ELEMENTWISE = (Add, Sub, Mul, Minimum, Maximum, Relu, Relu6, Relu0To1, LeakyRelu, PRelu, Logistic)
+ELEMENTWISE = (Add, Sub, Mul, Minimum, Maximum, Relu, Relu6, Relu0To1, LeakyRelu, PRelu, Logistic, Tanh, HardSwish)
 """Ops that work pixel by pixel and channel by channel."""
 
 

@@ -68,6 +68,13 @@ def output_shape(graph: Graph, node: Node) -> Shape:
             return (*first[: op.axis], sum(size or 0 for size in sizes), *first[op.axis :][1:])
         case ops.DepthToSpace():
             return _enlarged(first, op.block_size, op.block_size**2)
+        case ops.SpaceToDepth(block=block):
+            return (
+                first[0],
+                first[1] and first[1] // block,
+                first[2] and first[2] // block,
+                (first[3] or 0) * block**2,
+            )
         case ops.ResizeNearestNeighbor():
             return _enlarged(first, op.factor, 1)
         case ops.Opaque():

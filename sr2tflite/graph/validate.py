@@ -24,7 +24,7 @@ _ARITY = {
 _LARGEST = 2**31 - 1
 """Sizes and steps are int32 in TFLite."""
 
-_IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR")
+_IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "RESIZE_NEAREST_NEIGHBOR")
 
 
 def validate(graph: Graph, where: str) -> None:
@@ -137,6 +137,9 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
         case ops.DepthToSpace(block_size=block):
             fits = 1 <= block <= _LARGEST and operands[0].channels % block**2 == 0
             return None if fits else f"block {block} does not divide {operands[0].channels} channels"
+        case ops.SpaceToDepth(block=block):
+            fits = 1 <= block <= _LARGEST and all(size is None or size % block == 0 for size in operands[0].shape[1:3])
+            return None if fits else f"block {block} does not divide the image {operands[0].shape}"
         case ops.ResizeNearestNeighbor(factor=factor):
             return None if 1 <= factor <= _LARGEST else f"factor {factor} is outside 1…{_LARGEST}"
         case ops.LeakyRelu(alpha=alpha):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
+from sr2tflite.numerics import builtin
+from sr2tflite.numerics.fixed_point import multiply
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.numerics.requantize import AddParams, add_params
 
@@ -71,14 +72,8 @@ def prelu(x: NDArray[Any], slope: NDArray[Any], scale: float, slope_scale: float
     ``m₁ = s/s_out`` and ``m₂ = (s·s_slope)/s_out``, each operation rounded to float32, then fixed-point.
     Must equal TFLite's ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference/prelu.h``).
     """
-    positive, negative = _two_multipliers(scale, slope_scale, scale_out)
+    positive, negative = builtin.two_factors(scale, slope_scale, scale_out)
     return np.where(x >= 0, multiply(x, positive), multiply(x.astype(np.int64) * slope.astype(np.int64), negative))
-
-
-def _two_multipliers(scale: float, slope: float, scale_out: float) -> tuple[FixedPoint, FixedPoint]:
-    """s/s_out and (s·slope)/s_out, as the builtin kernels' ``Prepare`` makes them."""
-    positive = np.float32(scale) / np.float32(scale_out)
-    return fixed_point(float(positive)), fixed_point(float(mul_multiplier(scale, slope, scale_out)))
 
 
 def leaky_relu_is_delegated(alpha: float, scale: float, scale_out: float) -> bool:
@@ -96,12 +91,10 @@ def leaky_relu_is_delegated(alpha: float, scale: float, scale_out: float) -> boo
 def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
     """``(v·m + 128) >> 8``, ``m = round_half_even(256·s/s_out)`` where v ≥ 0, else of ``256·s/s_out·alpha``.
 
-    Must equal XNNPACK's ``xnn_qs8_vlrelu_ukernel`` where it is delegated; elsewhere TFLite's
-    ``reference_ops::QuantizeLeakyRelu`` runs, whose multipliers are made and applied as those of PRELU.
+    Must equal XNNPACK's ``xnn_qs8_vlrelu_ukernel`` where it is delegated; elsewhere the builtin kernel runs.
     """
     if not leaky_relu_is_delegated(alpha, scale, scale_out):
-        positive, negative = _two_multipliers(scale, alpha, scale_out)
-        return np.where(x >= 0, multiply(x, positive), multiply(x, negative))
+        return builtin.leaky_relu(x, alpha, scale, scale_out)
     multipliers = [int(np.rint(np.float32(256) * m)) for m in _leaky_multipliers(alpha, scale, scale_out)]
     return (x.astype(np.int64) * np.where(x >= 0, *multipliers) + 128) >> 8
 
@@ -111,10 +104,38 @@ def _leaky_multipliers(alpha: float, scale: float, scale_out: float) -> tuple[np
     return positive, positive * np.float32(alpha)
 
 
-def logistic(x: NDArray[Any], scale: float) -> Codes:
-    """``round_half_even(256 / (1 + exp(−s·v)))``, centered on the −128 that LOGISTIC writes.
+def logistic(x: NDArray[Any], scale: float, zero_point: int = -128) -> Codes:
+    """``round_half_even(256·σ(s·v) + z) − z``, σ rounded to float32 and the sum too: z decides what is a tie.
 
     Must equal XNNPACK's table of 256 codes, ``xnn_create_unary_elementwise_nc`` with ``xnn_unary_sigmoid``.
     """
     real = (np.float32(scale) * x.astype(np.float32)).astype(np.float64)
-    return np.rint(256 / (1 + np.exp(-np.maximum(real, _NO_LESS)))).astype(np.int64)
+    gate = (1 / (1 + np.exp(-np.maximum(real, _NO_LESS)))).astype(np.float32)
+    codes: Codes = np.rint(gate * np.float32(256) + np.float32(zero_point)).astype(np.int64)
+    return codes - zero_point
+
+
+def tanh(x: NDArray[Any], scale: float, scale_out: float, zero_point: int) -> Codes:
+    """``round_half_even(tanh(s·v)·(1/s_out) + z) − z`` in float32: z decides ties.
+
+    Must equal XNNPACK's table of 256 codes, ``xnn_create_unary_elementwise_nc`` with ``xnn_unary_tanh``.
+    """
+    real = builtin.tanh(np.float32(scale) * x.astype(np.float32)) * (np.float32(1) / np.float32(scale_out))
+    codes: Codes = np.rint(real + np.float32(zero_point)).astype(np.int64)
+    return codes - zero_point
+
+
+CONVERSION_RATIOS = (2.0**-8, 2.0**7)
+"""XNNPACK takes a QUANTIZE within one type whose ``s_in / s_out`` lies from the first to the second."""
+
+
+def conversion_is_delegated(scale: float, scale_out: float) -> bool:
+    """Whether XNNPACK takes a QUANTIZE between these scales; see ``CONVERSION_RATIOS``."""
+    smallest, largest = CONVERSION_RATIOS
+    return bool(smallest <= np.float32(scale) / np.float32(scale_out) <= largest)
+
+
+def convert(x: NDArray[Any], scale: float, scale_out: float) -> Codes:
+    """``(v·m + 128) >> 8`` with ``m = round_half_even(256·s/s_out)``; must equal XNNPACK's ``xnn_qs8_vcvt_ukernel``."""
+    multiplier = int(np.rint(np.float32(256) * (np.float32(scale) / np.float32(scale_out))))
+    return (x.astype(np.int64) * multiplier + 128) >> 8

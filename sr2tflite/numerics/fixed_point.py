@@ -1,5 +1,6 @@
 """Fixed-point multiplication as LiteRT's builtin kernels do it: a 31-bit multiplier, a shift, two roundings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,10 @@ _SMALLEST_EXPONENT = -31
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """The real number ``multiplier · 2^(shift − 31)``, ``2³⁰ ≤ |multiplier| < 2³¹`` or 0."""
+    """The real number ``multiplier · 2^(shift − 31)``, ``2³⁰ ≤ |multiplier| < 2³¹`` or 0; or one for each channel."""
 
-    multiplier: int
-    shift: int
+    multiplier: int | NDArray[np.int64]
+    shift: int | NDArray[np.int64]
 
 
 def fixed_point(real: float) -> FixedPoint:
@@ -35,21 +36,61 @@ def fixed_point(real: float) -> FixedPoint:
     return FixedPoint(-multiplier if real < 0 else multiplier, int(exponent))
 
 
-def multiply(x: NDArray[Any], factor: FixedPoint) -> NDArray[np.int64]:
-    """``x · factor``, rounded twice: to 31 fraction bits (ties up), then to an integer (ties away from zero).
+def fixed_points(reals: Sequence[float] | NDArray[np.float64]) -> FixedPoint:
+    """One fixed-point number for each channel, to broadcast along the last axis."""
+    points = [fixed_point(float(real)) for real in reals]
+    return FixedPoint(
+        np.array([point.multiplier for point in points], np.int64),
+        np.array([point.shift for point in points], np.int64),
+    )
 
-    ``h = (x·2^max(shift, 0)·multiplier + nudge) / 2³¹``, cut towards zero, with nudge 2³⁰, or 1 − 2³⁰ where the product
-    is negative; then ``round(h / 2^max(−shift, 0))``. Must equal TFLite's ``MultiplyByQuantizedMultiplier`` in its
-    double-rounding build (``SaturatingRoundingDoublingHighMul``, ``RoundingDivideByPOT``), which LiteRT 2.3 is.
+
+def doubling_high_product(a: NDArray[Any], b: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """``a·b / 2³¹``, rounded: ties up, which for a negative product is towards zero.
+
+    ``(a·b + nudge) / 2³¹`` cut towards zero, nudge 2³⁰ or, where the product is negative, 1 − 2³⁰.
+    Must equal gemmlowp's ``SaturatingRoundingDoublingHighMul`` (``fixedpoint/fixedpoint.h``).
 
     Args:
-        x: Integers with ``|x| · 2^shift < 2³¹``.
-        factor: What they are multiplied with.
+        a: 32-bit integers.
+        b: 32-bit integers; −2³¹ times −2³¹ saturates.
     """
-    product = (x.astype(np.int64) << max(factor.shift, 0)) * factor.multiplier
+    product = a.astype(np.int64) * b
     half = 1 << (_FRACTION_BITS - 1)
     high = np.where(product >= 0, (product + half) >> _FRACTION_BITS, -((half - 1 - product) >> _FRACTION_BITS))
-    right = max(-factor.shift, 0)
-    threshold = (((1 << right) - 1) >> 1) + (high < 0)
-    rounded: NDArray[np.int64] = (high >> right) + ((high & ((1 << right) - 1)) > threshold)
+    return np.minimum(high, 2**31 - 1)
+
+
+def rounding_shift(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """``round(x / 2^exponent)``, ties away from zero.
+
+    Must equal gemmlowp's ``RoundingDivideByPOT`` (``fixedpoint/fixedpoint.h``).
+    """
+    mask = np.left_shift(np.int64(1), exponent) - 1
+    threshold = (mask >> 1) + (x < 0)
+    rounded: NDArray[np.int64] = (x >> exponent) + ((x & mask) > threshold)
     return rounded
+
+
+def rounding_shift_up(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """``round(x / 2^exponent)``, ties up: ARM's ``vrshlq_s32`` with a negative shift."""
+    shifted: NDArray[np.int64] = (x + (np.left_shift(np.int64(1), exponent) >> 1)) >> exponent
+    return shifted
+
+
+def multiply(x: NDArray[Any], factor: FixedPoint, *, ties_up: bool = False) -> NDArray[np.int64]:
+    """``x · factor``, rounded twice: ``rounding_shift(doubling_high_product(x·2^max(shift, 0), m), max(−shift, 0))``.
+
+    Must equal TFLite's ``MultiplyByQuantizedMultiplier`` (``kernels/internal/common.cc``) in its double-rounding build,
+    which LiteRT 2.3 is; the shift to the left wraps in 32 bits, as it does there. Kernels written for NEON, which run
+    on x86 too, round the second time with ``vrshlq_s32``: ties up.
+
+    Args:
+        x: 32-bit integers; factors of channels go along the last axis.
+        factor: What they are multiplied with.
+        ties_up: Whether ties go up in the second rounding, as in kernels written for NEON, or away from zero.
+    """
+    left, right = np.maximum(factor.shift, 0), np.maximum(np.negative(factor.shift), 0)
+    shifted = (x.astype(np.int64) << left).astype(np.int32)
+    product = doubling_high_product(shifted, factor.multiplier)
+    return rounding_shift_up(product, right) if ties_up else rounding_shift(product, right)

@@ -161,3 +161,31 @@ def dequantize(codes: NDArray[Any], params: QuantParams) -> NDArray[np.float32]:
     """Real values of codes: ``x = s · (q − z)`` in float32."""
     scale, zero_point = params.broadcast(codes.ndim)
     return scale * (codes.astype(np.int32) - zero_point).astype(np.float32)
+
+
+def dequantize_in_two(codes: NDArray[Any], params: QuantParams) -> NDArray[np.float32]:
+    """Real values of codes of one scale: ``x = s·q + (−z·s)``, each operation rounded to float32."""
+    scale = np.float32(params.scale[0])
+    return scale * codes.astype(np.float32) + np.float32(-params.zero_point[0]) * scale
+
+
+FloatRounding = Literal["xnnpack", "builtin", "reference"]
+
+
+def quantize_float(
+    real: NDArray[np.float32], scale: float, zero_point: int, ends: tuple[int, int], rounding: FloatRounding
+) -> NDArray[np.float64]:
+    """Codes of float32 values as QUANTIZE computes them, not yet in their type.
+
+    ``xnnpack``: ``clip(round_half_even(x·(1/s)) + z)`` in float32, as ``xnn_f32_qs8_vcvt_ukernel`` and NEON code.
+    ``reference``: ``clip(round(x/s) + z)`` in float32 with ties away from zero, as ``reference_ops::AffineQuantize``;
+    ``builtin``: the same in float64, as the plain part of ``optimized_ops::AffineQuantize``.
+    """
+    if rounding == "xnnpack":
+        steps = np.rint(real * (np.float32(1) / np.float32(scale))).astype(np.float64)
+    else:
+        in_float32 = (real / np.float32(scale)).astype(np.float64)
+        ratio = in_float32 if rounding == "reference" else real.astype(np.float64) / scale
+        steps = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio)
+    codes: NDArray[np.float64] = np.clip(steps + zero_point, *ends)
+    return codes

@@ -41,6 +41,27 @@ def requantize(
     return codes
 
 
+def requantize_in_place(
+    acc: NDArray[np.float32], multiplier: NDArray[np.float32], zero_point: int, ends: tuple[int, int], out: NDArray[Any]
+) -> None:
+    """As ``requantize``, on float32 accumulators that are overwritten, into int8 or uint8 codes.
+
+    Clipping comes before rounding, which is the same because the ends are whole.
+
+    Args:
+        acc: Accumulators, rounded to float32; channels last.
+        multiplier: One per channel, or one.
+        zero_point: Of the output.
+        ends: Smallest and largest code kept.
+        out: Where the codes go.
+    """
+    np.multiply(acc, multiplier, out=acc)
+    np.clip(acc, np.float32(ends[0] - zero_point), np.float32(ends[1] - zero_point), out=acc)
+    np.rint(acc, out=acc)
+    acc += np.float32(zero_point)
+    np.copyto(out, acc, casting="unsafe")
+
+
 @dataclass(frozen=True)
 class AddParams:
     """Fixed-point constants of a quantized ADD: ``((q_a − z_a)·m_a + (q_b − z_b)·m_b + 2^(shift−1)) >> shift``."""

@@ -13,11 +13,13 @@ from sr2tflite.data.bicubic import crop_to_multiple, downscale
 from sr2tflite.data.images import read_image
 from sr2tflite.evaluate.runners import open_runner
 from sr2tflite.files import read_bytes
-from sr2tflite.graph import onnx
+from sr2tflite.graph import onnx, tflite
+from sr2tflite.interpret import Interpreter
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
 from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.quant.view import QuantizedView
+from sr2tflite.runtime import Kernels, LiteRT
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "calib_data"
 CALIBRATE, JUDGE = [PHOTOGRAPHS / "coffee.png", PHOTOGRAPHS / "astronaut.png"], PHOTOGRAPHS / "chelsea.png"
@@ -45,6 +47,17 @@ def test_training_forward_free_file_and_tiled_fixed_file_are_equal_in_every_byte
     trained = view.upscale(lr)
     for name in ("free", "uint8", "fixed"):
         assert np.count_nonzero(open_runner(folder / f"{name}.tflite")(lr) != trained) == 0, name
+
+
+@pytest.mark.parametrize("family", ["xnnpack", "reference"])
+def test_the_interpreter_is_the_runtime_in_every_byte_and_on_either_family_of_kernels(
+    folder: Path, family: str
+) -> None:
+    data = read_bytes(folder / "free.tflite")
+    runtime, interpreter = LiteRT(data, Kernels(family)), Interpreter(tflite.read(data, "free.tflite"), family)  # type: ignore[arg-type]
+    for height, width in ((1, 1), (1, 23), (17, 1), (37, 53)):
+        x = np.random.default_rng(height).integers(-128, 128, (1, height, width, 3)).astype(np.int8)
+        assert np.count_nonzero(interpreter.run(x) != runtime.run(x)) == 0, (height, width)
 
 
 def test_the_file_holds_nothing_but_integers_and_three_kinds_of_ops(folder: Path) -> None:

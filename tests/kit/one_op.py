@@ -60,11 +60,14 @@ CASES: dict[str, Callable[[], tuple[Op, Constants]]] = {
     "prelu": lambda: (ops.PRelu(), {"c": normal(1, 1, CHANNELS)}),
     "logistic": lambda: (ops.Logistic(), {}),
     "depth_to_space": lambda: (ops.DepthToSpace(2), {}),
+    "tanh": lambda: (ops.Tanh(), {}),
+    "hard_swish": lambda: (ops.HardSwish(), {}),
+    "space_to_depth": lambda: (ops.SpaceToDepth(1), {}),
     "resize_nearest": lambda: (ops.ResizeNearestNeighbor(3), {}),
 }
 """What the case is about → the op and its constants, in order after the image."""
 
-SHARING = ("minimum", "maximum", "concatenation", "depth_to_space", "resize_nearest")
+SHARING = ("minimum", "maximum", "concatenation", "depth_to_space", "space_to_depth", "resize_nearest")
 """Cases whose ops move or compare codes: inputs and outputs share their scale."""
 
 

@@ -1,10 +1,19 @@
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
+from sr2tflite.numerics.fixed_point import (
+    FixedPoint,
+    doubling_high_product,
+    fixed_point,
+    fixed_points,
+    multiply,
+    rounding_shift,
+    rounding_shift_up,
+)
 
 REALS = st.floats(2.0**-31, 2.0**8)
 
@@ -37,6 +46,41 @@ def as_in_cpp(x: int, factor: FixedPoint) -> int:
     divisor = 2 ** max(-factor.shift, 0)
     rounded = (2 * abs(high) + divisor) // (2 * divisor)  # ties away from zero
     return rounded if high >= 0 else -rounded
+
+
+INT32 = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(st.lists(INT32, min_size=1, max_size=20), INT32)
+def test_a_doubling_high_product_is_gemmlowps(values: list[int], other: int) -> None:
+    def saturated(a: int, b: int) -> int:
+        return 2**31 - 1 if a == b == -(2**31) else truncated(a * b + (2**30 if a * b >= 0 else 1 - 2**30), 2**31)
+
+    assert doubling_high_product(np.array(values), other).tolist() == [saturated(x, other) for x in values]
+
+
+def test_a_doubling_high_product_saturates() -> None:
+    assert doubling_high_product(np.array([-(2**31)]), -(2**31)).tolist() == [2**31 - 1]
+
+
+@given(st.lists(INT32, min_size=1, max_size=20), st.integers(0, 31))
+def test_shifts_round_ties_away_from_zero_or_up(values: list[int], exponent: int) -> None:
+    exact = [Fraction(x, 2**exponent) for x in values]
+    away = [floor(abs(x) + Fraction(1, 2)) * (1 if x >= 0 else -1) for x in exact]
+    assert rounding_shift(np.array(values), exponent).tolist() == away
+    assert rounding_shift_up(np.array(values), exponent).tolist() == [floor(x + Fraction(1, 2)) for x in exact]
+
+
+@given(st.lists(st.tuples(st.integers(-(2**22), 2**22), REALS), min_size=1, max_size=9))
+def test_channels_have_factors_of_their_own(pairs: list[tuple[int, float]]) -> None:
+    values, reals = np.array([[x for x, _ in pairs]]), [real for _, real in pairs]
+    for ties_up in (False, True):
+        each = [int(multiply(values[:, c], fixed_point(real), ties_up=ties_up)[0]) for c, real in enumerate(reals)]
+        assert multiply(values, fixed_points(reals), ties_up=ties_up).tolist() == [each]
+
+
+def test_a_shift_to_the_left_wraps_in_32_bits() -> None:
+    assert multiply(np.array([2**30]), fixed_point(4.0)).tolist() == [0]
 
 
 @given(st.lists(st.integers(-65025, 65025), min_size=1, max_size=20), REALS | st.integers(-31, 8).map(lambda e: 2.0**e))

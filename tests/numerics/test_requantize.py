@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr2tflite.numerics.requantize import add_params, add_ratio_is_delegated, conv_multipliers, requantize
+from sr2tflite.numerics.requantize import (
+    add_params,
+    add_ratio_is_delegated,
+    conv_multipliers,
+    requantize,
+    requantize_in_place,
+)
 
 SCALES = st.floats(2.0**-20, 2.0**10, width=32)
 
@@ -50,3 +56,16 @@ def test_the_larger_ratio_of_an_addition_has_21_bits(a: float, b: float, out: fl
 def test_xnnpack_takes_ratios_between_two_powers(ratio: float, taken: bool) -> None:
     assert add_ratio_is_delegated(ratio, 1.0, 1.0) is taken
     assert add_ratio_is_delegated(1.0, ratio, 1.0) is taken
+
+
+@given(
+    st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=9),
+    st.floats(2.0**-32, 2.0**7, width=32),
+    st.integers(-128, 127),
+    st.integers(-128, 127),
+)
+def test_requantization_in_place_is_the_same(sums: list[int], multiplier: float, zero: int, low: int) -> None:
+    acc, factor = np.array(sums), np.array([multiplier], np.float32)
+    out = np.empty(len(sums), np.int8)
+    requantize_in_place(acc.astype(np.float32), factor, zero, (low, 127), out)
+    assert out.tolist() == requantize(acc, factor, zero, low, 127).tolist()

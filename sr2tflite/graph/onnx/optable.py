@@ -62,6 +62,8 @@ _PLAIN: dict[str, Spelling] = {
     "RELU_0_TO_1": clip(0, 1),
     "PRELU": Spelling("PRelu"),
     "LOGISTIC": Spelling("Sigmoid"),
+    "TANH": Spelling("Tanh"),
+    "HARD_SWISH": Spelling("HardSwish"),
     "DEQUANTIZE": Spelling("Identity"),
 }
 
@@ -77,6 +79,8 @@ def spell(op: ops.Op, context: Context) -> Spelling | None:
             return Spelling("LeakyRelu", {"alpha": alpha})
         case ops.DepthToSpace(block_size=block):
             return Spelling("DepthToSpace", {"blocksize": block, "mode": "DCR"})
+        case ops.SpaceToDepth(block=block):
+            return Spelling("SpaceToDepth", {"blocksize": block})
         case ops.ResizeNearestNeighbor(factor=factor):
             return _resize(factor)
         case _:
@@ -139,10 +143,13 @@ _DECODERS: dict[str, Callable[[dict[str, Any], list[NDArray[Any]]], ops.Op]] = {
     "Clip": _decode_clip,
     "PRelu": lambda _attributes, _extra: ops.PRelu(),
     "Sigmoid": lambda _attributes, _extra: ops.Logistic(),
+    "Tanh": lambda _attributes, _extra: ops.Tanh(),
+    "HardSwish": lambda _attributes, _extra: ops.HardSwish(),
     "Identity": lambda _attributes, _extra: ops.Dequantize(),
     "Concat": lambda attributes, _extra: ops.Concatenation(AXES.index(attributes["axis"])),
     "LeakyRelu": lambda attributes, _extra: ops.LeakyRelu(float(str(np.float32(attributes["alpha"])))),
     "DepthToSpace": lambda attributes, _extra: ops.DepthToSpace(int(attributes["blocksize"])),
+    "SpaceToDepth": lambda attributes, _extra: ops.SpaceToDepth(int(attributes["blocksize"])),
     "Resize": lambda _attributes, extra: ops.ResizeNearestNeighbor(int(extra[-1][-1])),
 }
 

@@ -95,6 +95,10 @@ def _fill_depth_to_space(record: Any, op: ops.DepthToSpace) -> None:
     record.blockSize = op.block_size
 
 
+def _fill_space_to_depth(record: Any, op: ops.SpaceToDepth) -> None:
+    record.blockSize = op.block
+
+
 def _resize(record: Any) -> ops.Op:
     """Half-pixel centers change nothing at a whole factor: ⌊(i + ½)/f⌋ = ⌊i/f⌋."""
     if record.alignCorners:
@@ -121,7 +125,10 @@ CODECS: dict[str, OpCodec] = {
     "MINIMUM": _plain(ops.Minimum, "MaximumMinimumOptions"),
     "MAXIMUM": _plain(ops.Maximum, "MaximumMinimumOptions"),
     "LOGISTIC": _plain(ops.Logistic),
+    "TANH": _plain(ops.Tanh),
+    "HARD_SWISH": _plain(ops.HardSwish, "HardSwishOptions"),
     "DEPTH_TO_SPACE": OpCodec("DepthToSpaceOptions", _fill_depth_to_space, lambda r: ops.DepthToSpace(r.blockSize)),
+    "SPACE_TO_DEPTH": OpCodec("SpaceToDepthOptions", _fill_space_to_depth, lambda r: ops.SpaceToDepth(r.blockSize)),
     "RESIZE_NEAREST_NEIGHBOR": OpCodec("ResizeNearestNeighborOptions", lambda _record, _op: None, _resize),
     "QUANTIZE": _plain(ops.Quantize, "QuantizeOptions"),
     "DEQUANTIZE": _plain(ops.Dequantize, "DequantizeOptions"),

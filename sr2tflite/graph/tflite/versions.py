@@ -17,6 +17,7 @@ _INT8_VERSIONS = {
     "MINIMUM": 2,
     "MAXIMUM": 2,
     "LOGISTIC": 2,
+    "TANH": 2,
     "RESIZE_NEAREST_NEIGHBOR": 2,
     "DEQUANTIZE": 2,
 }

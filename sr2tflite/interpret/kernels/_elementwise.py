@@ -1,0 +1,120 @@
+"""Elementwise kernels: a table of 256 codes for one input, strips of rows for two."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import Tensor
+from sr2tflite.interpret.kernels import Run
+from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits
+from sr2tflite.interpret.workers import Workers
+
+Centered = NDArray[Any]
+"""Codes minus their zero point."""
+
+_BYTES_AN_ELEMENT = 32
+"""What an element takes while it is computed: a few 64-bit integers."""
+
+_INT16 = 2**15 - 1
+
+
+def check_affine(site: Site) -> None:
+    """Refuse tensors that are not of one 8-bit type, with a scale each."""
+    site.dtype()
+    for tensor in (*site.inputs, site.output):
+        affine(tensor)
+
+
+def refuse_wrapping(site: Site, largest: float) -> None:
+    """Refuse results that leave 16 bits in a builtin kernel: its vectors saturate there, then wrap adding z.
+
+    Args:
+        site: An op that the builtin kernel runs.
+        largest: Bound of the magnitude of its results minus the zero point, before they are clipped.
+
+    Raises:
+        UnsupportedError: They may.
+    """
+    if largest + abs(affine(site.output)[1]) > _INT16:
+        raise UnsupportedError(
+            f"reaches {largest:.0f} steps in a builtin kernel, which is not modeled beyond {_INT16}", where=site.where
+        )
+
+
+def span(tensor: Tensor) -> int:
+    """Largest magnitude of a code minus the zero point."""
+    (low, high), zero = limits(tensor), affine(tensor)[1]
+    return max(high - zero, zero - low)
+
+
+def scales(site: Site) -> tuple[tuple[float, ...], float]:
+    """The inputs' scales and the output's."""
+    return tuple(affine(tensor)[0] for tensor in site.inputs), affine(site.output)[0]
+
+
+def unary(site: Site, compute: Callable[[Centered], Centered], ends: tuple[int, int]) -> Run:
+    """``clip(compute(q − z_x) + z)`` by a table of all codes."""
+    (x,) = site.inputs
+    dtype = np.dtype(x.dtype)
+    codes = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
+    table = np.clip(compute(codes - affine(x)[1]) + affine(site.output)[1], *ends).astype(site.output.dtype)
+
+    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
+        out = np.empty(operands[0].shape, table.dtype)
+        return in_strips(lambda x, to: np.take(table, x.view(np.uint8), out=to), operands, out, workers)
+
+    return run
+
+
+def binary(site: Site, compute: Callable[[Centered, Centered], Centered], arithmetic: Arithmetic) -> Run:
+    """``clip(compute(q_a − z_a, q_b − z_b) + z)``, broadcasting."""
+    zero_a, zero_b = (affine(tensor)[1] for tensor in site.inputs)
+    zero, (low, high) = affine(site.output)[1], site.code_range(arithmetic)
+
+    def apply(a: Codes, b: Codes, to: Codes) -> None:
+        to[...] = np.clip(compute(a.astype(np.int32) - zero_a, b.astype(np.int32) - zero_b) + zero, low, high)
+
+    return joined(apply, np.dtype(site.output.dtype))
+
+
+def joined(apply: Callable[..., Any], dtype: np.dtype[Any]) -> Run:
+    """A kernel of two inputs that broadcast; ``apply`` takes both and where the codes go."""
+
+    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
+        out = np.empty(np.broadcast_shapes(*(operand.shape for operand in operands)), dtype)
+        return in_strips(apply, operands, out, workers)
+
+    return run
+
+
+def in_strips(apply: Callable[..., Any], operands: Sequence[Codes], out: Codes, workers: Workers) -> Codes:
+    """Apply to strips of rows, so that temporaries stay in the cache; ``out`` is returned."""
+    if out.ndim != 4:
+        apply(*operands, out)
+        return out
+
+    def strip(first: int, last: int) -> None:
+        apply(*(_rows(operand, out.shape[1], first, last) for operand in operands), out[:, first:last])
+
+    workers.strips(out.shape[1], out[:, 0].size * _BYTES_AN_ELEMENT, strip)
+    return out
+
+
+def in_vectors(vector: Run, plain: Run, size: int) -> Run:
+    """A builtin kernel that takes ``size`` values at a time with NEON's instructions, and the last few without."""
+
+    def run(operands: Sequence[Codes], workers: Workers) -> Codes:
+        codes = vector(operands, workers)
+        whole = codes.size // size * size
+        codes.reshape(-1)[whole:] = plain([operands[0].reshape(-1)[whole:]], workers)
+        return codes
+
+    return run
+
+
+def _rows(operand: Codes, height: int, first: int, last: int) -> Codes:
+    """The rows of an operand that has them; one that broadcasts stays whole."""
+    return operand[:, first:last] if operand.ndim == 4 and operand.shape[1] == height > 1 else operand

@@ -1,0 +1,33 @@
+"""Ops that move or compare codes: every kernel family gives the same."""
+
+from collections.abc import Callable, Sequence
+
+from sr2tflite.errors import VerificationError
+from sr2tflite.interpret.kernels import Run
+from sr2tflite.interpret.site import Codes, Site, quant
+from sr2tflite.interpret.workers import Workers
+
+
+def check_shared(site: Site) -> None:
+    """Refuse tensors that do not share their quantization parameters: the kernels never rescale."""
+    site.dtype()
+    wanted = quant(site.output)
+    for tensor in site.inputs:
+        if quant(tensor) != wanted:
+            raise VerificationError(
+                f"{site.op.kind} reads {tensor.quant} and writes {wanted}; expected equal scales", where=tensor.name
+            )
+
+
+def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
+    """As good as yes: where XNNPACK takes a moving op and where it does not, the same bytes come out."""
+    return True
+
+
+def moved(move: Callable[..., Codes]) -> Run:
+    """A kernel of a function of the inputs alone."""
+
+    def run(operands: Sequence[Codes], workers: Workers) -> Codes:  # noqa: ARG001 - nothing to compute
+        return move(*operands)
+
+    return run

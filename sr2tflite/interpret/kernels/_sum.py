@@ -1,0 +1,22 @@
+"""What ADD and SUB share."""
+
+from sr2tflite.interpret.kernels import Run
+from sr2tflite.interpret.kernels._elementwise import binary, scales
+from sr2tflite.interpret.site import Arithmetic, Site
+from sr2tflite.numerics import builtin, elementwise
+from sr2tflite.numerics.requantize import add_params, add_ratio_is_delegated
+
+
+def is_delegated(site: Site) -> bool:
+    """Whether both ratios of scales lie from 2⁻¹⁰ and under 2⁸."""
+    (a, b), out = scales(site)
+    return add_ratio_is_delegated(a, b, out)
+
+
+def prepare_sum(site: Site, arithmetic: Arithmetic, sign: int) -> Run:
+    """Sum, or difference with sign −1."""
+    (a, b), out = scales(site)
+    if arithmetic == "xnnpack":
+        params = add_params(a, b, out) if sign == 1 else elementwise.subtract_params(a, b, out)
+        return binary(site, lambda x, y: elementwise.add(x, y, params), arithmetic)
+    return binary(site, lambda x, y: builtin.add(x, y, (a, b), out, sign), arithmetic)

@@ -1,0 +1,19 @@
+"""CONV_2D: ``q = clip(round(m[c]·Σ (q_x − z_x)·(q_w − z_w) + b) + z)``; grouped, strided, dilated, SAME or VALID.
+
+Must equal ``xnn_create_convolution2d_nhwc_qs8_qc8w`` (``_qu8`` for uint8) under XNNPACK and
+``reference_integer_ops::ConvPerChannel`` (``kernels/internal/reference/integer_ops/conv.h``) under the reference
+kernels. The builtin kernel is ruy's.
+"""
+
+from sr2tflite.interpret.kernels._conv import check_conv, prepare_conv
+from sr2tflite.interpret.site import Site
+
+prepare = prepare_conv
+
+
+def check(site: Site) -> None:
+    check_conv(site, axis=0)
+
+
+def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
+    return True

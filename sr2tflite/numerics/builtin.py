@@ -1,0 +1,88 @@
+"""Elementwise ops on *centered codes* ``v = q − z``, before saturation, as LiteRT's builtin kernels compute them.
+
+The optimized and the reference kernels agree on all of these. Every product is a fixed-point multiplication.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
+
+Codes = NDArray[np.int64]
+
+_ADD_BITS = 20
+"""ADD and SUB shift 8-bit inputs to the left by this much first."""
+
+
+def float_ratio(scale: float, scale_out: float) -> float:
+    """``s / s_out`` as most kernels take it: a float32 quotient."""
+    return float(np.float32(scale) / np.float32(scale_out))
+
+
+def rescale(v: NDArray[Any], factor: float) -> Codes:
+    """``v·factor`` in fixed point; must equal ``MultiplyByQuantizedMultiplier``."""
+    return multiply(v, fixed_point(factor))
+
+
+def add(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float, sign: int = 1) -> Codes:
+    """ADD, or SUB with sign −1, of 8-bit codes.
+
+    ``((v_a·2²⁰·(s_a/2s) ± v_b·2²⁰·(s_b/2s))·(2s/(2²⁰·s_out)))``, ``s = max(s_a, s_b)`` in float64. Must equal
+    ``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) and
+    ``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``).
+    """
+    twice = 2.0 * max(scales)
+    left, right = (rescale(v.astype(np.int64) << _ADD_BITS, s / twice) for v, s in zip((a, b), scales, strict=True))
+    return rescale(left + sign * right, twice / ((1 << _ADD_BITS) * scale_out))
+
+
+def mul(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float) -> Codes:
+    """``v_a·v_b·m`` with ``m = s_a·s_b/s_out`` in float32.
+
+    Must equal ``reference_integer_ops::MulElementwise`` (``kernels/internal/reference/integer_ops/mul.h``).
+    """
+    factor = np.float32(scales[0]) * np.float32(scales[1]) / np.float32(scale_out)
+    return rescale(a.astype(np.int64) * b.astype(np.int64), float(factor))
+
+
+def two_factors(scale: float, slope: float, scale_out: float) -> tuple[FixedPoint, FixedPoint]:
+    """``s/s_out`` and ``(s·slope)/s_out``, each operation rounded to float32, as PRELU and LEAKY_RELU make them."""
+    negative = np.float32(scale) * np.float32(slope) / np.float32(scale_out)
+    return fixed_point(float_ratio(scale, scale_out)), fixed_point(float(negative))
+
+
+def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
+    """``v·(s/s_out)`` where v ≥ 0, else ``v·(s·|alpha|/s_out)`` with alpha's sign, by ``two_factors``.
+
+    Must equal ``reference_ops::QuantizeLeakyRelu`` (``kernels/internal/reference/leaky_relu.h``).
+    """
+    positive, negative = two_factors(scale, abs(alpha), scale_out)
+    below = multiply(x, negative)
+    return np.where(x >= 0, multiply(x, positive), -below if alpha < 0 else below)
+
+
+def table(
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]], v: NDArray[Any], scale: float, scale_out: float
+) -> Codes:
+    """``round(f(s·v) · (1/s_out))`` in float32, ties away from zero.
+
+    Must equal ``LUTPopulate`` (``kernels/internal/common.h``).
+    """
+    real = function(np.float32(scale) * v.astype(np.float32)) * (np.float32(1) / np.float32(scale_out))
+    rounded: Codes = np.copysign(np.floor(np.abs(real.astype(np.float64)) + 0.5), real).astype(np.int64)
+    return rounded
+
+
+def tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``std::tanh`` of float32."""
+    return np.tanh(x.astype(np.float64)).astype(np.float32)
+
+
+def sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``1/(1 + std::exp(−x))`` in float32."""
+    one = np.float32(1)
+    with np.errstate(over="ignore"):
+        return one / (one + np.exp(-x.astype(np.float64)).astype(np.float32))
