@@ -1,11 +1,11 @@
-"""Equalization for per-tensor weights: gains that minimize the rounding noise of activations and weights together.
+"""Equalization: gains of channels and ends of ranges that leave the least noise in the output.
 
-Where a layer has one weight scale, a channel that is enlarged costs its writer's other channels their resolution, and
-one that is made small costs its readers' theirs. So neither activations nor weights can decide alone.
+An activation's channels share 256 codes, and under per-tensor weights the channels of a layer share a weight scale. A
+channel that is enlarged takes codes from its neighbors; one that is made small has its readers' weights rounded coarsely.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,13 +14,19 @@ from torch import Tensor
 
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT
-from sr2tflite.quant.equalize import apply_gain, gain_sets
 from sr2tflite.quant.functions import CODES
-from sr2tflite.quant.ranges import middle
+from sr2tflite.quant.gains import apply_gain, gain_sets
+from sr2tflite.quant.limits import NARROWEST, Range
+from sr2tflite.quant.moments import Moments, measured_moments
+from sr2tflite.quant.plan import Plan, roots
+from sr2tflite.quant.settings import WeightGrid
 from sr2tflite.torch_view import FloatView
 
-STEPS = 300
+import os
+STEPS = int(os.environ.get("STEPS", 200))
 RATE = 0.05
+CLIP = float(os.environ.get("CLIP", 1))
+WN = float(os.environ.get("WN", 1))
 """Of Adam, on the logarithms of the gains."""
 
 LARGEST_LOG_GAIN = 4.0
@@ -31,86 +37,91 @@ _TINY = 1e-30
 
 
 @dataclass(frozen=True)
-class Moments:
-    """What is known of a float activation, per channel, float64."""
+class Balanced:
+    """A plan whose graph has its gains, and the ends found with them."""
 
-    high: Tensor
-    low: Tensor
-    variance: Tensor
-    sensitivity: Tensor
-    """J: mean squared gradient of the output with respect to it, up to a factor that all activations share."""
-
-    linear_sensitivity: Tensor
-    """J': the same before its ReLU, which hides what it sets to zero."""
+    plan: Plan
+    ranges: dict[int, Range]
+    """Of each group that is not fixed."""
 
 
-def balance_channels(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> Graph:
-    """The same float function with the gains that leave the least rounding noise in the output.
-
-    With a gain a_c per channel, as in :func:`~sr2tflite.quant.equalize.equalize_channels`, the noise is, up to 1/12,
-
-        N(a) = Σ_t Σ_c J_c·(s_t/a_c)² + Σ_W Σ_o J'_o·(s_W/a_o)²·k²·Σ_i Var(x_i)·a_i²
-
-    over the activations t that have gains and the convolutions W: x → y with k × k taps, where
-    ``s_t = (max_c a_c·t_c − min_c a_c·t_c)/255`` and ``s_W = max |W_oi|·a_o/a_i / 127``. A rounding error counts with
-    the variance of what it multiplies: bias correction takes its mean. log N is minimized over log a by Adam from
-    gains of 1. Exact in ℝ for any gains; one rounding of float32 per constant.
-
-    References:
-        Data-Free Quantization Through Weight Equalization and Bias Correction (Nagel et al., 2019),
-        https://arxiv.org/abs/1906.04721, section 4.1, is the case where only the ranges of W and its reader count.
-
-    Args:
-        graph: A float graph in pixel units.
-        images: Low-resolution images, uint8, height × width × 3.
-    """
-    sets, result = gain_sets(graph), graph.copy()
-    noise = _Noise(graph, sets, measured_moments(graph, images))
-    logs = [torch.zeros(graph.tensors[min(members)].channels, dtype=torch.float64) for members in sets]
-    if sets:
-        _minimize(noise, logs)
+def balance(
+    plan: Plan, images: Sequence[NDArray[np.uint8]], weights: WeightGrid = "per-channel", *, gains: bool = True
+) -> Balanced:
+    graph = plan.graph
+    sets = gain_sets(graph) if gains else []
+    noise = _Noise(plan, sets, measured_moments(graph, images), weights)
+    logs, ends = _minimized(noise, [torch.zeros(graph.tensors[min(members)].channels, dtype=torch.float64) for members in sets])
+    graph = graph.copy()
     for members, log in zip(sets, logs, strict=True):
-        apply_gain(result, members, log.detach().exp().numpy())
-    return result
+        apply_gain(graph, members, log.detach().exp().numpy())
+    found = torch.minimum(ends.exp(), noise.widest([log.exp() for log in logs])).tolist()
+    ranges = {index: Range(-low if noise.signed[index] else 0.0, high).within(plan.groups[index]) for index, (low, high) in zip(noise.learned, found, strict=True)}
+    return Balanced(replace(plan, graph=graph), ranges)
 
 
-def _minimize(noise: "_Noise", logs: list[Tensor]) -> None:
-    optimizer = torch.optim.Adam([log.requires_grad_() for log in logs], lr=RATE)
-    for _ in range(STEPS):
+def _minimized(noise: "_Noise", logs: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+    ends = noise.widest([log.exp() for log in logs]).log()
+    optimizer = torch.optim.Adam([x.requires_grad_() for x in (*logs, ends)], lr=RATE)
+    sched = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    for i in range(STEPS):
         optimizer.zero_grad()
-        (noise(logs) + _TINY).log().backward()  # type: ignore[no-untyped-call]
+        (noise(logs, ends) + _TINY).log().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        sched.step()
         with torch.no_grad():
             for log in logs:
                 log.clamp_(-LARGEST_LOG_GAIN, LARGEST_LOG_GAIN)
+    return logs, ends
 
 
 class _Noise:
-    """N as a function of the logarithms of the gains."""
+    """N as a function of the logarithms of the gains and of the ends."""
 
-    def __init__(self, graph: Graph, sets: Sequence[set[str]], moments: dict[str, Moments]) -> None:
+    def __init__(
+        self, plan: Plan, sets: Sequence[set[str]], moments: dict[str, Moments], weights: WeightGrid
+    ) -> None:
+        graph = plan.graph
+        self.learned = [index for index, group in enumerate(plan.groups) if not group.fixed]
+        self._roots = [roots(graph, plan.groups[index].tensors) for index in self.learned]
+        self._weights = weights
         self._moments = moments
         self._set_of = {name: index for index, members in enumerate(sets) for name in members}
         self._convolutions = [
             (node, *_magnitudes(graph, node)) for node in graph.nodes if isinstance(node.op, ops.Conv2D)
         ]
+        self.signed = {index: any(float(moments[n].low.min()) < 0 for n in names) for index, names in zip(self.learned, self._roots)}
 
-    def __call__(self, logs: Sequence[Tensor]) -> Tensor:
+    def widest(self, gains: Sequence[Tensor]) -> Tensor:
+        """The magnitudes of the ends that clip nothing, groups × (low, high)."""
+        ends = [
+            [max(float((getattr(self._moments[n], side) * self._gain(n, gains).detach()).abs().amax()) for n in names) for side in ("low", "high")]
+            for names in self._roots
+        ]
+        return torch.tensor(ends, dtype=torch.float64).reshape(-1, 2).clamp(min=NARROWEST)
+
+    def __call__(self, logs: Sequence[Tensor], ends: Tensor) -> Tensor:
         gains = [log.exp() for log in logs]
-        return torch.stack([*self._of_activations(gains), *self._of_weights(gains)]).sum()
+        return torch.stack([*self._of_activations(gains, ends.exp()), *self._of_weights(gains)]).sum()
 
-    def _of_activations(self, gains: Sequence[Tensor]) -> Iterator[Tensor]:
-        for name, index in self._set_of.items():
-            seen, gain = self._moments[name], gains[index]
-            span = (seen.high * gain).amax().clamp(min=0) - (seen.low * gain).amin().clamp(max=0)
-            yield (seen.sensitivity * (span / CODES / gain).square()).sum()
+    def _of_activations(self, gains: Sequence[Tensor], ends: Tensor) -> Iterator[Tensor]:
+        for index, names, (low, high) in zip(self.learned, self._roots, ends, strict=True):
+            low = low if self.signed[index] else torch.zeros_like(low)
+            step = (high + low) / CODES
+            for name in names:
+                if not self._moments[name].sensitivity.any():
+                    continue
+                seen, gain = self._moments[name], self._gain(name, gains)
+                yield (seen.sensitivity * (step / gain).square()).sum() / 12
+                yield CLIP*(seen.above.cost(high / gain.expand_as(seen.high)) + seen.below.cost(low / gain.expand_as(seen.high))).sum()
 
     def _of_weights(self, gains: Sequence[Tensor]) -> Iterator[Tensor]:
         for node, magnitudes, taps in self._convolutions:
             read, written = (self._gain(name, gains) for name in (node.inputs[0], node.output))
-            step = (magnitudes * written.reshape(-1, 1) / read).amax() / WEIGHT_LIMIT
+            steps = (magnitudes * written.reshape(-1, 1) / read).amax(1) / WEIGHT_LIMIT
+            step = steps if self._weights == "per-channel" else steps.amax()
             power = taps * (self._moments[node.inputs[0]].variance * read.square()).mean()
-            yield (self._moments[node.output].linear_sensitivity * (step / written).square()).sum() * power
+            yield WN*(self._moments[node.output].sensitivity * (step / written).square()).sum() * power / 12
 
     def _gain(self, name: str, gains: Sequence[Tensor]) -> Tensor:
         index = self._set_of.get(name)
@@ -122,34 +133,3 @@ def _magnitudes(graph: Graph, node: Node) -> tuple[Tensor, int]:
     weight = graph.tensors[node.inputs[1]].data
     assert weight is not None
     return torch.from_numpy(np.abs(weight.astype(np.float64)).max((1, 2))), weight[0].size
-
-
-def measured_moments(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> dict[str, Moments]:
-    """The moments of every activation on the middles of some images.
-
-    Sensitivities come from one backward pass each: the squared gradient of ``Σ r·output`` with random signs r is, in
-    the mean, the sum of the squared gradients of all outputs.
-    """
-    view, signs = FloatView(graph), torch.Generator().manual_seed(0)
-    found: dict[str, list[Tensor]] = {}
-    for image in images:
-        values = view.activations(middle(image).requires_grad_())
-        output = values[graph.output.name]
-        random = torch.randint(0, 2, output.shape, generator=signs).float() * 2 - 1
-        gradients = torch.autograd.grad((output * random).sum(), list(values.values()), allow_unused=True)
-        for (name, value), gradient in zip(values.items(), gradients, strict=True):
-            found.setdefault(name, []).append(_seen(value.detach(), gradient))
-    return {name: _gathered(torch.stack(rows)) for name, rows in found.items()}
-
-
-def _seen(value: Tensor, gradient: Tensor | None) -> Tensor:
-    """Of one image: high, low, mean, mean square, J and J', six rows of channels."""
-    squared = torch.zeros_like(value) if gradient is None else gradient.square()
-    parts = [value.amax((0, 2, 3)), value.amin((0, 2, 3))]
-    parts += [x.double().mean((0, 2, 3)) for x in (value, value.square(), squared, squared * (value != 0))]
-    return torch.stack([part.double() for part in parts])
-
-
-def _gathered(rows: Tensor) -> Moments:
-    mean, square, sensitivity, linear = rows[:, 2:].mean(0)
-    return Moments(rows[:, 0].amax(0), rows[:, 1].amin(0), square - mean.square(), sensitivity, linear)

@@ -13,7 +13,7 @@ WeightGrid = Literal["per-channel", "per-tensor"]
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
 
-    method: Literal["percentile", "minmax", "mse"] = "percentile"
+    method: Literal["percentile", "minmax", "mse", "noise"] = "percentile"
     """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the rounding error."""
 
     percentile: float = Field(default=99.999, gt=50, le=100)
