@@ -19,12 +19,16 @@ _SMALLEST = -24
 _BINS = 16
 """Per octave: a bin is 4 % wide."""
 
+WHOLE = 2.0**-10
+"""What is as near as this to a whole number is one: pixels that went through weights of 0 and 1, and ReLU's zeros."""
+
 
 @dataclass(frozen=True)
 class Tail:
-    """Σ g²·xᵏ over the values x beyond a magnitude, k = 0, 1, 2: 3 × channels × bins, float64, per input pixel."""
+    """How much lies beyond a magnitude."""
 
     sums: Tensor
+    """``Σ g²·xᵏ`` over the values x of each bin and beyond, k = 0, 1, 2: 3 × channels × bins, per input pixel."""
 
     def cost(self, end: Tensor) -> Tensor:
         """``Σ g²·max(x − h, 0)²`` of each channel, what clipping to h costs.
@@ -33,7 +37,8 @@ class Tail:
             end: h ≥ 0, one per channel.
         """
         count, first, second = self.sums.gather(2, _bin(end.detach()).expand(3, -1)[..., None])[..., 0]
-        return second - 2 * end * first + end.square() * count
+        cost: Tensor = second - 2 * end * first + end.square() * count
+        return cost
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Moments:
     low: Tensor
     variance: Tensor
     sensitivity: Tensor
-    """``J = Σ g²`` per input pixel, g the gradient of the output; zeros, which ReLU left, are exact and do not count."""
+    """``J = Σ g²`` per input pixel, g the gradient of the output; whole numbers are exact and do not count."""
 
     above: Tail
     below: Tail
@@ -61,7 +66,7 @@ def measured_moments(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> dict[
         images: Low-resolution images, uint8, height × width × 3.
     """
     view, signs = FloatView(graph), torch.Generator().manual_seed(0)
-    found: dict[str, _Seen] = {}
+    found: dict[str, Seen] = {}
     for image in images:
         pixels = middle(image)
         values = view.activations(pixels.requires_grad_())
@@ -70,36 +75,45 @@ def measured_moments(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> dict[
         gradients = torch.autograd.grad((output * random).sum(), list(values.values()), allow_unused=True)
         for (name, value), gradient in zip(values.items(), gradients, strict=True):
             squared = torch.zeros_like(value) if gradient is None else gradient.square()
-            found.setdefault(name, _Seen(value.shape[1])).add(value.detach(), squared, pixels[0, 0].numel())
+            found.setdefault(name, Seen(value.shape[1])).add(value.detach(), squared, pixels[0, 0].numel())
     return {name: seen.moments() for name, seen in found.items()}
 
 
-class _Seen:
+class Seen:
     """The sums behind the moments of one activation."""
 
     def __init__(self, channels: int) -> None:
         self._high, self._low = torch.zeros(2, channels, dtype=torch.float64)
         self._sums = torch.zeros(4, channels, dtype=torch.float64)
+        self._pixels = 0
         self._counts = torch.zeros(2, channels, _OCTAVES * _BINS, dtype=torch.float64)
 
     def add(self, value: Tensor, squared: Tensor, pixels: int) -> None:
-        """Count one image: values and squared gradients, 1 × channels × height × width."""
+        """Count one image.
+
+        Args:
+            value: 1 × channels × height × width.
+            squared: Squared gradients, likewise.
+            pixels: Of the network's input.
+        """
         value, squared = value[0].flatten(1), squared[0].flatten(1)
         channels, count = value.shape
         self._high, self._low = (torch.maximum(self._high, value.amax(1)), torch.minimum(self._low, value.amin(1)))
-        inside = (squared * ((value - value.round()).abs() > 2.0**-10)).double()
+        fractional = (squared * ((value - value.round()).abs() > WHOLE)).double()
         sums = [torch.full((channels,), float(count)), value.double().sum(1), value.double().square().sum(1)]
-        self._sums += torch.stack([*sums, inside.sum(1) / pixels])
+        self._sums += torch.stack([*sums, fractional.sum(1)])
         row = (value < 0) * channels + torch.arange(channels)[:, None]
         places = row * (_OCTAVES * _BINS) + _bin(value.abs())
-        counted = torch.bincount(places.flatten(), (squared * (value != 0)).double().flatten() / pixels, self._counts.numel())
+        counted = torch.bincount(places.flatten(), squared.double().flatten(), self._counts.numel())
+        self._pixels += pixels
         self._counts += counted.reshape(self._counts.shape)
 
     def moments(self) -> Moments:
+        """Of all that was counted."""
         count, total, square, sensitivity = self._sums
         variance = square / count - (total / count).square()
-        above, below = (Tail(_beyond(counts)) for counts in self._counts)
-        return Moments(self._high, self._low, variance, sensitivity, above, below)
+        above, below = (Tail(_beyond(counts / self._pixels)) for counts in self._counts)
+        return Moments(self._high, self._low, variance, sensitivity / self._pixels, above, below)
 
 
 def _bin(magnitude: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ def turn_slopes(graph: Graph) -> Graph:
 
     ``prelu(x; α) = −α·prelu(−x; 1/α)``: the weights that write the channel change their sign, and those that read it
     take the factor −α. All slopes of a PRELU share one scale max|α|/127, so that one slope of 10 would leave slopes
-    near zero an error of 0.04, which multiplies everything below zero. Exact in ℝ; one rounding of float32 per constant.
+    near zero an error of 0.04, which multiplies everything below zero. Exact in ℝ; one rounding of float32 per
+    constant.
 
     Args:
         graph: A float graph.

@@ -27,7 +27,6 @@ from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.slopes import SlopeLayer
-from sr2tflite.quant.turn import turn_slopes
 
 
 class QuantizedView(nn.Module):
@@ -79,11 +78,12 @@ class QuantizedView(nn.Module):
         """
         settings = settings or PtqSettings()
         plan = plan_quantization(graph)
-        if settings.equalize:
-            plan = replace(plan, graph=turn_slopes(plan.graph))
-        balanced = balance(plan, images, settings.weights, gains=settings.equalize)
-        plan = balanced.plan
-        ranges = balanced.ranges if settings.method == "noise" else find_ranges(plan, images, settings, progress=progress)
+        ranges: dict[int, Range] = {}
+        if settings.equalize or settings.method == "mse":
+            balanced = balance(plan, images, settings.weights, equalize=settings.equalize)
+            plan, ranges = balanced.plan, balanced.ranges
+        if settings.method != "mse":
+            ranges = find_ranges(plan, images, settings, progress=progress)
         view = cls(plan, ranges, settings.weights)
         if settings.rounding == "covariance":
             round_weights(view, images, progress=progress)
