@@ -41,6 +41,7 @@ class Balanced:
     """Of each group that is not fixed."""
 
 
+@torch.enable_grad()
 def balance(
     plan: Plan, images: Sequence[NDArray[np.uint8]], weights: WeightGrid = "per-channel", *, equalize: bool = True
 ) -> Balanced:
@@ -87,7 +88,10 @@ def _minimize(noise: Noise, logs: list[Tensor]) -> Tensor:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):
         optimizer.zero_grad()
-        (noise(_exp(logs), ends.exp()) + _TINY).log().backward()  # type: ignore[no-untyped-call]
+        left = noise(_exp(logs), ends.exp())
+        if not left.requires_grad:
+            break  # nothing is free: every tensor holds pixels
+        (left + _TINY).log().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         with torch.no_grad():

@@ -55,6 +55,7 @@ class Moments:
     below: Tail
 
 
+@torch.enable_grad()
 def measured_moments(graph: Graph, images: Sequence[NDArray[np.uint8]]) -> dict[str, Moments]:
     """The moments of every activation on the middles of some images.
 

@@ -63,7 +63,8 @@ class Noise:
 
     def __call__(self, gains: Gains, ends: Tensor) -> Tensor:
         """N, a scalar; gains per set and the magnitudes of the ends, groups × (low, high)."""
-        return torch.stack([*self._of_activations(gains, ends), *self._of_weights(gains)]).sum()
+        nothing = torch.zeros((), dtype=torch.float64)
+        return torch.stack([nothing, *self._of_activations(gains, ends), *self._of_weights(gains)]).sum()
 
     def _of_activations(self, gains: Gains, ends: Tensor) -> Iterator[Tensor]:
         for names, (low, high) in zip(self._roots, ends, strict=True):
