@@ -144,11 +144,11 @@ def plan_as_it_is(graph: Graph) -> Plan:
 
 
 def _group(graph: Graph, names: tuple[str, ...]) -> Group:
-    low = min(_floor(graph, name) for name in _roots(graph, names))
+    low = min(_floor(graph, name) for name in roots(graph, names))
     return Group(names, _given(graph, names), low)
 
 
-def _roots(graph: Graph, names: tuple[str, ...]) -> list[str]:
+def roots(graph: Graph, names: tuple[str, ...]) -> list[str]:
     """The tensors of a group that the others' values come from."""
     return [name for name in names if (node := graph.producer(name)) is None or not isinstance(node.op, SHARING)]
 
@@ -163,9 +163,9 @@ def _bounded(graph: Graph, group: Group) -> Group:
     """A group with the bounds of the clips that all its values go through."""
     if group.fixed:
         return group
-    roots = _roots(graph, group.tensors)
-    low = min(max(_floor(graph, name), -_bound(graph, name, upper=False)) for name in roots)
-    return replace(group, low=low, high=max(_bound(graph, name, upper=True) for name in roots))
+    written = roots(graph, group.tensors)
+    low = min(max(_floor(graph, name), -_bound(graph, name, upper=False)) for name in written)
+    return replace(group, low=low, high=max(_bound(graph, name, upper=True) for name in written))
 
 
 def _is_absorbed(graph: Graph, node: Node, group: Group) -> bool:

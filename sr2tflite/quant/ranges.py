@@ -31,7 +31,7 @@ def find_ranges(
     Args:
         plan: The graph and its groups.
         images: Low-resolution images, uint8, height × width × 3.
-        settings: The method.
+        settings: The method, ``percentile`` or ``minmax``; for ``mse`` see ``balance``.
         progress: Told after each image.
 
     Raises:
@@ -89,26 +89,7 @@ def _minmax(histogram: Histogram, _settings: PtqSettings) -> Range:
     return Range(histogram.low, histogram.high)
 
 
-def _mse(histogram: Histogram, _settings: PtqSettings) -> Range:
-    """The range with the smallest squared error of the 256-code grid, searched end by end."""
-    best = Range(histogram.low, histogram.high)
-    shares = np.linspace(1.0, 0.3, 71)
-    for _ in range(2):
-        best = min((Range(best.low, histogram.high * share) for share in shares), key=lambda r: _error(histogram, r))
-        best = min((Range(histogram.low * share, best.high) for share in shares), key=lambda r: _error(histogram, r))
-    return best
-
-
-def _error(histogram: Histogram, candidate: Range) -> float:
-    """Sum of squared errors: s²/12 inside, the distance to the nearer end outside."""
-    centers, counts = histogram.centers, histogram.counts
-    step = (candidate.high - candidate.low) / 255
-    outside = centers - np.clip(centers, candidate.low, candidate.high)
-    return float(np.sum(counts * np.where(outside == 0, step**2 / 12, outside**2)))
-
-
 _METHODS: dict[str, Callable[[Histogram, PtqSettings], Range]] = {
     "percentile": _percentile,
     "minmax": _minmax,
-    "mse": _mse,
 }

@@ -13,8 +13,8 @@ WeightGrid = Literal["per-channel", "per-tensor"]
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
 
-    method: Literal["percentile", "minmax", "mse"] = "percentile"
-    """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the rounding error."""
+    method: Literal["percentile", "minmax", "mse"] = "mse"
+    """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the error of the output."""
 
     percentile: float = Field(default=99.999, gt=50, le=100)
     """Share of the values, in percent, that each end of a range keeps; only ``percentile`` reads it."""
@@ -23,7 +23,7 @@ class PtqSettings(Settings):
     """``per-tensor`` is for accelerators, and uint8 files, that know one weight scale per layer; it costs quality."""
 
     equalize: bool = True
-    """Whether channels are first brought to one size, which changes nothing in the float function."""
+    """Whether channels are first enlarged or made small so that rounding costs least: the float function stays."""
 
     rounding: Literal["nearest", "covariance"] = "covariance"
     """``nearest`` rounds each weight for itself, ``covariance`` so that errors cancel on the calibration images."""

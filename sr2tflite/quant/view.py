@@ -16,11 +16,10 @@ from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.progress import Progress, silent
-from sr2tflite.quant.balance import balance_channels
+from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
-from sr2tflite.quant.equalize import equalize_channels
 from sr2tflite.quant.functions import OutputGrid
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
@@ -80,10 +79,13 @@ class QuantizedView(nn.Module):
         """
         settings = settings or PtqSettings()
         plan = plan_quantization(graph)
-        if settings.equalize:
-            equalized = equalize_channels if settings.weights == "per-channel" else balance_channels
-            plan = replace(plan, graph=equalized(plan.graph, images))
-        view = cls(plan, find_ranges(plan, images, settings, progress=progress), settings.weights)
+        ranges: dict[int, Range] = {}
+        if settings.equalize or settings.method == "mse":
+            balanced = balance(plan, images, settings.weights, equalize=settings.equalize)
+            plan, ranges = balanced.plan, balanced.ranges
+        if settings.method != "mse":
+            ranges = find_ranges(plan, images, settings, progress=progress)
+        view = cls(plan, ranges, settings.weights)
         if settings.rounding == "covariance":
             round_weights(view, images, progress=progress)
         if settings.bias_correction:
