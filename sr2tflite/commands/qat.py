@@ -77,7 +77,7 @@ def qat(
     lesson = Lesson(patches, settings, own_output(FloatView(view.plan.graph), WHITE), progress)
     task = Task(
         view,
-        view.parameter_groups(settings.range_rate),
+        view.parameter_groups(settings.range_rate, settings.ranges_until),
         lesson.batches,
         lambda module, batch: lesson.loss(module(batch.lr), batch),
         lambda module: held_out_psnr(module, held_out, peak=255),

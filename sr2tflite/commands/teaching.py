@@ -44,6 +44,7 @@ class Lesson:
 
     def __init__(self, patches: Patches, settings: LoopSettings, own: Teach | None, progress: Progress) -> None:
         self.total = Total(settings.losses)
+        self._steps = settings.steps
         self.batches: Callable[[int], Batch] = patches
         self._teach = None
         self.origin = ""
@@ -59,8 +60,9 @@ class Lesson:
 
     def loss(self, sr: Tensor, batch: Batch) -> Tensor:
         """The loss of a batch, from the student's output in pixels."""
+        progress = batch.step / self._steps
         taught = batch.taught if self._teach is None else self._teach(batch.lr)
-        return self.total(Sample(sr, batch.hr, taught))
+        return self.total(Sample(sr, batch.hr, taught, progress))
 
     def _refuse_idle(self, teacher: Path) -> None:
         if not self.total.needs_teacher:

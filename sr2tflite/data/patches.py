@@ -24,6 +24,8 @@ class Batch:
     """N·3·P·P."""
     hr: Tensor
     """N·3·sP·sP."""
+    step: int
+    """Which one it is, from 0."""
     taught: Tensor | None = None
     """What a teacher makes of ``lr``, like ``hr``, where it was worked out before."""
 
@@ -78,7 +80,7 @@ class Patches:
             lr, hr = self.crop(place)
             lrs.append(augmented(lr, turn))
             hrs.append(augmented(hr, turn))
-        return Batch(stacked(lrs), stacked(hrs))
+        return Batch(stacked(lrs), stacked(hrs), step)
 
     def places(self, count: int) -> list[Place]:
         """Fixed places that follow from the seed alone; a shorter list is the start of a longer one."""

@@ -49,10 +49,10 @@ class TaughtPatches:
         chosen = [int(index) for index in rng.integers(len(self._lrs), size=self._patches.batch)]
         turns = [int(turn) for turn in rng.integers(8, size=len(chosen))]
         parts = (self._lrs, self._hrs, self._taught)
-        turned = [
+        lr, hr, taught = (
             stacked([augmented(part[index], turn) for index, turn in zip(chosen, turns, strict=True)]) for part in parts
-        ]
-        return Batch(*turned)
+        )
+        return Batch(lr, hr, step, taught)
 
 
 def _outputs(

@@ -92,3 +92,17 @@ def test_the_total_is_the_weighted_sum() -> None:
         Total([])
     with pytest.raises(RecipeError, match="unknown loss"):
         Total(["l2"])
+
+
+def test_a_weight_may_change_over_the_training() -> None:
+    sample = _sample()
+    loss = LOSSES.parse({"name": "distillation", "weight": [[0, 0.03], [0.25, 0.03], [0.7, 0.01]]})[1]
+    found = [loss.weight_at(progress) for progress in (0, 0.25, 0.475, 0.7, 1)]
+    assert found == pytest.approx([0.03, 0.03, 0.02, 0.01, 0.01])
+    late = Sample(sample.sr, sample.hr, sample.taught, progress=1.0)
+    fading = Total([{"name": "l1", "weight": [[0, 1], [1, 0]]}])
+    assert float(fading(sample)) > 0
+    assert float(fading(late)) == 0
+    for corners in ([], [[0.5, 1], [0.5, 2]], [[0, -1]], [[1.5, 1]]):
+        with pytest.raises(RecipeError, match="weight"):
+            LOSSES.parse({"name": "l1", "weight": corners})

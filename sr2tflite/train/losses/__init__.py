@@ -1,10 +1,12 @@
 """The kind *loss*: one term of what training minimizes, one file each."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+import numpy as np
+from pydantic import AfterValidator, Field, PositiveFloat
 from torch import Tensor
 
 from sr2tflite.errors import RecipeError
@@ -28,6 +30,9 @@ class Sample:
     taught: Tensor | None = None
     """The teacher's output within 0…255, no gradient; None without a teacher."""
 
+    progress: float = 0.0
+    """The share of the training that is over, 0…1."""
+
     def of_teacher(self) -> Tensor:
         """The teacher's output.
 
@@ -39,13 +44,32 @@ class Sample:
         return self.taught
 
 
+def _rising(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    shares = [share for share, _ in corners]
+    if any(after <= before for before, after in itertools.pairwise(shares)):
+        raise ValueError(f"corners at {shares}; expected each after the one before")
+    return corners
+
+
+Corner = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0)]]
+Schedule = Annotated[tuple[Corner, ...], Field(min_length=1), AfterValidator(_rising)]
+"""How a weight changes over a training, 0…1."""
+
+
 class Loss(Settings):
     """Settings of a loss. Calling it gives its value for a sample, a scalar, before its weight."""
 
     needs_teacher: ClassVar[bool] = False
 
-    weight: float = Field(default=1.0, gt=0)
-    """What it counts in the sum."""
+    weight: PositiveFloat | Schedule = 1.0
+    """What it counts in the sum: a number, or corners ``[[progress, weight], …]`` with straight lines between them."""
+
+    def weight_at(self, progress: float) -> float:
+        """The weight when this share of the training is over."""
+        if isinstance(self.weight, float):
+            return self.weight
+        shares, weights = zip(*self.weight, strict=True)
+        return float(np.interp(progress, shares, weights))
 
     def __call__(self, sample: Sample) -> Tensor:
         """The mean over every element of the batch."""
@@ -76,4 +100,6 @@ class Total:
 
     def __call__(self, sample: Sample) -> Tensor:
         """Σ weight · loss."""
-        return sum((loss.weight * loss(sample) for loss in self.losses), sample.sr.new_zeros(()))
+        zero = sample.sr.new_zeros(())
+        weights = [(loss, loss.weight_at(sample.progress)) for loss in self.losses]
+        return sum((weight * loss(sample) for loss, weight in weights if weight), zero)
