@@ -54,17 +54,26 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise refused(path, error) from error
 
 
+def append_bytes(path: Path, data: bytes) -> None:
+    """Add bytes to the end of a file.
+
+    Raises:
+        StorageError: The disk is full, or the file may not be written.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Add a line to a log.
 
     Raises:
         StorageError: The disk is full, or the file may not be written.
     """
-    try:
-        with path.open("a") as log:
-            log.write(line + "\n")
-    except OSError as error:
-        raise refused(path, error) from error
+    append_bytes(path, f"{line}\n".encode())
 
 
 def keep_apart(source: Path, target: Path) -> None:

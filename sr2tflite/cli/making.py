@@ -17,6 +17,7 @@ from sr2tflite.cli.options import (
     out,
     settings_of,
     student,
+    teacher,
     weights,
 )
 from sr2tflite.export.kinds import BACKENDS
@@ -27,19 +28,26 @@ from sr2tflite.export.kinds import BACKENDS
 @data("Folder of high-resolution images; may be given more than once.")
 @out(".safetensors")
 @student
+@teacher
 @settings_of("training", "steps=5000")
 @json_out
 def train(
-    name: str, folders: tuple[Path, ...], target: Path, fields: dict[str, Any], told: dict[str, Any], as_json: bool
+    name: str,
+    folders: tuple[Path, ...],
+    target: Path,
+    fields: dict[str, Any],
+    teacher: Path | None,
+    told: dict[str, Any],
+    as_json: bool,
 ) -> None:
-    """Train a float student from fresh weights (L1 loss); the same command resumes."""
+    """Train a float student from fresh weights; the same command resumes."""
     from sr2tflite.cli import show
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.train import train as command
     from sr2tflite.registry import parse_settings
     from sr2tflite.train.settings import TrainSettings
 
-    settings = parse_settings(TrainSettings, told, "")
+    settings = parse_settings(TrainSettings, {**told, **({"teacher": teacher} if teacher else {})}, "")
     with watching(as_json) as progress:
         result = command({"name": name, **fields}, folders, target, settings, progress=progress)
     if as_json:
@@ -137,6 +145,7 @@ def ptq(
 @data("Images for the first ranges, if others than --data.", flag="--calibrate", name="calibrate", required=False)
 @out(".onnx")
 @weights
+@teacher
 @settings_of("training", "steps=1000")
 @json_out
 def qat(
@@ -145,6 +154,7 @@ def qat(
     calibrate: tuple[Path, ...],
     target: Path,
     weights: str | None,
+    teacher: Path | None,
     told: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -158,7 +168,7 @@ def qat(
 
     if weights:
         assign(told, f"ptq.weights={weights}")
-    settings = parse_settings(QatTrainSettings, told, "")
+    settings = parse_settings(QatTrainSettings, {**told, **({"teacher": teacher} if teacher else {})}, "")
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, calibrate=calibrate, progress=progress)
     if as_json:

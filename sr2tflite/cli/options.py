@@ -104,6 +104,10 @@ weights = click.option(
     help="One weight scale per output channel (the default), or one per layer for accelerators that want it.",
 )
 
+teacher = click.option(
+    "--teacher", type=FILE, help="Whose output losses refer to: a published teacher, a checkpoint, a float .onnx."
+)
+
 student = click.option(
     "--student-set",
     "fields",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
+from sr2tflite.commands.teaching import Lesson, own_output
 from sr2tflite.commands.train import held_out_psnr
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Patches
@@ -16,10 +17,10 @@ from sr2tflite.graph import onnx
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
-from sr2tflite.quant.objective import QatObjective
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 from sr2tflite.train.loop import Fitted, Task, Training
+from sr2tflite.train.losses import WHITE
 from sr2tflite.train.settings import QatTrainSettings
 
 
@@ -60,7 +61,7 @@ def qat(
         progress: Told how it goes.
 
     Raises:
-        InputError: The model or the data cannot be used, or the run's folder holds another training.
+        InputError: The model, the data or the teacher cannot be used, or the run's folder holds another training.
         UnsupportedError: An op cannot be quantized.
         DivergedError: The loss is not finite.
     """
@@ -72,15 +73,16 @@ def qat(
     limit = settings.ptq.images
     ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
     view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
-    objective = QatObjective(FloatView(view.plan.graph), settings)
+    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
+    lesson = Lesson(patches, settings, own_output(FloatView(view.plan.graph), WHITE), progress)
     task = Task(
         view,
-        view.parameter_groups(settings.range_rate),
-        Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed),
-        lambda module, batch: objective(module(batch.lr), batch.lr, batch.hr),
+        view.parameter_groups(settings.range_rate, settings.ranges_until),
+        lesson.batches,
+        lambda module, batch: lesson.loss(module(batch.lr), batch),
         lambda module: held_out_psnr(module, held_out, peak=255),
         WeightClipper(view, settings.weight_clip),
-        origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids]).encode()),
+        origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
     )
     fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     quantized = view.freeze()

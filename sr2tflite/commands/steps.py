@@ -10,6 +10,7 @@ from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress
 from sr2tflite.run.folder import Facts, Stage
 from sr2tflite.run.recipe import Recipe
+from sr2tflite.train.settings import LoopSettings
 
 STUDENT, RECALIBRATED = "student.safetensors", "recalibrated.safetensors"
 DEPLOY, PTQ, QAT = "deploy.onnx", "ptq.onnx", "qat.onnx"
@@ -76,7 +77,8 @@ class _Chain:
             settings = recipe.train
             told = {"student": recipe.student, "train": settings.model_dump(mode="json")}
             self.source = folder / STUDENT
-            self._add("train", told, _images(recipe.data.train), [STUDENT], self._train, work="student.train")
+            inputs = [*_images(recipe.data.train), *_teacher(settings)]
+            self._add("train", told, inputs, [STUDENT], self._train, work="student.train")
         else:
             self.source = recipe.weights or _weights(recipe.student)
         if recipe.recalibrate:
@@ -144,7 +146,7 @@ class _Chain:
             result = qat(model, recipe.data.train, target, settings, calibrate=calibrate, progress=progress)
             return {"images": result.images, "skipped": list(result.skipped), **vars(result.fitted)}
 
-        inputs = [*inputs, *_images(recipe.data.train)]
+        inputs = [*inputs, *_images(recipe.data.train), *_teacher(settings)]
         self._add("qat", settings.model_dump(mode="json"), inputs, [QAT], qat_action, work="qat.train")
 
     def export(self) -> None:
@@ -218,6 +220,10 @@ def _images(folders: tuple[Path, ...]) -> list[Path]:
     from sr2tflite.data.images import list_images
 
     return [path for folder in folders for path in list_images(folder)]
+
+
+def _teacher(settings: LoopSettings) -> list[Path]:
+    return [settings.teacher] if settings.teacher else []
 
 
 def _weights(student: str | dict[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""``sr2tflite train``: a float student on folders of images, L1 loss."""
+"""``sr2tflite train``: a float student on folders of images."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sr2tflite import __version__
+from sr2tflite.commands.teaching import Lesson
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches, to_tensor
 from sr2tflite.files import sha256
@@ -45,13 +46,12 @@ def held_out_psnr(module: nn.Module, held_out: ImageCache, peak: float) -> float
     return total / len(held_out)
 
 
-def _l1(peak: float, channels_last: bool) -> Callable[[nn.Module, Batch], torch.Tensor]:
+def _objective(lesson: Lesson, peak: float, channels_last: bool) -> Callable[[nn.Module, Batch], torch.Tensor]:
     layout = torch.channels_last if channels_last else torch.contiguous_format
 
     def objective(module: nn.Module, batch: Batch) -> torch.Tensor:
         sr = module((batch.lr * (peak / 255)).contiguous(memory_format=layout)).float()
-        difference: torch.Tensor = sr / peak - batch.hr / 255
-        return difference.abs().mean()
+        return lesson.loss(sr * (255 / peak), batch)
 
     return objective
 
@@ -77,20 +77,22 @@ def train(
 
     Raises:
         RecipeError: The student or its settings are unknown.
-        InputError: The data cannot be used, or the run's folder holds another training.
+        InputError: The data or the teacher cannot be used, or the run's folder holds another training.
         DivergedError: The loss is not finite.
     """
     torch.manual_seed(settings.seed)
     name, spec = STUDENTS.parse(student)
     images, held_out = open_cache(list(data), spec.scale, progress).split(settings.held_out)
     module = spec.build()
+    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
+    lesson = Lesson(patches, settings, None, progress)
     task = Task(
         module,
         [{"params": list(module.parameters())}],
-        Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed),
-        _l1(spec.peak, settings.channels_last),
+        lesson.batches,
+        _objective(lesson, spec.peak, settings.channels_last),
         lambda trained: held_out_psnr(trained, held_out, spec.peak),
-        origin=sha256(f"{name} {spec!r} {images.path.name}".encode()),
+        origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}".encode()),
     )
     fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     facts = {

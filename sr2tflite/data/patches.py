@@ -24,9 +24,22 @@ class Batch:
     """N·3·P·P."""
     hr: Tensor
     """N·3·sP·sP."""
+    step: int
+    """Which one it is, from 0."""
+    taught: Tensor | None = None
+    """What a teacher makes of ``lr``, like ``hr``, where it was worked out before."""
 
 
-def _augment(image: Image, turn: int) -> Image:
+@dataclass(frozen=True)
+class Place:
+    """Where a patch is cut: LR rows and columns of an image of a cache."""
+
+    index: int
+    top: int
+    left: int
+
+
+def augmented(image: Image, turn: int) -> Image:
     """One of the eight symmetries of the square."""
     image = np.rot90(image, turn % 4)
     return image[:, ::-1] if turn >= 4 else image
@@ -63,19 +76,34 @@ class Patches:
         rng = np.random.default_rng([self.seed, step])
         lrs, hrs = [], []
         for index in rng.choice(len(self.cache), self.batch, p=self._probability):
-            lr, hr = self._crop(int(index), rng)
-            lrs.append(lr)
-            hrs.append(hr)
-        return Batch(_stack(lrs), _stack(hrs))
+            place, turn = self._place(int(index), rng), int(rng.integers(8))
+            lr, hr = self.crop(place)
+            lrs.append(augmented(lr, turn))
+            hrs.append(augmented(hr, turn))
+        return Batch(stacked(lrs), stacked(hrs), step)
 
-    def _crop(self, index: int, rng: np.random.Generator) -> tuple[Image, Image]:
-        lr, hr, side, scale = self.cache.lr(index), self.cache.hr(index), self.patch, self.cache.scale
-        top = int(rng.integers(lr.shape[0] - side + 1))
-        left = int(rng.integers(lr.shape[1] - side + 1))
-        turn = int(rng.integers(8))
-        hr_rows, hr_columns = (slice(start * scale, (start + side) * scale) for start in (top, left))
-        return _augment(lr[top : top + side, left : left + side], turn), _augment(hr[hr_rows, hr_columns], turn)
+    def places(self, count: int) -> list[Place]:
+        """Fixed places that follow from the seed alone; a shorter list is the start of a longer one."""
+        found = []
+        for number in range(count):
+            # a stream apart from those of the steps, which have two numbers
+            rng = np.random.default_rng([self.seed, number, 0])
+            found.append(self._place(int(rng.choice(len(self.cache), p=self._probability)), rng))
+        return found
+
+    def crop(self, place: Place) -> tuple[Image, Image]:
+        """The LR and HR patch of a place."""
+        side, scale = self.patch, self.cache.scale
+        rows, columns = slice(place.top, place.top + side), slice(place.left, place.left + side)
+        hr_rows, hr_columns = (slice(cut.start * scale, cut.stop * scale) for cut in (rows, columns))
+        return self.cache.lr(place.index)[rows, columns], self.cache.hr(place.index)[hr_rows, hr_columns]
+
+    def _place(self, index: int, rng: np.random.Generator) -> Place:
+        height, width = self.cache.lr(index).shape[:2]
+        top = int(rng.integers(height - self.patch + 1))
+        return Place(index, top, int(rng.integers(width - self.patch + 1)))
 
 
-def _stack(images: list[Image]) -> Tensor:
+def stacked(images: list[Image]) -> Tensor:
+    """Images of one size as N·3·H·W float32."""
     return torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).astype(np.float32))

@@ -66,7 +66,7 @@ def load(path: Path, student: str | dict[str, Any] | None = None, *, peak: int |
             finite, or a state dict that is not what ``student`` says.
         RecipeError: An unknown student or setting.
     """
-    weights, facts = _read(path)
+    weights, facts = read(path)
     where = str(path)
     _refuse_not_finite(weights, where)
     spec = facts.pop("student", None)
@@ -146,7 +146,12 @@ def open_student(source: str | dict[str, Any], student: str | dict[str, Any] | N
     return load_named(source)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a checkpoint, without the prefixes of training tools, and what it says of itself.
+
+    Raises:
+        InputError: It is no checkpoint, or could run code.
+    """
     if not path.is_file():
         raise InputError("no such file", where=str(path), hint="check the path")
     if path.suffix == ".safetensors":

@@ -80,14 +80,8 @@ class QatSettings(Settings):
     above its range's width. Adam undervalues what is rarely clipped, so fast ranges shrink too far; 0 leaves them where
     calibration put them."""
 
-    pixel_loss: Literal["l1", "charbonnier"] = "l1"
-    """Distance to the high-resolution image."""
-
-    pixel_weight: float = Field(default=0.5, ge=0)
-    """Weight of that distance."""
-
-    distillation_weight: float = Field(default=0.5, ge=0)
-    """Weight of the L1 distance to the float graph's own output."""
+    ranges_until: float = Field(default=1.0, ge=0, le=1)
+    """Share of the training after which ranges stay as they are; the seed paper freezes them at 0.6."""
 
     weight_clip: WeightClip | None = FixedClip()
     """Weight clipping after each step; None leaves the weights alone."""

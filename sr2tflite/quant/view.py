@@ -118,14 +118,14 @@ class QuantizedView(nn.Module):
                 raise UnsupportedError(f"has {found}, which would become {params} here", where=group.tensors[0])
         return view
 
-    def parameter_groups(self, range_rate: float = 1.0) -> list[dict[str, Any]]:
+    def parameter_groups(self, range_rate: float = 1.0, ranges_until: float = 1.0) -> list[dict[str, Any]]:
         """Adam's parameter groups, weights with biases and slopes, and ranges.
 
-        ``lr`` is relative to the weights' learning rate.
+        ``lr`` is relative to the weights' learning rate, ``until`` the share of the training it is trained for.
         """
         return [
             {"params": [*self.layers.parameters(), *self.slopes.parameters()], "lr": 1.0},
-            {"params": [self.relative_range], "lr": range_rate},
+            {"params": [self.relative_range], "lr": range_rate, "until": ranges_until},
         ]
 
     def weights(self) -> list[nn.Parameter]:

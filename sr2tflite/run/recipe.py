@@ -1,7 +1,7 @@
 """The recipe: one YAML file that says everything from the student to the gates."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, model_validator
@@ -13,6 +13,8 @@ from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.registry import Settings, parse_settings
 from sr2tflite.run.overrides import assign
 from sr2tflite.train.settings import QatTrainSettings, TrainSettings
+
+StageT = TypeVar("StageT", TrainSettings | None, QatTrainSettings | None)
 
 
 class Data(Settings):
@@ -146,7 +148,15 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
         student = str((base / student).resolve())
     weights = (base / recipe.weights).resolve() if recipe.weights else None
-    return recipe.model_copy(update={"data": Data(**data), "student": student, "weights": weights})
+    told = {"train": _with_teacher(recipe.train, base), "qat": _with_teacher(recipe.qat, base)}
+    return recipe.model_copy(update={"data": Data(**data), "student": student, "weights": weights, **told})
+
+
+def _with_teacher(stage: StageT, base: Path) -> StageT:
+    """A stage whose teacher's path is absolute."""
+    if stage is None or stage.teacher is None:
+        return stage
+    return stage.model_copy(update={"teacher": (base / stage.teacher).resolve()})
 
 
 def _check(recipe: Recipe, where: str) -> None:

@@ -31,7 +31,8 @@ class Task(Generic[BatchT]):
     """Trained in place."""
 
     groups: list[dict[str, Any]]
-    """Adam's parameter groups; a group's ``lr`` is relative to the settings' learning rate."""
+    """Adam's parameter groups; a group's ``lr`` is relative to the settings' learning rate, and a group with ``until``
+    is trained for that share of the steps only."""
 
     batches: Callable[[int], BatchT]
     """The batch of a step."""
@@ -121,7 +122,8 @@ class Training(Generic[BatchT]):
     def _one_step(self) -> Tensor:
         factor = learning_rate_factor(self.step, self.settings)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * group["base"] * factor
+            is_over = self.step >= group.get("until", 1.0) * self.settings.steps
+            group["lr"] = 0.0 if is_over else self.settings.learning_rate * group["base"] * factor
         self.module.train()
         loss = self.task.objective(self.module, self.task.batches(self.step))
         self.optimizer.zero_grad()

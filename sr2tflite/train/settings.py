@@ -1,11 +1,15 @@
 """What a float training is told."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
 from sr2tflite.quant.settings import QatSettings
 from sr2tflite.registry import Settings
+
+LossSpec = str | dict[str, Any]
+"""A loss in a recipe: its name, or name and settings."""
 
 
 class LoopSettings(Settings):
@@ -32,6 +36,15 @@ class LoopSettings(Settings):
     ema: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the exponential moving average of the weights; 0 keeps none."""
 
+    losses: tuple[LossSpec, ...] = Field(default=("l1",), min_length=1)
+    """What is minimized: the weighted sum of these; each a name, or name and settings with its ``weight``."""
+
+    teacher: Path | None = None
+    """Whose output losses may refer to: a published teacher's weights, a student's checkpoint, a float ONNX graph."""
+
+    taught_crops: int | None = Field(default=None, ge=1)
+    """Crops of which a slow teacher's output is worked out, once; None for as many as take about an hour."""
+
     seed: int = 0
     """Of weights and patches."""
 
@@ -52,7 +65,7 @@ class LoopSettings(Settings):
 
 
 class TrainSettings(LoopSettings):
-    """A float training with an L1 loss."""
+    """A float training."""
 
 
 class QatTrainSettings(LoopSettings, QatSettings):
@@ -69,6 +82,14 @@ class QatTrainSettings(LoopSettings, QatSettings):
 
     learning_rate: float = Field(default=2e-5, gt=0)
     """Adam's peak learning rate of weights and biases."""
+
+    losses: tuple[LossSpec, ...] = Field(
+        default=({"name": "l1", "weight": 0.5}, {"name": "residual", "weight": 0.5}), min_length=1
+    )
+    """What is minimized: the weighted sum of these; each a name, or name and settings with its ``weight``."""
+
+    teacher: Path | None = None
+    """Whose output losses may refer to; the float graph itself when None."""
 
     validate_every: int = Field(default=250, ge=1)
     """Steps between validations."""

@@ -9,8 +9,7 @@ from torch import nn
 from sr2tflite.errors import InputError
 from sr2tflite.quant.bn import recalibrate
 from sr2tflite.quant.clip import WeightClipper
-from sr2tflite.quant.objective import QatObjective
-from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, QatSettings, SigmaClip
+from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, SigmaClip
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 
@@ -56,18 +55,6 @@ def test_no_clipping_leaves_the_weights(view: QuantizedView) -> None:
     before = [weight.detach().clone() for weight in view.weights()]
     WeightClipper(view, None)()
     assert all(torch.equal(a, b) for a, b in zip(before, view.weights(), strict=True))
-
-
-@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
-def test_the_objective_is_the_weighted_sum_in_units_of_the_range(view: QuantizedView, loss: str) -> None:
-    settings = QatSettings(pixel_loss=loss, pixel_weight=0.25, distillation_weight=0.5)
-    lr, float_view = torch.randint(0, 256, (1, 3, 6, 5)).float(), FloatView(view.plan.graph)
-    hr = torch.randint(0, 256, (1, 3, 18, 15)).float()
-    sr = view(lr)
-    difference = (sr - hr) / 255
-    pixel = difference.abs().mean() if loss == "l1" else (difference**2 + 1e-6).sqrt().mean()
-    teacher = (sr - float_view(lr).clamp(0, 255)).abs().mean() / 255
-    torch.testing.assert_close(QatObjective(float_view, settings)(sr, lr, hr), 0.25 * pixel + 0.5 * teacher)
 
 
 def test_bias_correction_brings_the_means_together() -> None:

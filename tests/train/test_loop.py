@@ -87,3 +87,12 @@ def test_the_learning_rate_rises_then_falls_to_one_percent() -> None:
     assert factors[100:] == sorted(factors[100:], reverse=True)
     assert max(factors) == pytest.approx(1.0)
     assert factors[-1] == pytest.approx(0.01)
+
+
+def test_a_group_is_trained_until_its_share_of_the_steps(tmp_path: Path) -> None:
+    task, seen = _task(), []
+    task.groups = [{"params": [task.module.weight]}, {"params": [task.module.bias], "until": 0.5}]
+    task.after_step = lambda module: seen.append(module.bias.item())
+    Training(task, SETTINGS.model_copy(update={"steps": 10}), tmp_path).run()
+    assert len(set(seen[:5])) == 5
+    assert len(set(seen[4:])) == 1

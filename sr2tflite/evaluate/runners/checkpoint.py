@@ -1,4 +1,4 @@
-"""Running the float student of a checkpoint, through torch."""
+"""Running the float student of a checkpoint, or a teacher, through torch."""
 
 from pathlib import Path
 
@@ -8,12 +8,21 @@ from sr2tflite.evaluate.runners import Image, Network, to_pixels
 
 
 def open_network(path: Path, data: bytes, threads: int) -> Network:  # noqa: ARG001  # the loader reads the file itself
-    """The student in eval mode, on the CPU, in its own value range."""
+    """The network in eval mode, on the CPU, in its own value range."""
+    import torch
+
+    from sr2tflite.networks.checkpoint import read
+    from sr2tflite.networks.teacher import kind_of
+
+    torch.set_num_threads(threads)
+    return _student(path) if kind_of(read(path)[0]) is None else _teacher(path)
+
+
+def _student(path: Path) -> Network:
     import torch
 
     from sr2tflite.networks.checkpoint import load
 
-    torch.set_num_threads(threads)
     loaded = load(path)
     module, high = loaded.module.eval(), float(loaded.student.value_range[1])
 
@@ -24,3 +33,11 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:  # noqa: ARG
         return to_pixels(y_NCHW[0].permute(1, 2, 0).numpy())
 
     return Network(upscale, int(loaded.student.scale), getattr(loaded, "metadata", {}))
+
+
+def _teacher(path: Path) -> Network:
+    from sr2tflite.networks.teacher import load_teacher
+
+    teacher = load_teacher(path)
+    note = f"teacher {teacher.name}, run with {teacher.teacher}"
+    return Network(lambda lr: to_pixels(teacher.enlarge(lr[None])[0]), teacher.scale, {}, (note,))

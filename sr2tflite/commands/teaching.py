@@ -1,0 +1,111 @@
+"""The teacher of a training: whose output losses compare with, and where that output comes from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sr2tflite.commands.ptq import read_float
+from sr2tflite.data.patches import Batch, Patches
+from sr2tflite.data.taught import TaughtPatches
+from sr2tflite.errors import InputError, RecipeError
+from sr2tflite.files import read_bytes, sha256
+from sr2tflite.networks import checkpoint
+from sr2tflite.networks.teacher import LoadedTeacher, kind_of, load_teacher
+from sr2tflite.progress import Progress
+from sr2tflite.torch_view import FloatView
+from sr2tflite.train.losses import WHITE, Sample, Total
+from sr2tflite.train.settings import LoopSettings
+
+SECONDS_A_PIXEL = 0.002
+"""Of a published teacher on two cores, per LR pixel."""
+
+LONGEST_S = 3600
+"""What asking the teacher may take unless ``taught_crops`` says otherwise."""
+
+Teach = Callable[[Tensor], Tensor]
+"""LR patches N·3·P·P in pixels to the teacher's output within 0…255, without gradient."""
+
+
+class Lesson:
+    """What a training minimizes and on which batches, with or without a teacher.
+
+    Args:
+        patches: Where batches come from.
+        settings: Losses, and the teacher.
+        own: The teacher where the settings name none.
+        progress: Told how it goes while a slow teacher is asked.
+
+    Raises:
+        InputError: The teacher's file cannot be used, or it enlarges by another factor.
+        RecipeError: A loss needs a teacher and there is none, or a teacher is named and no loss needs one.
+    """
+
+    def __init__(self, patches: Patches, settings: LoopSettings, own: Teach | None, progress: Progress) -> None:
+        self.total = Total(settings.losses)
+        self._steps = settings.steps
+        self.batches: Callable[[int], Batch] = patches
+        self._teach = None
+        self.origin = ""
+        """Names the teacher's file, for what must not be gone on with under another one."""
+        if settings.teacher is not None:
+            self._refuse_idle(settings.teacher)
+            self.origin = sha256(read_bytes(settings.teacher))
+            self._ask(settings.teacher, patches, settings, progress)
+        elif self.total.needs_teacher:
+            if own is None:
+                raise RecipeError("losses: need a teacher, and there is none", hint="name one: --set teacher=FILE")
+            self._teach = own
+
+    def loss(self, sr: Tensor, batch: Batch) -> Tensor:
+        """The loss of a batch, from the student's output in pixels."""
+        progress = batch.step / self._steps
+        taught = batch.taught if self._teach is None else self._teach(batch.lr)
+        return self.total(Sample(sr, batch.hr, taught, progress))
+
+    def _refuse_idle(self, teacher: Path) -> None:
+        if not self.total.needs_teacher:
+            hint = "for example --set losses='[l1, {name: distillation, weight: 0.5}]'"
+            raise RecipeError(f"no loss asks the teacher {teacher.name}", hint=hint)
+
+    def _ask(self, path: Path, patches: Patches, settings: LoopSettings, progress: Progress) -> None:
+        scale = patches.cache.scale
+        if path.suffix == ".onnx":
+            graph = read_float(path)
+            _refuse_other_scale(graph.scale_factor, scale, path)
+            self._teach = own_output(FloatView(graph), graph.value_range[1])
+        elif kind_of(checkpoint.read(path)[0]) is None:
+            student = checkpoint.load(path)
+            _refuse_other_scale(student.student.scale, scale, path)
+            self._teach = own_output(student.module, student.student.peak)
+        else:
+            teacher = load_teacher(path)
+            _refuse_other_scale(teacher.scale, scale, path)
+            self.batches = _taught(teacher, patches, settings, progress)
+
+
+def own_output(module: nn.Module, white: float) -> Teach:
+    """A fast teacher, asked at every step."""
+
+    def teach(lr: Tensor) -> Tensor:
+        with torch.no_grad():
+            found: Tensor = module(lr if white == WHITE else lr * (white / WHITE))
+            return (found if white == WHITE else found * (WHITE / white)).clamp_(0, WHITE)
+
+    return teach
+
+
+def _taught(teacher: LoadedTeacher, patches: Patches, settings: LoopSettings, progress: Progress) -> TaughtPatches:
+    crops = settings.taught_crops or max(1, int(LONGEST_S / (SECONDS_A_PIXEL * patches.patch**2)))
+    name = f"{teacher.sha256} {teacher.teacher!r} {settings.seed}"
+    return TaughtPatches(patches, crops, lambda lr: teacher.enlarge(lr, settings.seed), name, progress)
+
+
+def _refuse_other_scale(found: int, expected: int, path: Path) -> None:
+    if found != expected:
+        raise InputError(
+            f"teacher enlarges ×{found}; expected ×{expected}",
+            where=str(path),
+            hint="choose a teacher of the same scale",
+        )

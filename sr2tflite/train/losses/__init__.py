@@ -1,0 +1,105 @@
+"""The kind *loss*: one term of what training minimizes, one file each."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import AfterValidator, Field, PositiveFloat
+from torch import Tensor
+
+from sr2tflite.errors import RecipeError
+from sr2tflite.registry import Registry, Settings
+from sr2tflite.train.settings import LossSpec
+
+WHITE = 255.0
+"""Of every image here; losses are of differences / 255, so that weights are as in papers that work in 0…1."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A batch, as losses see it: float32 N·3·H·W in pixel units."""
+
+    sr: Tensor
+    """The student's output; not clipped in float training."""
+
+    hr: Tensor
+    """The high-resolution image."""
+
+    taught: Tensor | None = None
+    """The teacher's output within 0…255, no gradient; None without a teacher."""
+
+    progress: float = 0.0
+    """The share of the training that is over, 0…1."""
+
+    def of_teacher(self) -> Tensor:
+        """The teacher's output.
+
+        Raises:
+            RecipeError: There is no teacher.
+        """
+        if self.taught is None:
+            raise RecipeError("a loss needs a teacher, and there is none", hint="name one: --teacher FILE")
+        return self.taught
+
+
+def _rising(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    shares = [share for share, _ in corners]
+    if any(after <= before for before, after in itertools.pairwise(shares)):
+        raise ValueError(f"corners at {shares}; expected each after the one before")
+    return corners
+
+
+Corner = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0)]]
+Schedule = Annotated[tuple[Corner, ...], Field(min_length=1), AfterValidator(_rising)]
+"""How a weight changes over a training, 0…1."""
+
+
+class Loss(Settings):
+    """Settings of a loss. Calling it gives its value for a sample, a scalar, before its weight."""
+
+    needs_teacher: ClassVar[bool] = False
+
+    weight: PositiveFloat | Schedule = 1.0
+    """What it counts in the sum: a number, or corners ``[[progress, weight], …]`` with straight lines between them."""
+
+    def weight_at(self, progress: float) -> float:
+        """The weight when this share of the training is over."""
+        if isinstance(self.weight, float):
+            return self.weight
+        shares, weights = zip(*self.weight, strict=True)
+        return float(np.interp(progress, shares, weights))
+
+    def __call__(self, sample: Sample) -> Tensor:
+        """The mean over every element of the batch."""
+        raise NotImplementedError
+
+
+LOSSES: Registry[Loss] = Registry("loss", __name__)
+
+
+class Total:
+    """The weighted sum of losses.
+
+    Args:
+        specs: At least one.
+
+    Raises:
+        RecipeError: None, an unknown one, or settings that do not fit.
+    """
+
+    def __init__(self, specs: Sequence[LossSpec]) -> None:
+        if not specs:
+            raise RecipeError("there is no loss", hint="one of: " + ", ".join(LOSSES.names()))
+        self.losses = [LOSSES.parse(spec, "losses")[1] for spec in specs]
+
+    @property
+    def needs_teacher(self) -> bool:
+        return any(loss.needs_teacher for loss in self.losses)
+
+    def __call__(self, sample: Sample) -> Tensor:
+        """Σ weight · loss."""
+        zero = sample.sr.new_zeros(())
+        weights = [(loss, loss.weight_at(sample.progress)) for loss in self.losses]
+        return sum((weight * loss(sample) for loss, weight in weights if weight), zero)
