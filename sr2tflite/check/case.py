@@ -37,7 +37,7 @@ class Pairing:
     walk: Walk
     """Every op of the expected graph with the file's in its place."""
 
-    def matched(self, graph: Graph) -> list[tuple[Node, Node]]:
+    def matched(self) -> list[tuple[Node, Node]]:
         """Pairs (expected, in the file) of ops of one kind with as many inputs, in execution order."""
         pairs = ((node, self.walk.pairs.get(node.output)) for node in self.expected.nodes)
         return [
@@ -76,6 +76,16 @@ class Case:
         self._folders, self._limit = folders, limit
         self.data = read_bytes(path)
         self.flat: FlatModel = open_model(self.data, str(path))
+
+    @property
+    def remake(self) -> str:
+        """The line that makes the file anew from the other artifact."""
+        model = "qat.onnx" if self.against is None or self.against.suffix != ".onnx" else self.against
+        height, width = self.graph.input.shape[1:3] if self.is_truthful and len(self.graph.input.shape) == 4 else (0, 0)
+        size = f"--height {height} --width {width}" if height and width else "--free-shape"
+        dtype = self.graph.input.dtype if self.is_truthful else "int8"
+        io = "" if dtype == "int8" else f" --io {dtype}"
+        return f"sr2tflite export {model} --int8 {size}{io} -o {self.path}"
 
     @cached_property
     def sha256(self) -> str:
@@ -137,6 +147,11 @@ class Case:
         images = tuple(Sample(one.name, fitted(one.pixels, (height, width))) for one in found.images)
         return Samples(images, f"{found.words}, brought to {height}×{width}")
 
+    @property
+    def images_used(self) -> str | None:
+        """What it was tried on, in words, once it was."""
+        return self.samples.words if "samples" in vars(self) else None
+
     def codes(self, pixels: NDArray[np.uint8]) -> Codes:
         """An image as the file takes it: raw pixels, in the file's value range where it takes floats."""
         tensor = self.graph.input
@@ -190,7 +205,7 @@ class Case:
     def _names(self) -> dict[str, str]:
         """Tensor of the file → its name in the other artifact."""
         found: dict[str, str] = {}
-        for node, other in self.pairing.matched(self.graph):
+        for node, other in self.pairing.matched():
             for yours, name in zip((*node.inputs, node.output), (*other.inputs, other.output), strict=True):
                 found.setdefault(name, yours)
         return found

@@ -21,6 +21,9 @@ class RuleResult:
 
     rule: str
     title: str
+    compares: bool
+    """Whether it asks about another artifact."""
+
     checked: Checked
 
     @property
@@ -53,6 +56,12 @@ class Report:
     file: Path
     sha256: str
     against: Path | None
+    images: str | None
+    """What it was run on, in words; None where it was not run."""
+
+    following: str
+    """What to type next."""
+
     rules: tuple[RuleResult, ...]
 
     @property
@@ -64,6 +73,21 @@ class Report:
         """Every finding that says no, in the order of the rules."""
         return tuple(one for rule in self.rules for one in rule.checked.findings if one.severity == "error")
 
+    def verdict(self) -> str:
+        """The answer in one sentence."""
+        asked = [rule for rule in self.rules if rule.status != "left out"]
+        failed = [rule for rule in asked if rule.status == "fails"]
+        if failed:
+            first = next((one for one in self.errors if one.error_map_file), self.errors[0])
+            names = ", ".join(rule.rule for rule in failed)
+            differs = any(rule.compares for rule in failed)
+            what = f"{self.file} is NOT what {self.against} says" if differs else f"{self.file} is not sound"
+            return f"{what}: {len(failed)} of {len(asked)} rules fail ({names}), first at {first.where}"
+        warned = sum(rule.status == "warned" for rule in asked)
+        what = "is sound in itself" if self.against is None else f"is what {self.against} says"
+        said = f"{len(asked) - warned} rules hold" + (f", {warned} hold with a warning" if warned else "")
+        return f"{self.file} {what}: {said}, {len(self.rules) - len(asked)} left out"
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``schema`` names its form."""
         return {
@@ -72,7 +96,10 @@ class Report:
             "file": str(self.file),
             "sha256": self.sha256,
             "against": None if self.against is None else str(self.against),
+            "images": self.images,
             "passed": self.passed,
+            "verdict": self.verdict(),
+            "next": self.following,
             "rules": [rule.to_json() for rule in self.rules],
         }
 
@@ -95,8 +122,16 @@ def ask(profile: Profile, case: Case) -> Report:
     results = []
     for done, (name, rule) in enumerate(profile.rules):
         case.progress("checking", done, len(profile.rules), name)
-        results.append(RuleResult(name, rule.title, _ask(rule, case)))
-    return Report(profile.name, case.path, case.sha256, case.against, tuple(results))
+        results.append(RuleResult(name, rule.title, rule.compares, _ask(rule, case)))
+    return Report(
+        profile.name, case.path, case.sha256, case.against, case.images_used, _following(case, results), tuple(results)
+    )
+
+
+def _following(case: Case, results: list[RuleResult]) -> str:
+    if any(one.status == "fails" for one in results):
+        return case.remake
+    return f"sr2tflite bench {case.path}" if case.against else f"sr2tflite verify {case.path} --against qat.onnx"
 
 
 def _ask(rule: Rule, case: Case) -> Checked:

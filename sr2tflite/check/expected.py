@@ -44,7 +44,7 @@ def as_in_file(graph: Graph, file: Graph) -> Graph:
     result, dtype = graph, file.input.dtype
     if graph.input.dtype == "int8" and dtype in ("uint8", "float32"):
         try:
-            result = as_uint8(graph) if _holds_uint8_weights(file) else with_io(graph, dtype)  # type: ignore[arg-type]
+            result = as_uint8(graph) if _holds_uint8_weights(file) else with_io(graph, dtype)
         except UnsupportedError:
             return graph
     height, width = file.input.shape[1:3] if len(file.input.shape) == 4 else (None, None)

@@ -71,7 +71,7 @@ class Finding:
     severity: Severity
     where: Place
     found: str
-    expected: str
+    expected: str | None = None
     source: str | None = None
     """Who says that it should be so; a document that can be looked up."""
 

@@ -16,7 +16,7 @@ PHOTOGRAPHS = Path("calib_data")
 GENERATED_SIZE = (25, 38)
 """Odd and even, larger than the kernels' borders."""
 
-_SMALL = (128, 160)
+_SMALL = (96, 128)
 """Of the crops where nobody asked for certain images."""
 
 _LARGE = (512, 512)

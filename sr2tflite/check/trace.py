@@ -32,8 +32,8 @@ def first_against_expected(case: Case, sample: Sample, expected: Graph) -> Error
         expected: With free height and width where the file's graph has them.
     """
     graph, codes = case.free or case.graph, case.codes(sample.pixels)
-    pairs = {node.output: other for node, other in case.pairing.matched(case.graph)}
-    places = {other.output: node.output for node, other in case.pairing.matched(case.graph)}
+    pairs = {node.output: other for node, other in case.pairing.matched()}
+    places = {other.output: node.output for node, other in case.pairing.matched()}
     wanted = {
         name: value for name, value in Interpreter(expected, threads=case.threads).activations(codes) if name in pairs
     }

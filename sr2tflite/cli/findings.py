@@ -21,11 +21,11 @@ def status(report: Report) -> int:
 def verdict(report: Report) -> None:
     """The rules, what they found, one sentence, and what to type next."""
     rows = [[f"{MARKS[rule.status]} {rule.title}", rule.checked.seen] for rule in report.rules]
-    _rules(str(report.file), rows)
+    _rules(f"{report.file}, run on {report.images}" if report.images else str(report.file), rows)
     for rule in report.rules:
         _findings(rule)
-    click.echo(sentence(report))
-    next_step(following(report))
+    click.echo(report.verdict())
+    next_step(report.following)
 
 
 def _rules(title: str, rows: list[list[str]]) -> None:
@@ -51,31 +51,7 @@ def _findings(rule: RuleResult) -> None:
 
 def lines(rule: str, finding: Finding) -> list[str]:
     """A finding as a person reads it."""
-    shown = [f"{finding.severity}: {rule}: {finding.where}: {finding.found}; expected {finding.expected}"]
+    expected = "" if finding.expected is None else f"; expected {finding.expected}"
+    shown = [f"{finding.severity}: {rule}: {finding.where}: {finding.found}{expected}"]
     details = {"map": finding.error_map_file, "hint": finding.hint, "source": finding.source}
     return shown + [f"  {what}: {value}" for what, value in details.items() if value is not None]
-
-
-def sentence(report: Report) -> str:
-    """The verdict."""
-    asked = [rule for rule in report.rules if rule.status != "left out"]
-    about = "" if report.against is None else f" against {report.against}"
-    if report.passed:
-        warned = sum(rule.status == "warned" for rule in report.rules)
-        said = f", {warned} with a warning" if warned else ""
-        what = "is sound in itself" if report.against is None else f"is what {report.against} says"
-        return f"{report.file} {what}: {len(asked)} rules hold{said}, {len(report.rules) - len(asked)} left out"
-    failed = [rule for rule in report.rules if rule.status == "fails"]
-    names = ", ".join(rule.rule for rule in failed)
-    return f"{report.file}{about}: DIFFERS, {len(failed)} of {len(asked)} rules fail ({names}); first at {report.errors[0].where}"
-
-
-def following(report: Report) -> str:
-    """What to type next."""
-    if report.passed and report.against is None:
-        return f"sr2tflite verify {report.file} --against qat.onnx"
-    if report.passed:
-        return f"sr2tflite bench {report.file}"
-    if report.against is not None and report.against.suffix == ".onnx":
-        return f"sr2tflite export {report.against} --int8 --free-shape -o {report.file.with_stem(report.file.stem + '_again')}"
-    return "sr2tflite export qat.onnx --int8 --free-shape -o model.tflite"

@@ -9,7 +9,7 @@ from sr2tflite.check.case import Case
 from sr2tflite.check.draw import png
 from sr2tflite.check.engine import Report, ask
 from sr2tflite.check.profile import load_profile
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, StorageError
 from sr2tflite.files import write_bytes
 from sr2tflite.progress import Progress, silent
 
@@ -41,9 +41,9 @@ def verify(
         Every rule with what it looked at and found; ``passed`` where nothing differs.
 
     Raises:
-        InputError: A file is damaged, float, or of another kind; an image cannot be read.
-        RecipeError: ``min_runtime`` is no release.
-        StorageError: A map cannot be written.
+        InputError: A file is damaged, float, or of another kind; an image cannot be read; ``min_runtime`` is no
+            release.
+        StorageError: ``maps`` cannot be written; beside the file, it goes without.
         UnsupportedError: A tensor's type is outside the deploy graph, or it has several inputs or outputs.
     """
     if model.suffix != ".tflite":
@@ -52,11 +52,19 @@ def verify(
             where=str(model),
             hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
         )
+    if min_runtime is not None and not re.fullmatch(r"\d+(\.\d+)+", min_runtime):
+        raise InputError(f"--min-runtime is {min_runtime!r}; expected a release, as 2.14")
     profile = load_profile(PROFILE, {} if min_runtime is None else {"op_versions": {"min_runtime": min_runtime}})
     case = Case(model, against=against, folders=data, limit=limit, progress=progress)
     if case.is_truthful:
         _refuse_unverifiable(case)
-    return _drawn(ask(profile, case), maps or model.with_suffix(".verify"))
+    report = ask(profile, case)
+    if maps is not None:
+        return _drawn(report, maps)
+    try:
+        return _drawn(report, model.with_suffix(".verify"))
+    except StorageError:  # nobody asked for the maps: the verdict goes without them
+        return report
 
 
 def _refuse_unverifiable(case: Case) -> None:

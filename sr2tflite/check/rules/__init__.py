@@ -51,7 +51,7 @@ class Rule(Settings):
         """
         raise NotImplementedError
 
-    def finding(self, where: Place, found: str, expected: str, **more: Any) -> Finding:
+    def finding(self, where: Place, found: str, expected: str | None = None, **more: Any) -> Finding:
         """A finding of this rule's severity and source, unless said otherwise."""
         return Finding(
             **{"severity": self.severity, "source": self.source, **more}, where=where, found=found, expected=expected

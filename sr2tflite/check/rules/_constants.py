@@ -30,7 +30,7 @@ class Pair:
 def pairs(case: Case) -> Iterator[Pair]:
     """Every tensor whose place in both files is known, once, in execution order: first what an op reads."""
     pairing, seen = case.pairing, set()
-    for node, other in pairing.matched(case.graph):
+    for node, other in pairing.matched():
         names = zip((*node.inputs, node.output), (*other.inputs, other.output), strict=True)
         for position, (name, found) in enumerate(names):
             is_bias = isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D) and position == BIAS
@@ -64,5 +64,5 @@ def _difference(rule: Rule, case: Case, pair: Pair) -> Finding | None:
 
 
 def again(case: Case) -> str:
-    """The line that makes the file anew."""
-    return f"the file was changed, or made from another model: sr2tflite export {case.against} --int8 … -o {case.path}"
+    """What to do about a file that holds other integers."""
+    return f"it was changed, or made from another model; make it again: {case.remake}"

@@ -47,8 +47,8 @@ def layers(graph: Graph) -> Iterator[Layer]:
         if not isinstance(node.op, CONVOLUTIONS):
             continue
         layer = Layer(node, *(graph.tensors[name] for name in (*node.inputs, node.output)))
-        ends = layer.x.quant, layer.weight.quant, layer.output.quant
-        if None not in ends and layer.bias.data is not None and layer.bias.dtype != "float32":
+        is_scaled = all(one.quant and len(one.quant.scale) == 1 for one in (layer.x, layer.output))
+        if is_scaled and layer.weight.quant and layer.bias.dtype != "float32":
             yield layer
 
 

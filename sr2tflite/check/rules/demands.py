@@ -37,7 +37,7 @@ class Demands(Rule):
 
     def _found(self, place: Place, error: Sr2TfliteError) -> Finding:
         found, _, expected = error.message.partition("; expected ")
-        return self.finding(place, found, expected or "what a kernel takes", hint=error.hint)
+        return self.finding(place, found, expected or None, hint=error.hint)
 
     def _place(self, case: Case, tensor: str | None) -> Place:
         node = next((one for one in case.graph.nodes if tensor in (*one.outputs, *one.inputs)), None)

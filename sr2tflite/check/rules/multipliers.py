@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from sr2tflite.check.case import Case
+from sr2tflite.check.finding import Severity
 from sr2tflite.check.rules import RULES, Checked, Rule
 from sr2tflite.check.rules._convolutions import layers
-from sr2tflite.check.finding import Severity
 
 
 @RULES.register("multipliers")

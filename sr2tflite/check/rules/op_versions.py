@@ -16,16 +16,17 @@ from sr2tflite.graph.tflite.releases import first_release, release
 class OpVersions(Rule):
     """Without a runtime that is asked for, it finds nothing and says which is the oldest that knows all."""
 
+    reads_graph: ClassVar[bool] = False
     title: ClassVar[str] = "the oldest runtime knows every op version"
     source: ClassVar[str | None] = "tensorflow/compiler/mlir/lite/tools/versioning/runtime_version.cc (TensorFlow)"
 
-    min_runtime: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
+    min_runtime: Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")] | None = None
     """The oldest TensorFlow Lite or LiteRT runtime that must run the file, as in 2.14."""
 
     def check(self, case: Case) -> Checked:
         """Look up every op's version."""
         names, findings = tflite.names_of(case.flat), []
-        oldest, because = (0,), "nothing"
+        oldest, because = release("0"), "nothing"
         first: dict[tuple[str, int], Place] = {}
         for index, op in enumerate(case.flat.ops):
             kind = op.custom or NAME_OF_BUILTIN.get(op.builtin, f"BUILTIN_{op.builtin}")

@@ -10,7 +10,7 @@ from sr2tflite.check.rules._convolutions import layers
 
 @RULES.register("per_channel")
 class PerChannel(Rule):
-    """Scales per output channel cost nothing on CPUs, and need NNAPI of API level 29 or an accelerator that knows them."""
+    """Scales per output channel cost nothing on CPUs; NNAPI knows them since API level 29, some accelerators never."""
 
     title: ClassVar[str] = "weights have one scale a layer"
     source: ClassVar[str | None] = "NNAPI, ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL: available since API level 29"

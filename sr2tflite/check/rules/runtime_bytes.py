@@ -32,7 +32,7 @@ class RuntimeBytes(Rule):
             words, found = self._family(case, family)
             said.append(f"{family}: {words}")
             findings += found
-        return Checked(f"{'; '.join(said)}; {case.samples.words}", tuple(findings))
+        return Checked("; ".join(said), tuple(findings))
 
     def _family(self, case: Case, family: Family) -> tuple[str, list[Finding]]:
         """What came of one family, in words, and its findings."""
@@ -55,7 +55,7 @@ class RuntimeBytes(Rule):
     def _unproved(self, family: Family, found: str, expected: str) -> Finding:
         """Without the default kernels nothing is proved; the others are there for comparison."""
         severity = self.severity if family == "xnnpack" else "note"
-        return self.finding(Place(), f"{family}: {found}", expected, severity=severity)
+        return self.finding(Place(), f"{family}: {' '.join(found.split())}", expected, severity=severity)
 
     def _difference(self, case: Case, family: Family, sample: Sample) -> Finding:
         first = first_against_runtime(case, sample, family)

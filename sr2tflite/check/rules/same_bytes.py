@@ -1,9 +1,10 @@
 """The file gives the bytes that the trained integers give."""
 
+from contextlib import suppress
 from typing import ClassVar
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.finding import Finding, Place
+from sr2tflite.check.finding import ErrorMap, Finding, error_map
 from sr2tflite.check.images import Sample
 from sr2tflite.check.rules import RULES, Checked, Rule, left_out
 from sr2tflite.check.trace import first_against_expected
@@ -21,38 +22,39 @@ class SameBytes(Rule):
     compares: ClassVar[bool] = True
 
     def check(self, case: Case) -> Checked:
-        """Run both; stop at the first image that differs, and find the tensor where it begins."""
-        expected = _sized(case)
+        """Run both on every image; on the first that differs, find the tensor where it begins."""
         if case.refusal is not None:
             return left_out(case.refusal)
-        if _taken(expected) != _taken(case.graph):
+        if _taken(case.pairing.expected) != _taken(case.graph):
             return left_out("the two take different images")
         try:
+            expected = _sized(case)
             interpreter = Interpreter(expected, threads=case.threads)
         except (UnsupportedError, VerificationError) as error:
             return left_out(f"the other file cannot be interpreted: {error.where}: {error.message}")
-        values = 0
+        values, apart = 0, []
         for sample in case.samples.images:
             found, wanted = case.run(sample.pixels), interpreter.run(case.codes(sample.pixels))
-            if found.shape != wanted.shape or found.dtype != wanted.dtype:
+            place = case.place(case.graph.nodes[-1])
+            if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
                 shapes = f"{found.dtype} {found.shape}", f"{wanted.dtype} {wanted.shape}"
-                return Checked(sample.name, (self.finding(Place(tensor=case.graph.outputs[0]), *shapes),))
+                return Checked(f"image {sample.name}", (self.finding(place, *shapes),))
             values += found.size
-            if (found != wanted).any():
-                return Checked(f"{case.samples.words}: differs", (self._difference(case, sample, expected),))
-        return Checked(f"{case.samples.words}: 0 of {values:,} values differ")
+            if difference := error_map(found, wanted, place, sample.name, sample.pixels):
+                apart.append((sample, difference))
+        if not apart:
+            return Checked(f"0 of {values:,} values differ")
+        said = f"{len(apart)} of {len(case.samples)} images differ"
+        return Checked(said, (self._difference(case, *apart[0], expected),))
 
-    def _difference(self, case: Case, sample: Sample, expected: Graph) -> Finding:
+    def _difference(self, case: Case, sample: Sample, output: ErrorMap, expected: Graph) -> Finding:
+        """The first differing tensor on an image whose output differs; the output itself where none can be found."""
         first = None
-        try:
+        # where the file's own integers cannot be interpreted, the rules on them say why
+        with suppress(UnsupportedError, VerificationError):
             first = first_against_expected(case, sample, expected)
-        except (UnsupportedError, VerificationError):
-            pass  # the file's own integers cannot be interpreted; the rules on them say why
-        if first is None:
-            return self.finding(
-                Place(tensor=case.graph.outputs[0]), f"image {sample.name}: bytes differ", "0 bytes differ"
-            )
-        said = f"the first tensor that differs, image {sample.name}: {first.line()}"
+        first = first or output
+        said = f"the first tensor that differs on image {sample.name}: {first.line()}; the output: {output.line()}"
         return self.finding(first.place, said, "0 values differ", error_map=first)
 
 

@@ -1,0 +1,334 @@
+"""Every rule finds its fault in a real file, says where, and finds none in an honest one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from kit.graphs import per_tensor, quantized_sr_graph
+from kit.one_op import quantized_one_op_graph
+
+from sr2tflite.check.case import Case
+from sr2tflite.check.rules import RULES, Checked
+from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
+from sr2tflite.graph.passes.as_uint8 import as_uint8
+from sr2tflite.graph.passes.file_io import with_io
+from sr2tflite.interpret.kernels import add
+from sr2tflite.numerics.qparams import QuantParams
+
+
+def asked(rule: str, case: Case, **settings: Any) -> Checked:
+    return RULES[rule](**settings).check(case)
+
+
+def the_only(checked: Checked) -> Any:
+    (finding,) = checked.findings
+    return finding
+
+
+def next_float(value: float) -> float:
+    return float(np.nextafter(np.float32(value), np.float32(np.inf)))
+
+
+def with_scale(graph: Graph, name: str, scale: float, zero_point: int | None = None) -> Graph:
+    quant, graph = graph.tensors[name].quant, graph.copy()
+    zero = quant.zero_point[0] if zero_point is None else zero_point
+    graph.update(name, quant=QuantParams((scale,), (zero,)))
+    return graph
+
+
+def with_code(graph: Graph, name: str, place: tuple[int, ...], code: int) -> Graph:
+    graph, data = graph.copy(), graph.tensors[name].data.copy()
+    data[place] = code
+    graph.update(name, data=data)
+    return graph
+
+
+def swapped(graph: Graph, one: str, other: str) -> Graph:
+    graph, data = graph.copy(), [graph.tensors[name].data for name in (one, other)]
+    graph.update(one, data=data[1])
+    graph.update(other, data=data[0])
+    return graph
+
+
+def renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    return tuple(new if name == old else name for name in names)
+
+
+def with_island(graph: Graph) -> Graph:
+    """``body.0`` is dequantized, clipped in float32 and quantized again."""
+    graph = graph.copy()
+    index = next(i for i, node in enumerate(graph.nodes) if node.output == "body.0")
+    inner = graph.tensors["body.0"]
+    for name in ("real", "clipped"):
+        graph.add_tensor(Tensor(name, inner.shape))
+    graph.add_tensor(replace(inner, name="again"))
+    chain = (
+        (ops.Dequantize(), "body.0", "real"),
+        (ops.Relu(), "real", "clipped"),
+        (ops.Quantize(), "clipped", "again"),
+    )
+    rest = [
+        replace(n, inputs=tuple("again" if x == "body.0" else x for x in n.inputs)) for n in graph.nodes[index + 1 :]
+    ]
+    graph.nodes[index + 1 :] = [Node(op, (x,), (y,)) for op, x, y in chain] + rest
+    return graph
+
+
+def changed_op(graph: Graph, output: str, **attributes: Any) -> Graph:
+    graph = graph.copy()
+    graph.nodes = [
+        replace(node, op=replace(node.op, **attributes)) if node.output == output else node for node in graph.nodes
+    ]
+    return graph
+
+
+def rewired(graph: Graph) -> Graph:
+    """The skip's ADD reads the stem where it should read the body."""
+    graph = graph.copy()
+    graph.nodes = [replace(n, inputs=("stem", "stem")) if n.output == "trunk" else n for n in graph.nodes]
+    return graph
+
+
+COMPARED: dict[str, tuple[str, Callable[[Graph], Graph], str, str]] = {
+    "a scale, in the last bit": (
+        "same_scales",
+        lambda g: with_scale(g, "body.0", next_float(g.tensors["body.0"].quant.scale[0])),
+        "body.0",
+        "(+1 in the last bit)",
+    ),
+    "a zero point": (
+        "same_scales",
+        lambda g: with_scale(g, "trunk", g.tensors["trunk"].quant.scale[0], -127),
+        "trunk",
+        "zero point -127",
+    ),
+    "a weight": (
+        "same_weights",
+        lambda g: with_code(g, "body.1.weight", (3, 1, 2, 4), 99),
+        "body.1.weight",
+        "1 of 576",
+    ),
+    "swapped biases": (
+        "same_biases",
+        lambda g: swapped(g, "stem.bias", "body.0.bias"),
+        "stem.bias",
+        "8 of 8 values differ",
+    ),
+    "an activation": (
+        "same_ops",
+        lambda g: changed_op(g, "body.1", activation="NONE"),
+        "body.1",
+        "activation NONE",
+    ),
+    "the wiring": ("same_ops", rewired, "trunk", "reads stem for body.1 and for stem"),
+}
+
+
+@pytest.mark.parametrize("case", COMPARED)
+def test_a_change_is_found_by_its_rule_and_named(case: str, graph: Graph, filed: Callable[..., Case]) -> None:
+    rule, change, tensor, said = COMPARED[case]
+    findings = asked(rule, filed(change(graph), graph)).findings
+    assert findings[0].where.tensor == tensor
+    assert said in findings[0].found
+    assert findings[0].severity == "error"
+
+
+@pytest.mark.parametrize("rule", ["same_ops", "same_scales", "same_weights", "same_biases", "same_bytes"])
+@pytest.mark.parametrize("io", ["int8", "uint8", "float32"])
+def test_files_of_every_kind_of_ends_are_what_they_were_made_from(
+    rule: str, io: str, graph: Graph, filed: Callable[..., Case]
+) -> None:
+    checked = asked(rule, filed(with_io(graph, io), graph))  # type: ignore[arg-type]
+    assert (checked.findings, checked.is_left_out) == ((), False)
+
+
+@pytest.mark.parametrize("rule", ["same_ops", "same_scales", "same_weights", "same_biases", "same_bytes"])
+def test_a_uint8_file_is_what_its_int8_model_says(rule: str, graph: Graph, filed: Callable[..., Case]) -> None:
+    graph = per_tensor(graph)
+    checked = asked(rule, filed(as_uint8(graph), graph))
+    assert (checked.findings, checked.is_left_out) == ((), False)
+
+
+def test_the_other_file_may_be_a_tflite(graph: Graph, filed: Callable[..., Case], tmp_path: Path) -> None:
+    (tmp_path / "other.tflite").write_bytes(tflite.write(quantized_sr_graph(size=(24, 30))))
+    filed(with_code(graph, "stem.weight", (0, 0, 0, 0), 5))
+    case = Case(Path("model.tflite"), against=Path("other.tflite"))
+    assert the_only(asked("same_weights", case)).where.tensor == "stem.weight"
+    assert asked("same_biases", case).findings == ()
+
+
+def test_names_of_another_tool_stand_beside_yours(graph: Graph, filed: Callable[..., Case]) -> None:
+    foreign = graph.copy()
+    foreign.add_tensor(replace(foreign.tensors["body.0"], name="tf.nn.relu_1"))
+    foreign.nodes = [
+        replace(
+            node,
+            inputs=renamed(node.inputs, "body.0", "tf.nn.relu_1"),
+            outputs=renamed(node.outputs, "body.0", "tf.nn.relu_1"),
+        )
+        for node in foreign.nodes
+    ]
+    foreign.drop_unused()
+    scale = next_float(graph.tensors["body.0"].quant.scale[0])
+    finding = asked("same_scales", filed(with_scale(foreign, "tf.nn.relu_1", scale), graph)).findings[0]
+    assert str(finding.where) == "op 1 CONV_2D tf.nn.relu_1 (yours: body.0)"
+
+
+def test_the_first_differing_tensor_is_found_and_mapped(graph: Graph, filed: Callable[..., Case]) -> None:
+    changed = with_code(graph, "body.1.weight", (3, 1, 1, 4), 90)
+    finding = the_only(asked("same_bytes", filed(changed, graph)))
+    assert (finding.where.kind, finding.where.tensor) == ("CONV_2D", "body.1")
+    assert finding.error_map.difference.shape == finding.error_map.pixels.shape[:2]
+    assert finding.error_map.largest >= 1
+    # only one output channel of eight was touched
+    assert finding.error_map.differ <= finding.error_map.values / 8
+
+
+def test_a_kernel_that_is_off_by_one_is_found_by_its_op(
+    graph: Graph, filed: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = add.prepare
+
+    def off(site: Any, arithmetic: Any) -> Any:
+        run = honest(site, arithmetic)
+        return lambda operands, workers: np.maximum(run(operands, workers), -127)
+
+    monkeypatch.setattr(add, "prepare", off)
+    findings = asked("runtime_bytes", filed(graph)).findings
+    assert [str(one.where) for one in findings] == ["op 3 ADD trunk"] * 3
+    assert [one.found.split(":")[0] for one in findings] == ["xnnpack", "builtin", "reference"]
+    assert findings[0].error_map.largest == 1
+
+
+def test_the_runtime_computes_what_an_honest_files_integers_say(graph: Graph, filed: Callable[..., Case]) -> None:
+    checked = asked("runtime_bytes", filed(graph))
+    assert checked.findings == ()
+    assert checked.seen.count("0 of 179,550 values differ") == 3
+
+
+def test_an_op_that_no_kernel_computes_here_leaves_the_file_unproved(filed: Callable[..., Case]) -> None:
+    island = asked("runtime_bytes", filed(with_island(quantized_sr_graph()))).findings
+    assert [one.severity for one in island] == ["error", "note", "note"]
+    assert island[0].found.startswith("xnnpack: RELU clipped: has tensors float32")
+    # the default kernels are compared, so that a family that is not modeled is a note
+    old = asked("runtime_bytes", filed(as_uint8(per_tensor(quantized_sr_graph()))))
+    assert [(one.severity, one.found.split(" trunk")[0]) for one in old.findings] == [("note", "builtin: ADD")]
+    assert "xnnpack: 0 of 179,550 values differ" in old.seen
+
+
+def test_tiles_without_their_halo_are_found(
+    graph: Graph, filed: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = filed(graph)
+    assert asked("shape_bytes", case).findings == ()
+    monkeypatch.setattr("sr2tflite.check.rules.shape_bytes.receptive_field", lambda _: 1)
+    assert the_only(asked("shape_bytes", case)).found.startswith("in tiles: ")
+
+
+@pytest.mark.parametrize("size", [(None, None), (19, 26)])
+def test_a_twin_of_another_size_that_computes_otherwise_is_found(
+    size: tuple[int | None, int | None], filed: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = filed(quantized_sr_graph(size=size))
+    write = tflite.write
+    assert asked("shape_bytes", case).findings == ()
+    monkeypatch.setattr(tflite, "write", lambda graph: write(with_code(graph, "tail.bias", (0,), 2**20)))
+    assert asked("shape_bytes", case).findings[0].found.startswith("as the other kind of shape: ")
+
+
+def test_an_op_with_the_size_written_into_it_has_no_other_size(filed: Callable[..., Case]) -> None:
+    checked = asked("shape_bytes", filed(quantized_one_op_graph("resize_nearest")))
+    assert checked.is_left_out
+
+
+def test_a_float_island_is_named_op_by_op_and_float_ends_are_not(graph: Graph, filed: Callable[..., Case]) -> None:
+    checked = asked("integer_ops", filed(with_island(with_io(graph, "float32"))))
+    assert [one.where.tensor for one in checked.findings] == ["real", "clipped", "again"]
+    assert checked.seen == "8/11 integer ops (QUANTIZE and DEQUANTIZE at the ends)"
+    assert asked("integer_ops", filed(with_io(graph, "float32"))).findings == ()
+
+
+def test_a_file_that_lies_is_found_without_reading_it_as_a_graph(graph: Graph, filed: Callable[..., Case]) -> None:
+    quant = graph.tensors["body.0.bias"].quant
+    lying = graph.copy()
+    lying.update("body.0.bias", quant=replace(quant, scale=tuple(2 * scale for scale in quant.scale)))
+    case = filed(lying)
+    finding = the_only(asked("truthful", case))
+    assert (finding.where.op, finding.where.tensor) == (1, "body.0.bias")
+    assert finding.expected.startswith("input scale · weight scale")
+    assert not case.is_truthful
+
+
+def test_a_bias_scale_that_is_off_by_a_bit_breaks_a_demand(graph: Graph, filed: Callable[..., Case]) -> None:
+    quant = graph.tensors["body.0.bias"].quant
+    changed = graph.copy()
+    scales = (next_float(quant.scale[0]), *quant.scale[1:])
+    changed.update("body.0.bias", quant=replace(quant, scale=scales))
+    assert the_only(asked("demands", filed(changed))).where.tensor == "body.0.bias"
+    assert asked("demands", filed(graph)).findings == ()
+
+
+def test_a_bias_that_was_cut_is_found(graph: Graph, filed: Callable[..., Case]) -> None:
+    case = filed(with_code(graph, "body.1.bias", (2,), 2**31 - 1))
+    finding = the_only(asked("bias_range", case))
+    assert finding.where.tensor == "body.1.bias"
+    assert "channel 2 (1 of 8)" in finding.found
+    assert asked("bias_range", filed(graph)).findings == ()
+
+
+def test_sums_that_may_wrap_are_found_before_they_do(graph: Graph, filed: Callable[..., Case]) -> None:
+    finding = the_only(asked("accumulator", filed(with_code(graph, "body.1.bias", (2,), 2**31 - 100))))
+    assert (finding.where.tensor, finding.found) == ("body.1", "channel 2 can sum up to 2^31.0")
+    assert asked("accumulator", filed(with_code(graph, "body.1.bias", (2,), 2**30))).findings == ()
+
+
+def test_multipliers_from_1_on_are_a_warning(graph: Graph, filed: Callable[..., Case]) -> None:
+    finding = the_only(asked("multipliers", filed(with_scale(quantized_one_op_graph("conv"), "y", 2.0**-14))))
+    assert (finding.severity, finding.where.tensor) == ("warning", "y")
+    assert asked("multipliers", filed(graph)).findings == ()
+
+
+GROUPED_SINCE = {"2.8": 1, "2.9": 0, "2.14": 0, "2.9.1": 0}
+
+
+@pytest.mark.parametrize("release", GROUPED_SINCE)
+def test_releases_compare_as_numbers(release: str, filed: Callable[..., Case]) -> None:
+    case = filed(quantized_one_op_graph("conv_grouped"))
+    findings = asked("op_versions", case, min_runtime=release).findings
+    assert len(findings) == GROUPED_SINCE[release]
+    assert asked("op_versions", case).seen == "oldest runtime that knows all: 2.9, for CONV_2D 6"
+
+
+def test_an_op_that_is_not_in_the_table_is_no_promise(
+    filed: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = filed(quantized_one_op_graph("prelu"))
+    monkeypatch.setattr("sr2tflite.check.rules.op_versions.first_release", lambda *_: None)
+    assert the_only(asked("op_versions", case, min_runtime="2.14")).severity == "error"
+    assert the_only(asked("op_versions", case)).severity == "note"
+
+
+def test_what_xnnpack_leaves_is_named(graph: Graph, filed: Callable[..., Case]) -> None:
+    note = the_only(asked("delegated", filed(quantized_one_op_graph("prelu"))))
+    assert (note.severity, note.where.kind) == ("note", "PRELU")
+    assert asked("delegated", filed(graph)).findings == ()
+
+
+def test_scales_per_channel_are_a_note(graph: Graph, filed: Callable[..., Case]) -> None:
+    assert the_only(asked("per_channel", filed(graph))).severity == "note"
+    assert asked("per_channel", filed(per_tensor(graph))).findings == ()
+    assert the_only(asked("per_channel", filed(graph), severity="error")).severity == "error"
+
+
+def test_every_file_is_compared_in_execution_order(graph: Graph, filed: Callable[..., Case]) -> None:
+    changed = with_code(with_code(graph, "tail.weight", (0, 0, 0, 0), 1), "stem.weight", (0, 0, 0, 0), 1)
+    tensors = [one.where.tensor for one in asked("same_weights", filed(changed, graph)).findings]
+    assert tensors == ["stem.weight", "tail.weight"]
+
+
+def test_an_onnx_of_another_network_differs(graph: Graph, filed: Callable[..., Case]) -> None:
+    last = asked("same_ops", filed(graph, quantized_sr_graph(depth=3))).findings[-1]
+    assert (last.where.tensor, last.expected) == (None, quantized_sr_graph(depth=3).summary())
