@@ -182,7 +182,7 @@ class Case:
         try:
             self.engine(Kernels.XNNPACK)
         except InputError as error:
-            return error.message
+            return " ".join(error.message.split())
         return None
 
     @cached_property

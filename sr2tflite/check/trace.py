@@ -4,6 +4,7 @@ from sr2tflite.check.case import Case, Codes
 from sr2tflite.check.finding import ErrorMap, error_map
 from sr2tflite.check.images import Sample
 from sr2tflite.graph import Graph, tflite
+from sr2tflite.graph.shapes import with_size
 from sr2tflite.interpret import Family, Interpreter
 from sr2tflite.runtime import Kernels, LiteRT
 
@@ -13,11 +14,13 @@ def first_against_runtime(case: Case, sample: Sample, family: Family) -> ErrorMa
 
     LiteRT shows no tensor inside a delegate: a file that ends there is written for each.
     """
-    graph, codes = case.free or case.graph, case.codes(sample.pixels)
+    graph, codes = case.graph, case.codes(sample.pixels)
+    if case.free is not None:
+        graph = with_size(graph, *codes.shape[1:3])
     for node, (name, ours) in zip(
         graph.nodes, Interpreter(graph, family, case.threads).activations(codes), strict=True
     ):
-        theirs = LiteRT(tflite.write(ending_at(graph, name)), Kernels(family), case.threads).run(codes, strict=False)
+        theirs = LiteRT(tflite.write(ending_at(graph, name)), Kernels(family), case.threads).run(codes)
         if found := error_map(theirs, ours, case.place(node), sample.name, sample.pixels):
             return found
     return None

@@ -34,7 +34,10 @@ class ShapeBytes(Rule):
             return left_out(case.refusal)
         if case.free is None:
             return left_out("an op has the file's size written into it: there is no file of another size")
-        twin, size = self._twin(case)
+        try:
+            twin, size = self._twin(case)
+        except InputError as error:
+            return left_out(f"the file of the other kind of shape: {' '.join(error.message.split())}")
         said, findings = [f"fixed against free at {size[0]}×{size[1]}"], self._compare(case, twin, size)
         tiles = _tiles(case)
         if isinstance(tiles, str):
