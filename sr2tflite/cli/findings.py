@@ -3,8 +3,7 @@
 import click
 
 from sr2tflite.check.engine import Report, RuleResult, Status
-from sr2tflite.check.finding import Finding
-from sr2tflite.cli.show import next_step
+from sr2tflite.cli.show import next_step, table
 from sr2tflite.errors import VerificationError
 
 MARKS: dict[Status, str] = {"holds": "✓", "noted": "·", "warned": "!", "fails": "✗", "left out": "–"}
@@ -21,37 +20,26 @@ def status(report: Report) -> int:
 def verdict(report: Report) -> None:
     """The rules, what they found, one sentence, and what to type next."""
     rows = [[f"{MARKS[rule.status]} {rule.title}", rule.checked.seen] for rule in report.rules]
-    _rules(f"{report.file}, run on {report.images}" if report.images else str(report.file), rows)
+    title = f"{report.file}, run on {report.images}" if report.images else str(report.file)
+    table(["rule", "looked at"], rows, title=title, numbers=False)
     for rule in report.rules:
-        _findings(rule)
+        _findings(rule, report.following)
     click.echo(report.verdict())
     next_step(report.following)
 
 
-def _rules(title: str, rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table("rule", "looked at", title=title, title_justify="left", box=None, pad_edge=False)
-    for row in rows:
-        grid.add_row(*row)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    console.print(grid)
-
-
-def _findings(rule: RuleResult) -> None:
+def _findings(rule: RuleResult, following: str) -> None:
+    """The first few findings of a rule; what holds for all of them is said once."""
     found = rule.checked.findings
     for finding in found[:MOST]:
-        click.echo("\n".join(lines(rule.rule, finding)))
+        expected = "" if finding.expected is None else f"; expected {finding.expected}"
+        click.echo(f"{finding.severity}: {rule.rule}: {finding.where}: {finding.found}{expected}")
+        if finding.error_map_file is not None:
+            click.echo(f"  map: {finding.error_map_file}")
     if len(found) > MOST:
         click.echo(f"{found[0].severity}: {rule.rule}: and {len(found) - MOST} more (--json lists them)")
-
-
-def lines(rule: str, finding: Finding) -> list[str]:
-    """A finding as a person reads it."""
-    expected = "" if finding.expected is None else f"; expected {finding.expected}"
-    shown = [f"{finding.severity}: {rule}: {finding.where}: {finding.found}{expected}"]
-    details = {"map": finding.error_map_file, "hint": finding.hint, "source": finding.source}
-    return shown + [f"  {what}: {value}" for what, value in details.items() if value is not None]
+    # the verdict ends with what to type next, which is not said twice
+    for hint in dict.fromkeys(one.hint for one in found if one.hint and following not in one.hint):
+        click.echo(f"  hint: {hint}")
+    for source in dict.fromkeys(one.source for one in found if one.source):
+        click.echo(f"  source: {source}")

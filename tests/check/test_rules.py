@@ -335,3 +335,9 @@ def test_every_file_is_compared_in_execution_order(graph: Graph, filed: Callable
 def test_an_onnx_of_another_network_differs(graph: Graph, filed: Callable[..., Case]) -> None:
     last = asked("same_ops", filed(graph, quantized_sr_graph(depth=3))).findings[-1]
     assert (last.where.tensor, last.expected) == (None, quantized_sr_graph(depth=3).summary())
+
+
+def test_a_file_whose_ends_are_floats_is_not_tiled_and_says_so(graph: Graph, filed: Callable[..., Case]) -> None:
+    checked = asked("shape_bytes", filed(with_io(graph, "float32")))
+    assert checked.findings == ()
+    assert checked.seen == "fixed against free at 25×38; not tiled: its output is no RGB image of 8-bit integers"

@@ -60,6 +60,7 @@ def test_a_changed_file_ends_with_5_and_names_tensor_op_and_map(end: End) -> Non
     assert status == 5
     assert "✗ weights are those of the other file" in out
     assert "error: same_weights: op 2 CONV_2D body.1.weight: 1 of 576 values differ, first at [2, 1, 1, 3]" in out
+    assert "make it again" not in out  # the last line says it
     assert "map: maps/same_bytes-body.1.png" in out
     assert Path("maps/same_bytes-body.1.png").is_file()
     assert "changed.tflite is NOT what qat.onnx says" in out

@@ -11,6 +11,9 @@ from sr2tflite.check.rules._constants import Pair, again, pairs
 from sr2tflite.export.match import plain
 from sr2tflite.numerics.qparams import QuantParams
 
+_FEW_STEPS = 128
+"""Fewer than scales of 16 significant bits, as they are born, can be apart."""
+
 
 @RULES.register("same_scales")
 class SameScales(Rule):
@@ -46,9 +49,16 @@ def _said(found: QuantParams, wanted: QuantParams) -> tuple[str, str]:
         return f"scales along axis {found.axis}", f"axis {wanted.axis}"
     first = int(differs[0])
     channel = f"channel {first} ({differs.size} of {len(found.scale)} differ): " if len(found.scale) > 1 else ""
-    ulps = int(scales[0][first].view(np.int32)) - int(scales[1][first].view(np.int32))
-    apart = f" ({ulps:+,} in the last bit)" if 0 < abs(ulps) < 2**16 else ""
+    apart = _apart(scales[0][first], scales[1][first])
     return (
         f"{channel}scale {scales[0][first]!s}{apart}, zero point {zeros[0][first]}",
         f"scale {scales[1][first]!s}, zero point {zeros[1][first]}",
     )
+
+
+def _apart(found: np.float32, wanted: np.float32) -> str:
+    """How far two scales are apart: in steps of float32, or in percent where that says more."""
+    if found == wanted:
+        return ""
+    steps = int(found.view(np.int32)) - int(wanted.view(np.int32))
+    return f" ({steps:+} in the last bit)" if abs(steps) < _FEW_STEPS else f" ({100 * (found / wanted - 1):+.2g} %)"
