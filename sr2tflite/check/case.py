@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.check.expected import as_in_file, open_expected
+from sr2tflite.check.expected import as_in_file, holds_uint8_weights, open_expected
 from sr2tflite.check.finding import Place
 from sr2tflite.check.images import Sample, Samples, fitted, samples
 from sr2tflite.errors import InputError, UnsupportedError
@@ -81,11 +81,12 @@ class Case:
     def remake(self) -> str:
         """The line that makes the file anew from the other artifact."""
         model = "qat.onnx" if self.against is None or self.against.suffix != ".onnx" else self.against
-        height, width = self.graph.input.shape[1:3] if self.is_truthful and len(self.graph.input.shape) == 4 else (0, 0)
+        if not self.is_truthful:
+            return f"sr2tflite export {model} --int8 --free-shape -o {self.path}"
+        (_, height, width, _), dtype = self.graph.input.shape, self.graph.input.dtype
+        kind = "--uint8" if holds_uint8_weights(self.graph) else "--int8" if dtype == "int8" else f"--int8 --io {dtype}"
         size = f"--height {height} --width {width}" if height and width else "--free-shape"
-        dtype = self.graph.input.dtype if self.is_truthful else "int8"
-        io = "" if dtype == "int8" else f" --io {dtype}"
-        return f"sr2tflite export {model} --int8 {size}{io} -o {self.path}"
+        return f"sr2tflite export {model} {kind} {size} -o {self.path}"
 
     @cached_property
     def sha256(self) -> str:
@@ -103,12 +104,17 @@ class Case:
 
         Raises:
             InputError: It contradicts itself, or lies.
-            UnsupportedError: A tensor's type is outside the deploy graph, or it has several inputs or outputs.
+            UnsupportedError: A tensor's type is outside the deploy graph, or it does not take and give one image.
         """
         graph = tflite.read(self.data, str(self.path))
         for ends, what in ((graph.inputs, "inputs"), (graph.outputs, "outputs")):
             if len(ends) != 1:
                 raise UnsupportedError(f"has {len(ends)} {what}; expected one image", where=str(self.path))
+        shape = graph.input.shape
+        if len(shape) != 4 or shape[0] not in (1, None) or shape[3] is None:
+            raise UnsupportedError(
+                f"takes {shape}; expected one image 1×H×W×C", where=f"{self.path}: {graph.inputs[0]}"
+            )
         return graph
 
     @cached_property

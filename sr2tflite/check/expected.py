@@ -44,7 +44,7 @@ def as_in_file(graph: Graph, file: Graph) -> Graph:
     result, dtype = graph, file.input.dtype
     if graph.input.dtype == "int8" and dtype in ("uint8", "float32"):
         try:
-            result = as_uint8(graph) if _holds_uint8_weights(file) else with_io(graph, dtype)
+            result = as_uint8(graph) if holds_uint8_weights(file) else with_io(graph, dtype)
         except UnsupportedError:
             return graph
     height, width = file.input.shape[1:3] if len(file.input.shape) == 4 else (None, None)
@@ -54,7 +54,8 @@ def as_in_file(graph: Graph, file: Graph) -> Graph:
         return result
 
 
-def _holds_uint8_weights(graph: Graph) -> bool:
+def holds_uint8_weights(graph: Graph) -> bool:
+    """Whether a graph is one of uint8 integers throughout, and not of int8 ones behind uint8 ends."""
     return any(
         isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D) and graph.tensors[node.inputs[1]].dtype == "uint8"
         for node in graph.nodes

@@ -102,7 +102,8 @@ def error_map(
     """How far two renderings of a tensor are apart, or None where no byte differs.
 
     Args:
-        found: Codes or values, 1 × height × width × channels.
+        found: Codes or values, 1 × height × width × channels as a rule; of another rank, all but the last two axes
+            are one.
         expected: Of the same shape.
         place: The tensor.
         image: Name of the image.
@@ -112,5 +113,6 @@ def error_map(
     if not differs.any():
         return None
     distance = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    flat = distance.reshape(-1, *distance.shape[-2:]) if distance.ndim < 3 else distance[0]
-    return ErrorMap(place, image, pixels, flat.max(axis=-1), int(differs.sum()), differs.size)
+    shape = (1,) * (4 - distance.ndim) + distance.shape
+    rows = distance.reshape(shape[0], -1, *shape[-2:])[0]
+    return ErrorMap(place, image, pixels, rows.max(axis=-1), int(differs.sum()), differs.size)

@@ -1,22 +1,22 @@
-"""Every rule finds its fault in a real file, says where, and finds none in an honest one."""
+"""Every rule on a file by itself finds its fault, says where, and finds none in an honest one."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from kit.graphs import per_tensor, quantized_sr_graph
 from kit.one_op import quantized_one_op_graph
+from kit.sabotage import next_float, with_code, with_island, with_scale
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.rules import RULES, Checked
-from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import Graph, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.file_io import with_io
 from sr2tflite.interpret.kernels import add
-from sr2tflite.numerics.qparams import QuantParams
 
 
 def asked(rule: str, case: Case, **settings: Any) -> Checked:
@@ -26,165 +26,6 @@ def asked(rule: str, case: Case, **settings: Any) -> Checked:
 def the_only(checked: Checked) -> Any:
     (finding,) = checked.findings
     return finding
-
-
-def next_float(value: float) -> float:
-    return float(np.nextafter(np.float32(value), np.float32(np.inf)))
-
-
-def with_scale(graph: Graph, name: str, scale: float, zero_point: int | None = None) -> Graph:
-    quant, graph = graph.tensors[name].quant, graph.copy()
-    zero = quant.zero_point[0] if zero_point is None else zero_point
-    graph.update(name, quant=QuantParams((scale,), (zero,)))
-    return graph
-
-
-def with_code(graph: Graph, name: str, place: tuple[int, ...], code: int) -> Graph:
-    graph, data = graph.copy(), graph.tensors[name].data.copy()
-    data[place] = code
-    graph.update(name, data=data)
-    return graph
-
-
-def swapped(graph: Graph, one: str, other: str) -> Graph:
-    graph, data = graph.copy(), [graph.tensors[name].data for name in (one, other)]
-    graph.update(one, data=data[1])
-    graph.update(other, data=data[0])
-    return graph
-
-
-def renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
-    return tuple(new if name == old else name for name in names)
-
-
-def with_island(graph: Graph) -> Graph:
-    """``body.0`` is dequantized, clipped in float32 and quantized again."""
-    graph = graph.copy()
-    index = next(i for i, node in enumerate(graph.nodes) if node.output == "body.0")
-    inner = graph.tensors["body.0"]
-    for name in ("real", "clipped"):
-        graph.add_tensor(Tensor(name, inner.shape))
-    graph.add_tensor(replace(inner, name="again"))
-    chain = (
-        (ops.Dequantize(), "body.0", "real"),
-        (ops.Relu(), "real", "clipped"),
-        (ops.Quantize(), "clipped", "again"),
-    )
-    rest = [
-        replace(n, inputs=tuple("again" if x == "body.0" else x for x in n.inputs)) for n in graph.nodes[index + 1 :]
-    ]
-    graph.nodes[index + 1 :] = [Node(op, (x,), (y,)) for op, x, y in chain] + rest
-    return graph
-
-
-def changed_op(graph: Graph, output: str, **attributes: Any) -> Graph:
-    graph = graph.copy()
-    graph.nodes = [
-        replace(node, op=replace(node.op, **attributes)) if node.output == output else node for node in graph.nodes
-    ]
-    return graph
-
-
-def rewired(graph: Graph) -> Graph:
-    """The skip's ADD reads the stem where it should read the body."""
-    graph = graph.copy()
-    graph.nodes = [replace(n, inputs=("stem", "stem")) if n.output == "trunk" else n for n in graph.nodes]
-    return graph
-
-
-COMPARED: dict[str, tuple[str, Callable[[Graph], Graph], str, str]] = {
-    "a scale, in the last bit": (
-        "same_scales",
-        lambda g: with_scale(g, "body.0", next_float(g.tensors["body.0"].quant.scale[0])),
-        "body.0",
-        "(+1 in the last bit)",
-    ),
-    "a zero point": (
-        "same_scales",
-        lambda g: with_scale(g, "trunk", g.tensors["trunk"].quant.scale[0], -127),
-        "trunk",
-        "zero point -127",
-    ),
-    "a weight": (
-        "same_weights",
-        lambda g: with_code(g, "body.1.weight", (3, 1, 2, 4), 99),
-        "body.1.weight",
-        "1 of 576",
-    ),
-    "swapped biases": (
-        "same_biases",
-        lambda g: swapped(g, "stem.bias", "body.0.bias"),
-        "stem.bias",
-        "8 of 8 values differ",
-    ),
-    "an activation": (
-        "same_ops",
-        lambda g: changed_op(g, "body.1", activation="NONE"),
-        "body.1",
-        "activation NONE",
-    ),
-    "the wiring": ("same_ops", rewired, "trunk", "reads stem for body.1 and for stem"),
-}
-
-
-@pytest.mark.parametrize("case", COMPARED)
-def test_a_change_is_found_by_its_rule_and_named(case: str, graph: Graph, filed: Callable[..., Case]) -> None:
-    rule, change, tensor, said = COMPARED[case]
-    findings = asked(rule, filed(change(graph), graph)).findings
-    assert findings[0].where.tensor == tensor
-    assert said in findings[0].found
-    assert findings[0].severity == "error"
-
-
-@pytest.mark.parametrize("rule", ["same_ops", "same_scales", "same_weights", "same_biases", "same_bytes"])
-@pytest.mark.parametrize("io", ["int8", "uint8", "float32"])
-def test_files_of_every_kind_of_ends_are_what_they_were_made_from(
-    rule: str, io: str, graph: Graph, filed: Callable[..., Case]
-) -> None:
-    checked = asked(rule, filed(with_io(graph, io), graph))  # type: ignore[arg-type]
-    assert (checked.findings, checked.is_left_out) == ((), False)
-
-
-@pytest.mark.parametrize("rule", ["same_ops", "same_scales", "same_weights", "same_biases", "same_bytes"])
-def test_a_uint8_file_is_what_its_int8_model_says(rule: str, graph: Graph, filed: Callable[..., Case]) -> None:
-    graph = per_tensor(graph)
-    checked = asked(rule, filed(as_uint8(graph), graph))
-    assert (checked.findings, checked.is_left_out) == ((), False)
-
-
-def test_the_other_file_may_be_a_tflite(graph: Graph, filed: Callable[..., Case], tmp_path: Path) -> None:
-    (tmp_path / "other.tflite").write_bytes(tflite.write(quantized_sr_graph(size=(24, 30))))
-    filed(with_code(graph, "stem.weight", (0, 0, 0, 0), 5))
-    case = Case(Path("model.tflite"), against=Path("other.tflite"))
-    assert the_only(asked("same_weights", case)).where.tensor == "stem.weight"
-    assert asked("same_biases", case).findings == ()
-
-
-def test_names_of_another_tool_stand_beside_yours(graph: Graph, filed: Callable[..., Case]) -> None:
-    foreign = graph.copy()
-    foreign.add_tensor(replace(foreign.tensors["body.0"], name="tf.nn.relu_1"))
-    foreign.nodes = [
-        replace(
-            node,
-            inputs=renamed(node.inputs, "body.0", "tf.nn.relu_1"),
-            outputs=renamed(node.outputs, "body.0", "tf.nn.relu_1"),
-        )
-        for node in foreign.nodes
-    ]
-    foreign.drop_unused()
-    scale = next_float(graph.tensors["body.0"].quant.scale[0])
-    finding = asked("same_scales", filed(with_scale(foreign, "tf.nn.relu_1", scale), graph)).findings[0]
-    assert str(finding.where) == "op 1 CONV_2D tf.nn.relu_1 (yours: body.0)"
-
-
-def test_the_first_differing_tensor_is_found_and_mapped(graph: Graph, filed: Callable[..., Case]) -> None:
-    changed = with_code(graph, "body.1.weight", (3, 1, 1, 4), 90)
-    finding = the_only(asked("same_bytes", filed(changed, graph)))
-    assert (finding.where.kind, finding.where.tensor) == ("CONV_2D", "body.1")
-    assert finding.error_map.difference.shape == finding.error_map.pixels.shape[:2]
-    assert finding.error_map.largest >= 1
-    # only one output channel of eight was touched
-    assert finding.error_map.differ <= finding.error_map.values / 8
 
 
 def test_a_kernel_that_is_off_by_one_is_found_by_its_op(
@@ -326,18 +167,23 @@ def test_scales_per_channel_are_a_note(graph: Graph, filed: Callable[..., Case])
     assert the_only(asked("per_channel", filed(graph), severity="error")).severity == "error"
 
 
-def test_every_file_is_compared_in_execution_order(graph: Graph, filed: Callable[..., Case]) -> None:
-    changed = with_code(with_code(graph, "tail.weight", (0, 0, 0, 0), 1), "stem.weight", (0, 0, 0, 0), 1)
-    tensors = [one.where.tensor for one in asked("same_weights", filed(changed, graph)).findings]
-    assert tensors == ["stem.weight", "tail.weight"]
-
-
-def test_an_onnx_of_another_network_differs(graph: Graph, filed: Callable[..., Case]) -> None:
-    last = asked("same_ops", filed(graph, quantized_sr_graph(depth=3))).findings[-1]
-    assert (last.where.tensor, last.expected) == (None, quantized_sr_graph(depth=3).summary())
-
-
 def test_a_file_whose_ends_are_floats_is_not_tiled_and_says_so(graph: Graph, filed: Callable[..., Case]) -> None:
     checked = asked("shape_bytes", filed(with_io(graph, "float32")))
     assert checked.findings == ()
     assert checked.seen == "fixed against free at 25×38; not tiled: its output is no RGB image of 8-bit integers"
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (2, 9, 14, 3), (1, 9, 14, 2, 3)])
+def test_what_takes_no_single_image_is_refused(shape: tuple[int, ...], filed: Callable[..., Case]) -> None:
+    graph = quantized_one_op_graph("relu")
+    for name in (graph.input.name, graph.output.name):
+        graph.update(name, shape=shape)
+    with pytest.raises(UnsupportedError, match="expected one image"):
+        _ = filed(graph).graph
+
+
+def test_how_a_file_is_made_again_says_its_kind_ends_and_size(graph: Graph, filed: Callable[..., Case]) -> None:
+    assert "qat.onnx --int8 --free-shape -o model" in filed(graph).remake
+    assert "--int8 --io uint8 --free-shape" in filed(with_io(graph, "uint8")).remake
+    assert "--uint8 --free-shape" in filed(as_uint8(per_tensor(graph))).remake
+    assert "--int8 --height 24 --width 30" in filed(quantized_sr_graph(size=(24, 30))).remake

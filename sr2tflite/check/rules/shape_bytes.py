@@ -75,7 +75,12 @@ class ShapeBytes(Rule):
 def _tiles(case: Case) -> Tiling | str:
     """A small fixed file that is run tile by tile; or why there is none."""
     graph = case.graph
-    if graph.output.dtype not in ("int8", "uint8") or graph.output.channels != 3 or graph.input.channels != 3:
+    if (
+        len(graph.output.shape) != 4
+        or graph.output.dtype not in ("int8", "uint8")
+        or graph.output.channels != 3
+        or graph.input.channels != 3
+    ):
         return "its output is no RGB image of 8-bit integers"
     if any(isinstance(node.op, ops.SpaceToDepth) for node in graph.nodes):
         return "an op reads blocks of pixels"
