@@ -1,6 +1,7 @@
 """The rule engine: asks an artifact every rule of a profile, in order."""
 
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -78,7 +79,7 @@ class Report:
         asked = [rule for rule in self.rules if rule.status != "left out"]
         failed = [rule for rule in asked if rule.status == "fails"]
         if failed:
-            first = next((one for one in self.errors if one.error_map_file), self.errors[0])
+            first = min(self.errors, key=lambda one: inf if one.where.op is None else one.where.op)
             names = ", ".join(rule.rule for rule in failed)
             differs = any(rule.compares for rule in failed)
             what = f"{self.file} is NOT what {self.against} says" if differs else f"{self.file} is not sound"

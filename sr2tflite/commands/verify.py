@@ -8,6 +8,7 @@ from pathlib import Path
 from sr2tflite.check.case import Case
 from sr2tflite.check.draw import png
 from sr2tflite.check.engine import Report, ask
+from sr2tflite.check.finding import Finding
 from sr2tflite.check.profile import load_profile
 from sr2tflite.errors import InputError, StorageError
 from sr2tflite.files import write_bytes
@@ -82,12 +83,15 @@ def _refuse_unverifiable(case: Case) -> None:
 
 def _drawn(report: Report, folder: Path) -> Report:
     """Draw the maps of what differs and name their files in the findings."""
-    changed = {}
+    changed: dict[int, Finding] = {}
+    names: set[Path] = set()
     for rule in report.rules:
         for finding in rule.checked.findings:
             if finding.error_map is not None:
                 tensor = re.sub(r"[^\w.-]+", "_", finding.error_map.place.tensor or "output")
-                path = folder / f"{rule.rule}-{tensor}.png"
+                paths = (folder / f"{rule.rule}-{tensor}{suffix}.png" for suffix in ("", *range(2, 1000)))
+                path = next(one for one in paths if one not in names)
+                names.add(path)
                 write_bytes(path, png(finding.error_map))
                 changed[id(finding)] = replace(finding, error_map_file=path)
     return report.with_findings(changed)

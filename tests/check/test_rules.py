@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from kit.sabotage import next_float, with_code, with_island, with_scale
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.rules import RULES, Checked
+from sr2tflite.commands.verify import verify
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.graph import Graph, tflite
+from sr2tflite.graph import Graph, ops, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.file_io import with_io
+from sr2tflite.interpret import Interpreter
 from sr2tflite.interpret.kernels import add
 
 
@@ -52,12 +55,31 @@ def test_the_runtime_computes_what_an_honest_files_integers_say(graph: Graph, fi
 
 def test_an_op_that_no_kernel_computes_here_leaves_the_file_unproved(filed: Callable[..., Case]) -> None:
     island = asked("runtime_bytes", filed(with_island(quantized_sr_graph()))).findings
-    assert [one.severity for one in island] == ["error", "note", "note"]
+    # all families refuse it for the same reason, which is said once
+    assert [one.severity for one in island] == ["error"]
     assert island[0].found.startswith("xnnpack: RELU clipped: has tensors float32")
     # the default kernels are compared, so that a family that is not modeled is a note
     old = asked("runtime_bytes", filed(as_uint8(per_tensor(quantized_sr_graph()))))
     assert [(one.severity, one.found.split(" trunk")[0]) for one in old.findings] == [("note", "builtin: ADD")]
     assert "xnnpack: 0 of 179,550 values differ" in old.seen
+
+
+def test_a_map_is_drawn_for_every_family_that_differs(
+    graph: Graph, filed: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = add.prepare
+    monkeypatch.setattr(add, "prepare", lambda *site: lambda *given: np.maximum(honest(*site)(*given), -127))
+    filed(graph)
+    (rule,) = (rule for rule in verify(Path("model.tflite")).rules if rule.rule == "runtime_bytes")
+    names = [str(one.error_map_file) for one in rule.checked.findings]
+    assert names == [f"model.verify/runtime_bytes-trunk{suffix}.png" for suffix in ("", 2, 3)]
+
+
+def test_an_op_with_options_that_are_not_modeled_is_named() -> None:
+    graph = quantized_one_op_graph("conv_grouped")
+    graph.nodes = [replace(node, op=ops.Opaque("CONV_2D")) for node in graph.nodes]
+    with pytest.raises(UnsupportedError, match="CONV_2D has options"):
+        Interpreter(graph)
 
 
 def test_tiles_without_their_halo_are_found(
@@ -170,7 +192,7 @@ def test_scales_per_channel_are_a_note(graph: Graph, filed: Callable[..., Case])
 def test_a_file_whose_ends_are_floats_is_not_tiled_and_says_so(graph: Graph, filed: Callable[..., Case]) -> None:
     checked = asked("shape_bytes", filed(with_io(graph, "float32")))
     assert checked.findings == ()
-    assert checked.seen == "fixed against free at 25×38; not tiled: its output is no RGB image of 8-bit integers"
+    assert checked.seen == "fixed against free at 25×38; not tiled: its output is not of 8-bit integers"
 
 
 @pytest.mark.parametrize("shape", [(1, 8), (2, 9, 14, 3), (1, 9, 14, 2, 3)])

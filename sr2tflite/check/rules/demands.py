@@ -36,7 +36,8 @@ class Demands(Rule):
         return Checked(f"{len(graph.nodes)} ops", tuple(findings))
 
     def _found(self, place: Place, error: Sr2TfliteError) -> Finding:
-        found, _, expected = error.message.partition("; expected ")
+        found, _, rest = error.message.partition("; ")
+        expected = rest.removeprefix("expected ") if rest.startswith("expected ") else ""
         return self.finding(place, found, expected or None, hint=error.hint)
 
     def _place(self, case: Case, tensor: str | None) -> Place:

@@ -53,8 +53,10 @@ class SameBytes(Rule):
         # where the file's own integers cannot be interpreted, the rules on them say why
         with suppress(UnsupportedError, VerificationError):
             first = first_against_expected(case, sample, expected)
-        first = first or output
-        said = f"the first tensor that differs on image {sample.name}: {first.line()}; the output: {output.line()}"
+        said = f"the output, on image {sample.name}: {output.line()}"
+        if first is None:
+            return self.finding(output.place, said, "0 values differ", error_map=output)
+        said = f"the first tensor that differs: {first.line()}; {said}"
         return self.finding(first.place, said, "0 values differ", error_map=first)
 
 

@@ -75,13 +75,10 @@ class ShapeBytes(Rule):
 def _tiles(case: Case) -> Tiling | str:
     """A small fixed file that is run tile by tile; or why there is none."""
     graph = case.graph
-    if (
-        len(graph.output.shape) != 4
-        or graph.output.dtype not in ("int8", "uint8")
-        or graph.output.channels != 3
-        or graph.input.channels != 3
-    ):
-        return "its output is no RGB image of 8-bit integers"
+    if not all(len(end.shape) == 4 and end.channels == 3 for end in (graph.input, graph.output)):
+        return "it is not for RGB images"
+    if graph.output.dtype not in ("int8", "uint8"):
+        return "its output is not of 8-bit integers"
     if any(isinstance(node.op, ops.SpaceToDepth) for node in graph.nodes):
         return "an op reads blocks of pixels"
     try:
