@@ -10,7 +10,7 @@ from sr2tflite import __version__
 def group() -> None:
     """From a PyTorch super-resolution student to a proved INT8 TFLite file.
 
-    train → recalibrate → fuse → ptq | qat → export --int8 → eval, bench
+    train → recalibrate → fuse → ptq | qat → export --int8 → verify, eval, bench
 
     run does all of it from one recipe.
     """

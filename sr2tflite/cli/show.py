@@ -43,13 +43,15 @@ def as_json(result: Any) -> None:
     click.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-    """Print a table; the first column holds words, the others numbers."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, numbers: bool = True
+) -> None:
+    """Print a table; the first column holds words, the others numbers, or words too."""
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
-    for column in grid.columns[1:]:
+    for column in grid.columns[1:] if numbers else ():
         column.justify = "right"
     for row in rows:
         grid.add_row(*row)

@@ -103,9 +103,13 @@ def _size(graph: Graph, spec: Spec) -> tuple[int, int]:
 
 def output(model: LiteRT, image: NDArray[np.uint8]) -> NDArray[Any]:
     """What a file gives for the pixels of an image, raw, whatever size the file fixes."""
-    dtype = np.dtype(model.input["dtype"])
+    return model.run(raw_pixels(image, np.dtype(model.input["dtype"])), strict=False)
+
+
+def raw_pixels(image: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An image as the input of a file that takes raw pixels (int8: pixel − 128); 1 × height × width × channels."""
     pixels = (image.astype(np.int16) - 128).astype(dtype) if dtype == np.int8 else image.astype(dtype)
-    return model.run(pixels[None], strict=False)
+    return np.asarray(pixels[None])
 
 
 def _difference(found: NDArray[Any], wanted: NDArray[Any], tolerance: float, where: str, other: Backend) -> float:

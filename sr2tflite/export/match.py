@@ -36,7 +36,7 @@ def prove_match(data: bytes, graph: Graph, kind: Kind) -> Proof:
         UnsupportedError: A tensor is of a type outside the deploy graph.
     """
     back = tflite.read(data, graph.name)
-    walk = _Walk(back, graph)
+    walk = Walk(back, graph)
     pairs = walk.pairs
     for node in graph.nodes:
         if node.output in pairs:
@@ -56,7 +56,7 @@ def _fail(difference: str, where: str) -> None:
     raise VerificationError(difference, where=where, hint=_HINT)
 
 
-class _Walk:
+class Walk:
     """Pairs every node and activation of the graph with the file's that stands in its place, from the output up."""
 
     def __init__(self, back: Graph, graph: Graph) -> None:
@@ -86,7 +86,7 @@ class _Walk:
 
 def _compare(graph: Graph, node: Node, back: Graph, other: Node | None, kind: Kind) -> None:
     place = f"{node.op.kind} {node.output}"
-    if other is None or _canonical(node.op, graph, node) != _canonical(other.op, back, other):
+    if other is None or canonical(node.op, graph, node) != canonical(other.op, back, other):
         _fail(f"is {other.op if other else 'an input'} in the file; expected {node.op}", place)
         return
     if len(node.inputs) != len(other.inputs):
@@ -106,7 +106,7 @@ def _compare_wiring(graph: Graph, node: Node, other: Node | None, places: dict[s
             _fail(f"reads {tensor} in the file where it should read {name}", f"{node.op.kind} {node.output}")
 
 
-def _canonical(op: Op, graph: Graph, node: Node) -> Op:
+def canonical(op: Op, graph: Graph, node: Node) -> Op:
     """Without what makes no difference: padding of a 1×1 kernel at stride 1."""
     if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D):
         is_point = graph.tensors[node.inputs[1]].shape[1:3] == (1, 1) and op.stride == (1, 1)
@@ -126,10 +126,10 @@ def _activation_fault(found: Tensor, wanted: Tensor) -> str | None:
 def _constant_fault(found: Tensor, wanted: Tensor, kind: Kind) -> str | None:
     if found.data is None or wanted.data is None:
         return "is no constant in the file"
-    if not np.array_equal(_core(found.data.shape), _core(wanted.data.shape)):
+    if not np.array_equal(core_shape(found.data.shape), core_shape(wanted.data.shape)):
         return f"has shape {found.shape} in the file; expected {wanted.shape}"
     values = found.data.reshape(wanted.data.shape)
-    if (found.dtype, _plain(found.quant)) == (wanted.dtype, _plain(wanted.quant)):
+    if (found.dtype, plain(found.quant)) == (wanted.dtype, plain(wanted.quant)):
         return _value_fault(values, wanted.data, kind)
     if kind == "dynamic-range" and found.dtype == "int8" and found.quant is not None:
         step = np.abs(found.quant.broadcast(found.data.ndim)[0])
@@ -145,7 +145,7 @@ def _value_fault(found: NDArray[Any], wanted: NDArray[Any], kind: Kind) -> str |
     return f"{int(differs.sum())} of {wanted.size} values differ from the graph's" if differs.any() else None
 
 
-def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
+def core_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Without leading axes of size 1, which broadcast."""
     sizes = list(shape)
     while sizes and sizes[0] == 1:
@@ -153,6 +153,6 @@ def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _plain(quant: QuantParams | None) -> QuantParams | None:
+def plain(quant: QuantParams | None) -> QuantParams | None:
     """One scale along an axis is one scale."""
     return quant if quant is None or len(quant.scale) > 1 else replace(quant, axis=None)

@@ -99,11 +99,12 @@ def counted(graph: Graph) -> Proof:
         scales=sum(graph.tensors[name].quant is not None for node in graph.nodes for name in node.outputs),
         weights=len(convolutions),
         biases=len(convolutions),
-        float_ops=tuple(node.op.kind for node in graph.nodes if _touches_float(graph, node)),
+        float_ops=tuple(node.op.kind for node in graph.nodes if touches_float(graph, node)),
         ops=len(graph.nodes),
         summary=graph.summary(),
     )
 
 
-def _touches_float(graph: Graph, node: Node) -> bool:
+def touches_float(graph: Graph, node: Node) -> bool:
+    """Whether a node reads or writes float32."""
     return any(graph.tensors[name].dtype == "float32" for name in node.inputs + node.outputs)

@@ -148,5 +148,10 @@ class Convolution:
 
 def sum_bound(weight_OHWI: NDArray[Any], bias_O: NDArray[Any], span: int) -> int:
     """``max_c span·Σ|w[c]| + |b[c]|``: no partial sum is larger."""
+    return int(sum_bounds(weight_OHWI, bias_O, span).max())
+
+
+def sum_bounds(weight_OHWI: NDArray[Any], bias_O: NDArray[Any], span: int) -> NDArray[np.int64]:
+    """``span·Σ|w[c]| + |b[c]|`` of every output channel."""
     sums = np.abs(weight_OHWI.astype(np.int64)).sum((1, 2, 3)) * span + np.abs(bias_O.astype(np.int64))
-    return int(sums.max())
+    return np.asarray(sums)

@@ -72,6 +72,8 @@ def test_the_whole_road_by_its_verbs(photos: Path, student: Path, tmp_path: Path
     sized = ("--int8", "--height", "24", "--width", "30", "--no-cross-check")
     exported = run("export", "qat.onnx", *sized, "-o", "m.tflite", cwd=tmp_path)
     assert "scales 6/6 equal, weights equal, biases equal, integer ops 6/6, float ops 0" in exported.stdout
+    verified = run("verify", "m.tflite", "--against", "qat.onnx", "--min-runtime", "2.14", cwd=tmp_path)
+    assert (verified.returncode, "m.tflite is what qat.onnx says" in verified.stdout) == (0, True), verified.stdout
     other = tmp_path / "other"
     write_image(other / "new.png", RNG.integers(0, 256, (72, 90, 3), dtype=np.uint8))
     judged = run("eval", "deploy.onnx", "m.tflite", "--data", other, "--json", cwd=tmp_path)

@@ -42,6 +42,9 @@ class FlatOp:
     """An operator record as it stands in the file."""
 
     builtin: int
+    version: int
+    """Of the op: which form of it the runtime must know."""
+
     custom: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -134,9 +137,9 @@ def _content(buffer: NDArray[np.uint8] | None, budget: Budget) -> bytes:
     return buffer.tobytes()
 
 
-def _code(code: Any) -> tuple[int, str]:
+def _code(code: Any) -> tuple[int, int, str]:
     custom = code.CustomCode()
-    return max(code.DeprecatedBuiltinCode(), code.BuiltinCode()), (custom or b"").decode()
+    return max(code.DeprecatedBuiltinCode(), code.BuiltinCode()), code.Version(), (custom or b"").decode()
 
 
 def _text(text: bytes | None, budget: Budget) -> str:
@@ -171,10 +174,11 @@ def _tensor(tensor: Any, buffers: list[NDArray[np.uint8] | None], budget: Budget
     )
 
 
-def _op(op: Any, codes: list[tuple[int, str]], budget: Budget) -> FlatOp:
-    builtin, custom = codes[op.OpcodeIndex()]
+def _op(op: Any, codes: list[tuple[int, int, str]], budget: Budget) -> FlatOp:
+    builtin, version, custom = codes[op.OpcodeIndex()]
     return FlatOp(
         builtin=builtin,
+        version=version,
         custom=custom,
         inputs=_indices(op, "Inputs", budget),
         outputs=_indices(op, "Outputs", budget),

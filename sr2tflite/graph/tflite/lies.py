@@ -4,6 +4,7 @@ Asked of the file as it stands, before anything is made of it: files of other to
 graph are asked too. What LiteRT computes on each is in ``tests/graph/tflite/test_lies.py``.
 """
 
+from collections.abc import Iterator
 from math import isfinite
 
 from ai_edge_litert import schema_py_generated as schema
@@ -37,14 +38,19 @@ def refuse_lies(model: FlatModel, names: list[str], where: str) -> None:
         InputError: Weights are of another 8-bit type than the activations they multiply; biases have another scale
             than input · weight; or an op that moves codes has a different scale on either side.
     """
-    for op in model.ops:
-        if any(index >= len(model.tensors) for index in (*op.inputs, *op.outputs)):
+    for _, lie in lies(model):
+        tensor, message, hint = lie
+        name = names[next(index for index, one in enumerate(model.tensors) if one is tensor)]
+        raise InputError(message, where=f"{where}: tensor {name}", hint=hint)
+
+
+def lies(model: FlatModel) -> Iterator[tuple[int, Lie]]:
+    """Every op of a file that is run otherwise than the file says, by its place in the file."""
+    for index, op in enumerate(model.ops):
+        if any(one >= len(model.tensors) for one in (*op.inputs, *op.outputs)):
             continue  # damaged, and said so later
-        lie = _lie(op, model.tensors)
-        if lie:
-            tensor, message, hint = lie
-            name = names[next(index for index, one in enumerate(model.tensors) if one is tensor)]
-            raise InputError(message, where=f"{where}: tensor {name}", hint=hint)
+        if lie := _lie(op, model.tensors):
+            yield index, lie
 
 
 def _lie(op: FlatOp, tensors: list[FlatTensor]) -> Lie | None:

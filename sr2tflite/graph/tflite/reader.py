@@ -41,7 +41,7 @@ def read(data: bytes, where: str) -> Graph:
     """
     flat = open_model(data, where)
     known = notes.from_json(flat.metadata.get(notes.KEY, b"{}"), where)
-    names = _unique_names(flat.tensors)
+    names = names_of(flat)
     refuse_lies(flat, names, where)
     graph = Graph(name=flat.name, value_range=known.value_range, metadata=known.metadata)
     written = {*flat.inputs, *(index for op in flat.ops for index in op.outputs)}
@@ -56,11 +56,11 @@ def read(data: bytes, where: str) -> Graph:
     return graph
 
 
-def _unique_names(tensors: list[FlatTensor]) -> list[str]:
-    """TFLite does not ask that names differ; the graph does."""
+def names_of(flat: FlatModel) -> list[str]:
+    """What the graph calls the tensors of a file, by their index: TFLite does not ask that names differ."""
     names: list[str] = []
     taken: set[str] = set()
-    for index, tensor in enumerate(tensors):
+    for index, tensor in enumerate(flat.tensors):
         name = tensor.name
         while not name or name in taken:
             name = f"{name or 'tensor'}#{index}"
