@@ -105,19 +105,14 @@ def _builtin_multipliers(scale_x: float, weight: Tensor, scale_out: float) -> ND
 
 
 def vector_channels(site: Site) -> int:
-    """How many of the first output channels the builtin kernel computes with NEON's instructions.
+    """How many of the first output channels the builtin kernel computes with NEON's rounding, ties up.
 
-    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D takes eight at a time and
-    leaves the rest to plain C++.
-
-    Raises:
-        UnsupportedError: It is the builtin uint8 DEPTHWISE_CONV_2D, whose vectors run across pixels.
+    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D of int8 takes eight at a
+    time and leaves the rest to plain C++; that of uint8 rounds as the reference does.
     """
     if site.op.kind == "CONV_2D":
         return site.output.channels if site.inputs[1].channels == site.inputs[0].channels else 0
-    if site.output.dtype == "uint8":
-        raise UnsupportedError("is uint8 in a builtin kernel, which is not modeled; expected int8", where=site.where)
-    return site.output.channels // _VECTOR * _VECTOR
+    return site.output.channels // _VECTOR * _VECTOR if site.output.dtype == "int8" else 0
 
 
 def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, int]) -> Finish:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Tensor
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits
@@ -18,30 +17,12 @@ Centered = NDArray[Any]
 _BYTES_AN_ELEMENT = 32
 """What an element takes while it is computed: a few 64-bit integers."""
 
-_INT16 = 2**15 - 1
-
 
 def check_affine(site: Site) -> None:
     """Refuse tensors that are not of one 8-bit type, with a scale each."""
     site.dtype()
     for tensor in (*site.inputs, site.output):
         affine(tensor)
-
-
-def refuse_wrapping(site: Site, largest: float) -> None:
-    """Refuse results that leave 16 bits in a builtin kernel: its vectors saturate there, then wrap adding z.
-
-    Args:
-        site: An op that the builtin kernel runs.
-        largest: Bound of the magnitude of its results minus the zero point, before they are clipped.
-
-    Raises:
-        UnsupportedError: They may.
-    """
-    if largest + abs(affine(site.output)[1]) > _INT16:
-        raise UnsupportedError(
-            f"reaches {largest:.0f} steps in a builtin kernel, which is not modeled beyond {_INT16}", where=site.where
-        )
 
 
 def span(tensor: Tensor) -> int:
