@@ -54,8 +54,7 @@ def add_in_vectors(
     """
     twice = 2.0 * max(scales)
     left, right = (
-        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first)
-        for v, s in zip((a, b), scales, strict=True)
+        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first) for v, s in zip((a, b), scales, strict=True)
     )
     return rescale(left + right, twice / ((1 << _ADD_BITS) * scale_out))
 
@@ -69,7 +68,7 @@ def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool) -> Cod
 
 
 def narrowed(v: NDArray[np.int64], zero: int, *, saturates: bool) -> Codes:
-    """``v`` whose sum with z was made in 16 bits, where it wraps; v itself saturates there (``vqmovn_s32``) or wraps."""
+    """``v`` whose sum with z is made in 16 bits, where it wraps; v itself saturates there (``vqmovn_s32``) or wraps."""
     held = np.clip(v, -(2**15), 2**15 - 1) if saturates else _wrapped(v)
     return _wrapped(held + zero) - zero
 

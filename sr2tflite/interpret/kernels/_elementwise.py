@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Tensor
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits
 from sr2tflite.interpret.workers import Workers
+from sr2tflite.numerics.fixed_point import LARGEST_FACTOR
 
 Centered = NDArray[Any]
 """Codes minus their zero point."""
@@ -21,8 +23,22 @@ _BYTES_AN_ELEMENT = 32
 def check_affine(site: Site) -> None:
     """Refuse tensors that are not of one 8-bit type, with a scale each."""
     site.dtype()
-    for tensor in (*site.inputs, site.output):
-        affine(tensor)
+    site.one_scale_each(*site.inputs, site.output)
+
+
+def refuse_factors(site: Site, *factors: float) -> None:
+    """Refuse factors that no fixed-point number holds.
+
+    Args:
+        site: The op.
+        factors: What its kernels multiply with.
+
+    Raises:
+        UnsupportedError: One is 2³⁰ or more.
+    """
+    largest = max(abs(factor) for factor in factors)
+    if not largest < LARGEST_FACTOR:
+        raise UnsupportedError(f"multiplies by {largest:.3g}; expected under 2^30", where=site.where)
 
 
 def span(tensor: Tensor) -> int:

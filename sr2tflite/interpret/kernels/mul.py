@@ -7,12 +7,17 @@ but that the builtin kernel's vectors hold 16 bits: ``optimized_integer_ops::Mul
 """
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
+from sr2tflite.interpret.kernels._elementwise import binary, check_affine, refuse_factors, scales
 from sr2tflite.interpret.kernels._inner_loop import Vectors, in_inner_loops
 from sr2tflite.interpret.site import Arithmetic, Site, affine
 from sr2tflite.numerics import builtin, elementwise
 
-check = check_affine
+
+def check(site: Site) -> None:
+    check_affine(site)
+    (a, b), out = scales(site)
+    refuse_factors(site, a * b / out)
+
 
 _VECTOR = {"int8": 16, "uint8": 8}
 """Codes that the builtin kernel computes at a time."""
