@@ -1,8 +1,8 @@
 """ADD, with broadcasting and a fused activation.
 
 Must equal ``xnn_qs8_vadd_minmax_ukernel`` (``_qu8`` for uint8) under XNNPACK and
-``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) under the reference kernels.
-The builtin kernel's vectors round otherwise and wrap at 16 bits: ``optimized_integer_ops::Add``
+``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) under the reference
+kernels. The builtin kernel's vectors round otherwise and wrap at 16 bits: ``optimized_integer_ops::Add``
 (``kernels/internal/optimized/integer_ops/add.h``) and, for uint8, ``optimized_ops::Add``.
 """
 
