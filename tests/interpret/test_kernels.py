@@ -49,8 +49,8 @@ OPS: dict[str, Strategy] = {
 FAMILIES = ("xnnpack", "builtin", "reference")
 CASES = [(op, dtype, family) for op in OPS for dtype in ("int8", "uint8") for family in FAMILIES]
 NEAREST = {("TANH", "xnnpack"), *((op, family) for op in ("TANH", "LOGISTIC") for family in ("builtin", "reference"))}
-"""Tables made with the platform's tanhf and expf, which are not always the nearest float32; ours are. One code of millions
-is a step off."""
+"""Tables made with the platform's tanhf and expf, which are not always the nearest float32; ours are. One code of
+millions is a step off."""
 
 ENOUGH = 10**7
 
