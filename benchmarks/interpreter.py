@@ -65,7 +65,10 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def measure(path: Path, height: int, width: int, threads: int, runs: int) -> tuple[str, bool]:
-    """One line of figures, and whether a byte differs; called in a process that did nothing else, so that its memory is the interpreter's."""
+    """One line of figures, and whether a byte differs.
+
+    Called in a process that did nothing else, so that its memory is the interpreter's.
+    """
     graph = read(path)
     x = np.random.default_rng(0).integers(0, 256, (1, height, width, graph.input.channels), np.uint8)
     x = x.view(graph.input.dtype)

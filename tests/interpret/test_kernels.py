@@ -89,7 +89,7 @@ def test_ten_million_bytes_are_the_runtimes(op: str, dtype: str, family: str) ->
     def examine(number: int) -> None:
         @seed(number)
         @settings(
-            max_examples=10,
+            max_examples=50,
             database=None,
             phases=[Phase.generate],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -40,8 +40,8 @@ class Size:
 
 
 SMALL = Size()
-LARGE = Size(height=160, width=160, channels=12, least=96)
-"""For the long tier: a few hundred thousand outputs a case."""
+LARGE = Size(height=64, width=64, channels=12, least=32)
+"""For the long tier: some ten thousand outputs a case."""
 
 Drawn = Callable[..., Case]
 
