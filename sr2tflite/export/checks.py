@@ -44,6 +44,12 @@ def _check_bias_scale(site: Site) -> None:
     x, weight, bias = site.inputs
     if bias.quant != bias_params(affine(x)[0], quant(weight)):
         raise VerificationError("bias scale is not input scale · weight scale, zero point 0, int32", where=bias.name)
+    if not kernel(site.op, site.where).is_delegated(site):
+        raise UnsupportedError(
+            f"bias scale {min(bias.quant.scale):.3g} is denormal, and XNNPACK leaves the op; expected from 2^-126",
+            where=bias.name,
+            hint="the input's or the weights' scale is far too small; calibrate again",
+        )
 
 
 def _check_multipliers(site: Site) -> None:

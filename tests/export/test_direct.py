@@ -73,6 +73,17 @@ def test_an_add_that_xnnpack_leaves_is_refused():
         check_integers(graph)
 
 
+def test_a_convolution_that_xnnpack_leaves_is_refused():
+    graph = quantized_one_op_graph("conv")
+    set_scale(graph, "x", 2.0**-120)
+    set_scale(graph, "y", 2.0**-120)
+    graph.update("b", quant=bias_params(2.0**-120, graph.tensors["w"].quant))
+    assert all(op["op_name"] != "DELEGATE" for op in LiteRT(tflite.write(graph)).plan())
+    with pytest.raises(UnsupportedError, match="is denormal") as caught:
+        check_integers(graph)
+    assert caught.value.where == "b"
+
+
 def slopes_too_far_apart(graph: Graph) -> None:
     graph.update("y", quant=QuantParams((2.0**-9,), (0,)))
 

@@ -134,7 +134,11 @@ def test_every_kernel_is_tested() -> None:
 
 
 @pytest.mark.parametrize(
-    "op", ["ADD", "SUB", "MUL", "LEAKY_RELU", "QUANTIZE", "PRELU", "RELU", "MINIMUM", "LOGISTIC", "TANH"]
+    "op",
+    [
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "SUB", "MUL", "LEAKY_RELU"),
+        *("QUANTIZE", "PRELU", "RELU", "MINIMUM", "LOGISTIC", "TANH"),
+    ],
 )
 @given(data=st.data())
 @settings(max_examples=30)
