@@ -1,11 +1,16 @@
 """Activations that stand on their own: rescaled, then clipped."""
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine, scales, unary
+from sr2tflite.interpret.kernels._elementwise import check_affine, refuse_factors, scales, unary
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import builtin
 
-check = check_affine
+
+def check(site: Site) -> None:
+    """Refuse also a ratio of scales that no fixed-point number holds."""
+    check_affine(site)
+    (x,), out = scales(site)
+    refuse_factors(site, x / out)
 
 
 def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's

@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Tensor, ops
-from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bound
+from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bounds
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import span
-from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, quant
+from sr2tflite.interpret.kernels._elementwise import refuse_factors, span
+from sr2tflite.interpret.site import LARGEST_INT32, Arithmetic, Codes, Site, affine, is_normal, quant
 from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
-
-LARGEST_ACCUMULATOR = 2**31 - 1
 
 _VECTOR = 8
 """Channels that the builtin depthwise kernel computes at a time."""
@@ -25,27 +23,35 @@ _VECTOR = 8
 def check_conv(site: Site, axis: int) -> None:
     """Refuse types, scales and sums that no kernel runs; ``axis`` is the weight's output channel."""
     x, weight, bias = site.inputs
-    if {x.dtype, site.output.dtype, weight.dtype} not in ({"int8"}, {"uint8"}) or bias.dtype != "int32":
-        found = ", ".join(tensor.dtype for tensor in (*site.inputs, site.output))
-        raise UnsupportedError(
-            f"has tensors {found}; expected all int8 or all uint8, and an int32 bias", where=site.where
-        )
-    affine(x), affine(site.output)
+    site.dtype(of=(x, weight, site.output))
+    if bias.dtype != "int32":
+        raise UnsupportedError(f"bias is {bias.dtype}; expected int32", where=bias.name)
+    site.one_scale_each(x, site.output)
     if weight.dtype == "uint8":
-        affine(weight)
+        site.one_scale_each(weight)
     elif quant(weight).axis not in (None, axis) or any(quant(weight).zero_point):
         raise UnsupportedError("weights have a zero point or scales along another axis", where=weight.name)
+    refuse_factors(site, affine(x)[0] * max(quant(weight).scale) / affine(site.output)[0])
     _check_sums(site)
 
 
 def _check_sums(site: Site) -> None:
     x, _, bias = site.inputs
     assert bias.data is not None
-    bound = sum_bound(centered_weight(site), bias.data, span(x))
-    if bound > LARGEST_ACCUMULATOR:
+    bounds = sum_bounds(centered_weight(site), bias.data, span(x))
+    channel = int(bounds.argmax())
+    if bounds[channel] > LARGEST_INT32:
         raise UnsupportedError(
-            f"can sum up to {bound}; expected at most {LARGEST_ACCUMULATOR} (int32)", where=bias.name
+            f"channel {channel} can sum up to {bounds[channel]}; expected at most {LARGEST_INT32} (int32)",
+            where=bias.name,
+            hint="the input's or the weights' scale is far too small for this bias; calibrate again",
         )
+
+
+def is_delegated(site: Site) -> bool:
+    """Unless a scale of the bias is not normal."""
+    bias = site.inputs[2].quant
+    return bias is None or all(is_normal(scale) for scale in bias.scale)
 
 
 def centered_weight(site: Site) -> NDArray[np.int64]:
@@ -105,19 +111,14 @@ def _builtin_multipliers(scale_x: float, weight: Tensor, scale_out: float) -> ND
 
 
 def vector_channels(site: Site) -> int:
-    """How many of the first output channels the builtin kernel computes with NEON's instructions.
+    """How many of the first output channels the builtin kernel computes with NEON's rounding, ties up.
 
-    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D takes eight at a time and
-    leaves the rest to plain C++.
-
-    Raises:
-        UnsupportedError: It is the builtin uint8 DEPTHWISE_CONV_2D, whose vectors run across pixels.
+    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D of int8 takes eight at a
+    time and leaves the rest to plain C++; that of uint8 rounds as the reference does.
     """
     if site.op.kind == "CONV_2D":
         return site.output.channels if site.inputs[1].channels == site.inputs[0].channels else 0
-    if site.output.dtype == "uint8":
-        raise UnsupportedError("is uint8 in a builtin kernel, which is not modeled; expected int8", where=site.where)
-    return site.output.channels // _VECTOR * _VECTOR
+    return site.output.channels // _VECTOR * _VECTOR if site.output.dtype == "int8" else 0
 
 
 def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, int]) -> Finish:

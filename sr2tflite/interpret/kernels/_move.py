@@ -11,6 +11,7 @@ from sr2tflite.interpret.workers import Workers
 def check_shared(site: Site) -> None:
     """Refuse tensors that do not share their quantization parameters: the kernels never rescale."""
     site.dtype()
+    site.one_scale_each(*site.inputs, site.output)
     wanted = quant(site.output)
     for tensor in site.inputs:
         if quant(tensor) != wanted:

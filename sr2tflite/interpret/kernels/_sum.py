@@ -1,10 +1,21 @@
 """What ADD and SUB share."""
 
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import binary, scales
+from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import builtin, elementwise
 from sr2tflite.numerics.requantize import add_params, add_ratio_is_delegated
+
+
+def check_sum(site: Site) -> None:
+    """Refuse also ratios of scales at which the builtin kernels end the process."""
+    check_affine(site)
+    (a, b), out = scales(site)
+    if not max(a, b) / out < builtin.LARGEST_SUM_RATIO:
+        raise UnsupportedError(
+            f"has input/output scale ratios {a / out:.3g} and {b / out:.3g}; expected under 2^19", where=site.where
+        )
 
 
 def is_delegated(site: Site) -> bool:

@@ -5,15 +5,13 @@ Must equal ``xnn_create_convolution2d_nhwc_qs8_qc8w`` with as many groups as cha
 the reference kernels; the builtin kernel rounds as the reference does.
 """
 
-from sr2tflite.interpret.kernels._conv import check_conv, prepare_conv
+from sr2tflite.interpret.kernels._conv import check_conv, is_delegated, prepare_conv
 from sr2tflite.interpret.site import Site
 
 prepare = prepare_conv
 
+__all__ = ["check", "is_delegated", "prepare"]
+
 
 def check(site: Site) -> None:
     check_conv(site, axis=3)
-
-
-def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
-    return True

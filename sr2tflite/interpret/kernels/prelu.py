@@ -4,11 +4,15 @@ Must equal ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference
 """
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
+from sr2tflite.interpret.kernels._elementwise import binary, check_affine, refuse_factors, scales
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import elementwise
 
-check = check_affine
+
+def check(site: Site) -> None:
+    check_affine(site)
+    (x, slope), out = scales(site)
+    refuse_factors(site, x / out, x * slope / out)
 
 
 def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's

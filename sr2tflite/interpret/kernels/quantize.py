@@ -10,7 +10,7 @@ import numpy as np
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors, unary
+from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors, refuse_factors, unary
 from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits
 from sr2tflite.numerics import elementwise
 from sr2tflite.numerics.fixed_point import fixed_point, multiply
@@ -25,9 +25,10 @@ _FLOAT_VECTOR = 8
 
 def check(site: Site) -> None:
     (x,) = site.inputs
-    affine(site.output)
+    site.one_scale_each(site.output)
     if x.dtype != "float32":
-        affine(x)
+        site.one_scale_each(x)
+        refuse_factors(site, affine(x)[0] / affine(site.output)[0])
     if x.dtype not in ("float32", "int8", "uint8") or site.output.dtype not in ("int8", "uint8"):
         raise UnsupportedError(
             f"goes from {x.dtype} to {site.output.dtype}; expected float32, int8 or uint8 to int8 or uint8",

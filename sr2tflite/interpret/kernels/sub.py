@@ -5,11 +5,9 @@ Must equal XNNPACK's ADD with the second multiplier negative (``xnn_create_binar
 """
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine
+from sr2tflite.interpret.kernels._sum import check_sum as check
 from sr2tflite.interpret.kernels._sum import is_delegated, prepare_sum
 from sr2tflite.interpret.site import Arithmetic, Site
-
-check = check_affine
 
 __all__ = ["check", "is_delegated", "prepare"]
 
