@@ -65,7 +65,7 @@ def _tensor_fault(tensor: Tensor) -> str | None:
     if any(size is not None and not 1 <= size <= _LARGEST for size in tensor.shape):
         return f"has shape {tensor.shape}; expected sizes of 1…{_LARGEST}"
     if tensor.data is not None:
-        if (tensor.data.shape, tensor.data.dtype.name) != (tensor.shape, tensor.dtype):
+        if (tensor.data.shape, tensor.data.dtype.name) != (tensor.shape, tensor.storage):
             return f"holds {tensor.data.dtype.name} {tensor.data.shape}; expected {tensor.dtype} {tensor.shape}"
         if tensor.dtype == "float32" and not np.isfinite(tensor.data).all():
             return "holds values that are not finite"

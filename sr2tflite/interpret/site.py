@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from sr2tflite.errors import UnsupportedError
+from sr2tflite.errors import UnsupportedError, VerificationError
 from sr2tflite.graph import Graph, Node, Op, Tensor
 from sr2tflite.numerics.activation import code_range
 from sr2tflite.numerics.qparams import LIMITS, QuantParams
@@ -18,6 +18,9 @@ Family = Literal["xnnpack", "builtin", "reference"]
 
 Arithmetic = Family
 """What runs one op: under ``xnnpack``, ops that the delegate does not take run the builtin kernel."""
+
+EIGHT_BITS = ("int8", "uint8")
+UP_TO_16_BITS = (*EIGHT_BITS, "int16")
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,22 @@ class Site:
         """How messages name it."""
         return f"{self.op.kind} {self.output.name}"
 
-    def dtype(self, expected: tuple[str, ...] = ("int8", "uint8")) -> str:
+    @property
+    def fits_xnnpack(self) -> bool:
+        """Whether XNNPACK has any kernel for the types: for int16, and for int4 weights, it has none."""
+        return not {"int16", "int4"} & {tensor.dtype for tensor in (*self.inputs, self.output)}
+
+    def dtype(self, expected: tuple[str, ...] = EIGHT_BITS) -> str:
         """The type that the activations share.
 
         Raises:
             UnsupportedError: They have several types, or one that is not expected.
+            VerificationError: They are int16 and have a zero point.
         """
         types = {tensor.dtype for tensor in (*self.inputs, self.output)}
         if len(types) == 1 and (found := types.pop()) in expected:
+            for tensor in (*self.inputs, self.output):
+                refuse_zero_point(tensor)
             return found
         names = ", ".join(tensor.dtype for tensor in (*self.inputs, self.output))
         raise UnsupportedError(f"has tensors {names}; expected all of {' or '.join(expected)}", where=self.where)
@@ -85,6 +96,20 @@ def affine(tensor: Tensor) -> tuple[float, int]:
     if len(params.scale) != 1:
         raise UnsupportedError("has a scale per channel; expected one", where=tensor.name)
     return params.scale[0], params.zero_point[0]
+
+
+def refuse_zero_point(tensor: Tensor) -> None:
+    """Refuse an int16 tensor with a zero point: its grid is symmetric, and kernels leave the zero point out.
+
+    Raises:
+        VerificationError: It has one.
+    """
+    if tensor.dtype == "int16" and tensor.quant is not None and any(tensor.quant.zero_point):
+        raise VerificationError(
+            f"is int16 with zero point {tensor.quant.zero_point[0]}; expected 0",
+            where=tensor.name,
+            hint="quantize it again on a symmetric grid",
+        )
 
 
 def limits(tensor: Tensor) -> tuple[int, int]:

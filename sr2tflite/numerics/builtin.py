@@ -13,8 +13,9 @@ from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
 
 Codes = NDArray[np.int64]
 
-_ADD_BITS = 20
-"""ADD and SUB shift 8-bit inputs to the left by this much first."""
+SUM_BITS = {"int8": 20, "uint8": 20, "int16": 15}
+"""ADD and SUB shift inputs to the left by this much first; their ratios s_in / s_out stay under half of it, because
+``QuantizeMultiplierSmallerThanOneExp`` aborts."""
 
 
 def float_ratio(scale: float, scale_out: float) -> float:
@@ -27,16 +28,33 @@ def rescale(v: NDArray[Any], factor: float) -> Codes:
     return multiply(v, fixed_point(factor))
 
 
-def add(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float, sign: int = 1) -> Codes:
-    """ADD, or SUB with sign −1, of 8-bit codes.
+def add(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    scales: tuple[float, float],
+    scale_out: float,
+    *,
+    sign: int = 1,
+    bits: int = SUM_BITS["int8"],
+) -> Codes:
+    """ADD, or SUB with sign −1.
 
-    ``((v_a·2²⁰·(s_a/2s) ± v_b·2²⁰·(s_b/2s))·(2s/(2²⁰·s_out)))``, ``s = max(s_a, s_b)`` in float64. Must equal
-    ``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) and
-    ``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``).
+    ``((v_a·2²⁰·(s_a/2s) ± v_b·2²⁰·(s_b/2s))·(2s/(2²⁰·s_out)))``, ``s = max(s_a, s_b)`` in float64; 2¹⁵ for int16. Must
+    equal ``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``),
+    ``reference_ops::AddElementwise`` (``kernels/internal/reference/add.h``) and ``reference_ops::SubElementwise``
+    (``kernels/internal/reference/sub.h``).
+
+    Args:
+        a: First codes.
+        b: Second codes.
+        scales: Theirs.
+        scale_out: The output's.
+        sign: 1, or −1 for the difference.
+        bits: The type's ``SUM_BITS``.
     """
     twice = 2.0 * max(scales)
-    left, right = (rescale(v.astype(np.int64) << _ADD_BITS, s / twice) for v, s in zip((a, b), scales, strict=True))
-    return rescale(left + sign * right, twice / ((1 << _ADD_BITS) * scale_out))
+    left, right = (rescale(v.astype(np.int64) << bits, s / twice) for v, s in zip((a, b), scales, strict=True))
+    return rescale(left + sign * right, twice / ((1 << bits) * scale_out))
 
 
 def mul(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float) -> Codes:

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FRACTION_BITS = 31
+_WIDE_FRACTION_BITS = 15
 _SMALLEST_EXPONENT = -31
+
+
+WIDE_LIMITS = (2**47, 2.0**7)
+"""Of a 64-bit sum and of its factor: ``multiply_wide`` is defined under both."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +99,19 @@ def multiply(x: NDArray[Any], factor: FixedPoint, *, ties_up: bool = False) -> N
     shifted = (x.astype(np.int64) << left).astype(np.int32)
     product = doubling_high_product(shifted, factor.multiplier)
     return rounding_shift_up(product, right) if ties_up else rounding_shift(product, right)
+
+
+def multiply_wide(x: NDArray[np.int64], factor: FixedPoint) -> NDArray[np.int64]:
+    """``x · factor``, rounded once, ties up, with the multiplier rounded to 15 bits first.
+
+    ``(x·m + 2^(14−shift)) >> (15 − shift)``, ``m = min((multiplier + 2¹⁵) >> 16, 2¹⁵ − 1)``, then cut to 32 bits. Must
+    equal TFLite's ``MultiplyByQuantizedMultiplier`` of 64-bit sums (``kernels/internal/common.cc``), in either build.
+
+    Args:
+        x: Of magnitude under ``WIDE_LIMITS``; factors of channels go along the last axis.
+        factor: Not negative, under ``WIDE_LIMITS``.
+    """
+    reduced = np.minimum((factor.multiplier + np.int64(1 << 15)) >> 16, 2**_WIDE_FRACTION_BITS - 1)
+    total = np.asarray(_WIDE_FRACTION_BITS - factor.shift, np.int64)
+    shifted: NDArray[np.int64] = (x * reduced + np.left_shift(np.int64(1), total - 1)) >> total
+    return shifted.astype(np.int32).astype(np.int64)

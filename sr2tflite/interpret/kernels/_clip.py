@@ -1,11 +1,11 @@
 """Activations that stand on their own: rescaled, then clipped."""
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine, scales, unary
+from sr2tflite.interpret.kernels._elementwise import check_affine, check_affine_16, scales, unary
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import builtin
 
-check = check_affine
+check, check_16 = check_affine, check_affine_16
 
 
 def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's

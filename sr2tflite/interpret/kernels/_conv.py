@@ -11,12 +11,26 @@ from sr2tflite.graph import Tensor, ops
 from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bound
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import span
-from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, quant
+from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, quant, refuse_zero_point
 from sr2tflite.interpret.workers import Workers
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply
+from sr2tflite.numerics.fixed_point import WIDE_LIMITS, FixedPoint, fixed_points, multiply, multiply_wide
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
 
 LARGEST_ACCUMULATOR = 2**31 - 1
+_LARGEST_SUM = {"int32": LARGEST_ACCUMULATOR, "int64": WIDE_LIMITS[0] - 1}
+"""By the bias's type, which is the sums' too."""
+
+_INT8, _INT4, _INT32, _INT64 = ("int8",), ("int8", "int4"), ("int32",), ("int32", "int64")
+_TYPES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    ("CONV_2D", "int8"): (_INT4, _INT32),
+    ("CONV_2D", "uint8"): (("uint8",), _INT32),
+    ("CONV_2D", "int16"): (_INT4, _INT64),
+    ("DEPTHWISE_CONV_2D", "int8"): (_INT4, _INT32),
+    ("DEPTHWISE_CONV_2D", "uint8"): (("uint8",), _INT32),
+    ("DEPTHWISE_CONV_2D", "int16"): (_INT8, ("int64",)),
+}
+"""Op and activations → weights and biases that a kernel computes. A runtime runs some others, and reads their bytes as
+these: int4 weights of an int16 DEPTHWISE_CONV_2D as int8, its int32 biases as int64."""
 
 _VECTOR = 8
 """Channels that the builtin depthwise kernel computes at a time."""
@@ -24,12 +38,8 @@ _VECTOR = 8
 
 def check_conv(site: Site, axis: int) -> None:
     """Refuse types, scales and sums that no kernel runs; ``axis`` is the weight's output channel."""
-    x, weight, bias = site.inputs
-    if {x.dtype, site.output.dtype, weight.dtype} not in ({"int8"}, {"uint8"}) or bias.dtype != "int32":
-        found = ", ".join(tensor.dtype for tensor in (*site.inputs, site.output))
-        raise UnsupportedError(
-            f"has tensors {found}; expected all int8 or all uint8, and an int32 bias", where=site.where
-        )
+    x, weight, _ = site.inputs
+    _check_types(site)
     affine(x), affine(site.output)
     if weight.dtype == "uint8":
         affine(weight)
@@ -38,14 +48,32 @@ def check_conv(site: Site, axis: int) -> None:
     _check_sums(site)
 
 
+def _check_types(site: Site) -> None:
+    x, weight, bias = site.inputs
+    weights, biases = _TYPES.get((site.op.kind, x.dtype), ((), ()))
+    if weight.dtype in weights and bias.dtype in biases and site.output.dtype == x.dtype:
+        refuse_zero_point(x)
+        refuse_zero_point(site.output)
+        return
+    found = ", ".join(tensor.dtype for tensor in (*site.inputs, site.output))
+    raise UnsupportedError(f"has tensors {found}; expected one of: {_known_types(site.op.kind)}", where=site.where)
+
+
+def _known_types(kind: str) -> str:
+    """``int8 with weights int8 or int4 and biases int32; …``."""
+    return "; ".join(
+        f"{activations} with weights {' or '.join(weights)} and biases {' or '.join(biases)}"
+        for (op, activations), (weights, biases) in _TYPES.items()
+        if op == kind
+    )
+
+
 def _check_sums(site: Site) -> None:
     x, _, bias = site.inputs
     assert bias.data is not None
-    bound = sum_bound(centered_weight(site), bias.data, span(x))
-    if bound > LARGEST_ACCUMULATOR:
-        raise UnsupportedError(
-            f"can sum up to {bound}; expected at most {LARGEST_ACCUMULATOR} (int32)", where=bias.name
-        )
+    bound, largest = sum_bound(centered_weight(site), bias.data, span(x)), _LARGEST_SUM[bias.dtype]
+    if bound > largest:
+        raise UnsupportedError(f"can sum up to {bound}; expected at most {largest} ({bias.dtype})", where=bias.name)
 
 
 def centered_weight(site: Site) -> NDArray[np.int64]:
@@ -75,9 +103,10 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
     """From sums to codes.
 
     XNNPACK: one float32 multiplication, rounded half to even. Others: ``MultiplyByQuantizedMultiplier`` of
-    ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does.
+    ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does; of 64-bit sums, that
+    function's 64-bit form in every family.
     """
-    x, weight, _ = site.inputs
+    x, weight, bias = site.inputs
     scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
     low, high = site.code_range(arithmetic)
     if arithmetic == "xnnpack":
@@ -87,8 +116,11 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
             requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
 
         return finish
-    channels = site.output.channels
-    fixed = fixed_points(np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), channels))
+    multipliers = np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), site.output.channels)
+    fixed = fixed_points(multipliers)
+    if bias.dtype == "int64":
+        _check_wide_multipliers(site, multipliers)
+        return _wide_finisher(fixed, (low, high))
     split = vector_channels(site) if arithmetic == "builtin" else 0
     return _fixed_finisher(fixed, split, zero, (low, high))
 
@@ -130,6 +162,21 @@ def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, i
         whole = sums.astype(np.int64)
         for part, factor, ties_up in ((slice(split), first, True), (slice(split, None), rest, False)):
             out[:, part] = np.clip(multiply(whole[:, part], factor, ties_up=ties_up) + zero, *ends)
+
+    return finish
+
+
+def _check_wide_multipliers(site: Site, multipliers: NDArray[np.float64]) -> None:
+    if multipliers.max() >= WIDE_LIMITS[1]:
+        raise UnsupportedError(
+            f"s_x·s_w/s_out = {multipliers.max():.3g}; expected under {WIDE_LIMITS[1]:.0f} where sums are int64",
+            where=site.where,
+        )
+
+
+def _wide_finisher(fixed: FixedPoint, ends: tuple[int, int]) -> Finish:
+    def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
+        out[...] = np.clip(multiply_wide(sums.astype(np.int64), fixed), *ends)
 
     return finish
 

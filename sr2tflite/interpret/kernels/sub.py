@@ -1,15 +1,13 @@
 """SUB, with broadcasting and a fused activation.
 
 Must equal XNNPACK's ADD with the second multiplier negative (``xnn_create_binary_elementwise_nd``) and
-``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``) under all other kernels.
+``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``) under all other kernels, int16 too.
 """
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine
+from sr2tflite.interpret.kernels._sum import check_sum as check
 from sr2tflite.interpret.kernels._sum import is_delegated, prepare_sum
 from sr2tflite.interpret.site import Arithmetic, Site
-
-check = check_affine
 
 __all__ = ["check", "is_delegated", "prepare"]
 
