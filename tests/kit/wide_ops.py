@@ -35,7 +35,8 @@ def grids(draw: st.DrawFn, dtype: str = "int16") -> QuantParams:
 
 
 def with_ties(scale_out: float, rng: np.random.Generator) -> float:
-    """The scale, or one near it in which the 1 or 6 of an activation is a whole and a half."""
+    """The scale, or one near it in which the 1 or 6 of an activation is a whole and a half; 6 is within int32 steps."""
+    scale_out = max(scale_out, 2.0**-28)
     end = rng.choice([1.0, 6.0])
     steps = np.floor(end / scale_out)
     return float(np.float32(end / (steps + 0.5))) if rng.random() < 0.3 and steps < 2**15 else scale_out

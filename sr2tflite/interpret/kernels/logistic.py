@@ -1,20 +1,24 @@
-"""LOGISTIC: a table of 256 codes, made in floating point.
+"""LOGISTIC: a table of 256 codes, made in floating point; of int16 codes, an interpolated one.
 
 Must equal XNNPACK's ``xnn_unary_sigmoid`` table and, under all other kernels, ``LUTPopulate``
-(``kernels/internal/common.h``) of ``1/(1 + std::exp(−x))``.
+(``kernels/internal/common.h``) of ``1/(1 + std::exp(−x))``; int16 ``reference_integer_ops::Logistic``
+(``kernels/internal/reference/integer_ops/logistic.h``).
 """
 
 from sr2tflite.errors import VerificationError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine, scales, unary
+from sr2tflite.interpret.kernels._elementwise import check_affine_16, scales, unary
+from sr2tflite.interpret.kernels._sigmoid import check_sigmoid, prepare_sigmoid
 from sr2tflite.interpret.site import Arithmetic, Site, affine, limits, quant
-from sr2tflite.numerics import builtin, elementwise
+from sr2tflite.numerics import builtin, elementwise, sigmoid_table
 from sr2tflite.numerics.qparams import LIMITS
 
 
 def check(site: Site) -> None:
-    check_affine(site)
-    if affine(site.output) != (1 / 256, LIMITS[site.output.dtype][0]):
+    check_affine_16(site)
+    if site.output.dtype == "int16":
+        check_sigmoid(site)
+    elif affine(site.output) != (1 / 256, LIMITS[site.output.dtype][0]):
         raise VerificationError(
             f"LOGISTIC writes {quant(site.output)}; expected scale 1/256 and the smallest code as zero point",
             where=site.output.name,
@@ -26,6 +30,8 @@ def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
 
 
 def prepare(site: Site, arithmetic: Arithmetic) -> Run:
+    if site.output.dtype == "int16":
+        return prepare_sigmoid(site, arithmetic, sigmoid_table.logistic)
     (x,), (out, zero) = scales(site)[0], affine(site.output)
     if arithmetic == "xnnpack":
         return unary(site, lambda v: elementwise.logistic(v, x, zero), limits(site.output))
