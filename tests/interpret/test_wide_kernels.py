@@ -32,7 +32,7 @@ OPS: dict[str, Callable[[Size], st.SearchStrategy[Case]]] = {
     },
     **{
         f"{op.kind} int16": lambda size, op=op: wide_ops.unary(op, size)  # type: ignore[misc]
-        for op in (ops.Relu(), ops.Relu6(), ops.LeakyRelu(), ops.Logistic(), ops.Tanh())
+        for op in (ops.Relu(), ops.Relu6(), ops.LeakyRelu(), ops.PRelu(), ops.Logistic(), ops.Tanh())
     },
     **{
         f"{kind.kind} int16": lambda size, kind=kind: wide_ops.moving(kind, size)  # type: ignore[misc]

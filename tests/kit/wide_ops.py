@@ -128,15 +128,18 @@ def elementwise(draw: st.DrawFn, kind: type[Op], size: Size = SMALL) -> Case:
 
 @st.composite
 def unary(draw: st.DrawFn, op: Op, size: Size = SMALL) -> Case:
-    """RELU and its like, LEAKY_RELU, LOGISTIC, TANH of int16."""
+    """RELU and its like, LEAKY_RELU, PRELU, LOGISTIC, TANH of int16."""
     rng = np.random.default_rng(draw(SEEDS))
     x_shape, source = draw(shape(size)), draw(grids())
     out = grid(with_ties(source.scale[0] / 2.0 ** draw(exponent(-17, 16)), rng))
     if isinstance(op, ops.LeakyRelu):
         op = ops.LeakyRelu(float(str(np.float32(draw(st.floats(-1.5, 1.5))))))
+    constants = []
+    if isinstance(op, ops.PRelu):
+        constants = [constant("c", codes(rng, (1, 1, x_shape[3])), draw(grids("int8")))]
     if isinstance(op, ops.Logistic | ops.Tanh):
         source, out = QuantParams((draw(scale(st.floats(-26, 2))),), (0,)), grid(2.0**-15)
-    graph = graph_of(op, Tensor("x", x_shape, "int16", source), [], out, "int16")
+    graph = graph_of(op, Tensor("x", x_shape, "int16", source), constants, out, "int16")
     return Case(graph, codes(rng, x_shape, "int16"))
 
 
