@@ -28,6 +28,7 @@ def check_integers(graph: Graph) -> None:
         VerificationError: Scales or codes break a rule of TFLite's INT8 specification.
     """
     for node in graph.nodes:
+        _check_widths(graph, node)
         if not isinstance(node.op, _ENDS):
             _check_types(graph, node)
         match node.op:
@@ -43,6 +44,15 @@ def check_integers(graph: Graph) -> None:
                 _check_logistic(graph, node)
             case op if isinstance(op, _SHARED):
                 _check_shared(graph, node)
+
+
+def _check_widths(graph: Graph, node: Node) -> None:
+    """Training computes with 8 bits: what other widths give, no proof says."""
+    for name in (*node.inputs, *node.outputs):
+        if (found := graph.tensors[name].dtype) in ("int4", "int16", "int64"):
+            raise UnsupportedError(
+                f"{node.op.kind} has a tensor of {found}; expected int8 or uint8, and int32 biases", where=name
+            )
 
 
 def _quant(tensor: Tensor) -> QuantParams:

@@ -24,6 +24,8 @@ _ARITY = {
 _LARGEST = 2**31 - 1
 """Sizes and steps are int32 in TFLite."""
 
+_INT4 = LIMITS["int4"]
+
 _IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "RESIZE_NEAREST_NEIGHBOR")
 
 
@@ -69,6 +71,8 @@ def _tensor_fault(tensor: Tensor) -> str | None:
             return f"holds {tensor.data.dtype.name} {tensor.data.shape}; expected {tensor.dtype} {tensor.shape}"
         if tensor.dtype == "float32" and not np.isfinite(tensor.data).all():
             return "holds values that are not finite"
+        if tensor.dtype == "int4" and not (_INT4[0] <= tensor.data.min() and tensor.data.max() <= _INT4[1]):
+            return "holds codes outside -8…7"
     return _quant_fault(tensor)
 
 

@@ -23,7 +23,7 @@ def _table() -> NDArray[np.int64]:
     The curve is fitted to what LiteRT gives at every entry. Must equal ``sigmoid_table_uint16``
     (``kernels/internal/common.h``).
     """
-    table = np.floor(65535.5 / (1 + np.exp(-0.041668 * np.arange(256))) + 1).astype(np.int64)
+    table: NDArray[np.int64] = np.floor(65535.5 / (1 + np.exp(-0.041668 * np.arange(256))) + 1).astype(np.int64)
     for entry, step in _OFF_THE_CURVE.items():
         table[entry] += step
     return table

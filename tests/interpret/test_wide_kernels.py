@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from kit import wide_ops
-from kit.integer_ops import LARGE, SMALL, Case, Size
+from kit.integer_ops import SMALL, Case, Size
 from kit.wide_ops import Types
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import ops, tflite
 from sr2tflite.interpret import Interpreter
+from sr2tflite.interpret.site import Site
 from sr2tflite.runtime import Kernels, LiteRT
 
 FAMILIES = ("xnnpack", "builtin", "reference")
@@ -51,6 +52,8 @@ REFUSED = {("DEPTHWISE_CONV_2D int4 weights", "reference")}
 """The reference kernels are not registered for it."""
 
 ENOUGH = 10**7
+MANY = Size(height=64, width=64, channels=8)
+"""For the long tier: a few thousand outputs a case, so that there are thousands of cases."""
 
 
 def differing(case: Case, family: str) -> tuple[int, int]:
@@ -89,12 +92,12 @@ def test_ten_million_bytes_are_the_runtimes(op: str, family: str) -> None:
     def examine(number: int) -> None:
         @seed(number)
         @settings(
-            max_examples=10,
+            max_examples=100,
             database=None,
             phases=[Phase.generate],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
-        @given(OPS[op](LARGE))
+        @given(OPS[op](MANY))
         def check(case: Case) -> None:
             nonlocal outputs
             count, wrong = differing(case, family)
@@ -107,3 +110,12 @@ def test_ten_million_bytes_are_the_runtimes(op: str, family: str) -> None:
     while outputs < ENOUGH:
         examine(number)
         number += 1
+
+
+@pytest.mark.parametrize("op", OPS)
+@given(data=st.data())
+@settings(max_examples=10)
+def test_xnnpack_takes_neither_int16_nor_int4_weights(op: str, data: st.DataObject) -> None:
+    graph = data.draw(OPS[op](SMALL)).graph
+    assert not Site.of(graph, graph.nodes[0]).fits_xnnpack
+    assert not any(entry["op_name"] == "DELEGATE" for entry in LiteRT(tflite.write(graph)).plan())

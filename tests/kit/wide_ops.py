@@ -1,4 +1,4 @@
-"""Graphs of one op with int16 activations or int4 weights, of drawn shapes, scales and attributes, and codes for them."""
+"""Graphs of one op with int16 activations or int4 weights, of drawn shapes, scales and attributes, and their codes."""
 
 from dataclasses import dataclass
 

@@ -10,8 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import notes, ops
 from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
-from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
 from sr2tflite.graph.tflite import int16
+from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
 from sr2tflite.graph.tflite.lies import refuse_lies
 from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
 from sr2tflite.graph.tflite.packing import packed_size, unpacked

@@ -4,7 +4,6 @@ Must equal ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference
 """
 
 from sr2tflite.errors import UnsupportedError
-
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
 from sr2tflite.interpret.site import Arithmetic, Site, affine, refuse_zero_point
