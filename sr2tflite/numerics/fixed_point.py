@@ -66,6 +66,15 @@ def doubling_high_product(a: NDArray[Any], b: int | NDArray[np.int64]) -> NDArra
     return np.minimum(high, 2**31 - 1)
 
 
+def high_product_16(a: NDArray[Any], b: NDArray[Any] | int) -> NDArray[np.int64]:
+    """``a·b / 2¹⁵`` of 16-bit integers, rounded: ties up; −2¹⁵ times −2¹⁵ saturates.
+
+    Must equal gemmlowp's ``SaturatingRoundingDoublingHighMul`` of 16 bits (``fixedpoint/fixedpoint.h``).
+    """
+    rounded: NDArray[np.int64] = (a.astype(np.int64) * b + (1 << 14)) >> 15
+    return np.minimum(rounded, 2**15 - 1)
+
+
 def rounding_shift(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> NDArray[np.int64]:
     """``round(x / 2^exponent)``, ties away from zero.
 

@@ -31,6 +31,10 @@ def _table() -> NDArray[np.int64]:
 
 _TABLE = _table()
 
+LOGISTIC_POWERS = (2.0**-12,)
+TANH_POWERS = (2.0**-12, 2.0**-11)
+"""Input scales that need no multiplier; builtin kernels compute them as ``fixed_sigmoid`` does, without the table."""
+
 _LARGEST_INT16 = 2**15 - 1
 _MOST_BITS = 31
 
@@ -44,7 +48,7 @@ def logistic(x: NDArray[Any], scale: float) -> Codes:
         x: int16 codes.
         scale: Theirs, under ``LARGEST_SCALE``.
     """
-    steps = _table_steps(x, scale, is_power_of_two=scale == 2.0**-12)
+    steps = _table_steps(x, scale, is_power_of_two=scale in LOGISTIC_POWERS)
     result = _interpolated(np.abs(steps), bits=9, most=_LARGEST_INT16 << 10)
     rounded = np.where(steps >= 0, result + (1 << 9), (1 << 25) - result + (1 << 9) - 1)
     return rounded >> 10
@@ -59,16 +63,11 @@ def tanh(x: NDArray[Any], scale: float) -> Codes:
         x: int16 codes.
         scale: Theirs, under ``LARGEST_SCALE``.
     """
-    steps = _table_steps(x, scale, is_power_of_two=scale in (2.0**-12, 2.0**-11))
+    steps = _table_steps(x, scale, is_power_of_two=scale in TANH_POWERS)
     result = _interpolated(np.abs(steps), bits=8, most=65535 << 8)
     half = 1 << 7
     rounded = np.where(steps >= 0, result - (1 << 23) + half, -result + (1 << 23) + half - 1)
     return rounded >> 8
-
-
-def is_fixed_point(kind: str, scale: float) -> bool:
-    """Whether the builtin kernel of LOGISTIC or TANH computes without the table, in fixed point instead."""
-    return scale == 2.0**-12 or (kind == "TANH" and scale == 2.0**-11)
 
 
 def _table_steps(x: NDArray[Any], scale: float, *, is_power_of_two: bool) -> Codes:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from kit import wide_ops
+from kit import integer_ops, wide_ops
 from kit.integer_ops import SMALL, Case, Size
 from kit.wide_ops import Types
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.graph import ops, tflite
+from sr2tflite.graph import Tensor, ops, tflite
 from sr2tflite.interpret import Interpreter
 from sr2tflite.interpret.site import Site
 from sr2tflite.runtime import Kernels, LiteRT
@@ -119,3 +119,13 @@ def test_xnnpack_takes_neither_int16_nor_int4_weights(op: str, data: st.DataObje
     graph = data.draw(OPS[op](SMALL)).graph
     assert not Site.of(graph, graph.nodes[0]).fits_xnnpack
     assert not any(entry["op_name"] == "DELEGATE" for entry in LiteRT(tflite.write(graph)).plan())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("power", [-13, -12, -11, -10])
+@pytest.mark.parametrize("op", [ops.Logistic(), ops.Tanh()], ids=lambda op: op.kind)
+def test_every_int16_code_of_a_power_of_two_is_the_runtimes(op: ops.Op, power: int, family: str) -> None:
+    x = np.arange(2**16, dtype=np.uint16).view(np.int16).reshape(1, 256, 256, 1)
+    image = Tensor("x", x.shape, "int16", wide_ops.grid(2.0**power))
+    graph = integer_ops.graph_of(op, image, [], wide_ops.grid(2.0**-15), "int16")
+    assert differing(Case(graph, x), family) == (x.size, 0)

@@ -1,4 +1,4 @@
-"""The interpolated table against real numbers; every byte against LiteRT is tested with the kernels."""
+"""The interpolated table, and the fixed point, against real numbers; the kernels' tests compare bytes with LiteRT."""
 
 from collections.abc import Callable
 from math import tanh
@@ -6,7 +6,7 @@ from math import tanh
 import numpy as np
 import pytest
 
-from sr2tflite.numerics import sigmoid_table
+from sr2tflite.numerics import fixed_sigmoid, sigmoid_table
 
 CODES = np.arange(-(2**15), 2**15)
 
@@ -29,8 +29,16 @@ def test_the_table_is_within_six_steps_of_the_function(
     assert codes.max() <= 2**15 - 1
 
 
-def test_fixed_point_is_for_two_powers() -> None:
-    assert sigmoid_table.is_fixed_point("LOGISTIC", 2.0**-12)
-    assert not sigmoid_table.is_fixed_point("LOGISTIC", 2.0**-11)
-    assert sigmoid_table.is_fixed_point("TANH", 2.0**-11)
-    assert not sigmoid_table.is_fixed_point("TANH", 2.0**-10)
+@pytest.mark.parametrize(
+    ("found", "exact"),
+    [
+        (fixed_sigmoid.logistic(CODES), lambda code: sigmoid(code / 4096)),
+        (fixed_sigmoid.tanh(CODES, 0), lambda code: tanh(code / 4096)),
+        (fixed_sigmoid.tanh(CODES, 1), lambda code: tanh(code / 2048)),
+    ],
+    ids=["logistic", "tanh", "tanh, shifted"],
+)
+def test_fixed_point_is_within_sixteen_steps_of_the_function(
+    found: np.ndarray, exact: Callable[[float], float]
+) -> None:
+    assert np.abs(found - np.array([exact(float(code)) for code in CODES]) * 2**15).max() < 16
