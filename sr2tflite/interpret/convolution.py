@@ -63,7 +63,7 @@ class Convolution:
         self, weight_OHWI: NDArray[Any], bias_O: NDArray[Any], rows: Window, columns: Window, span: int
     ) -> None:
         self.rows, self.columns = rows, columns
-        self.bound = sum_bound(weight_OHWI, bias_O, span)
+        self.bound = int(sum_bounds(weight_OHWI, bias_O, span).max())
         self.dtype = np.dtype(np.float32 if self.bound < EXACT_FLOAT32 else np.float64)
         self.outputs, _, _, self.inputs = weight_OHWI.shape
         self.weight_OHWI = weight_OHWI.astype(self.dtype)
@@ -146,7 +146,7 @@ class Convolution:
         return sums.reshape(height * width, self.outputs)
 
 
-def sum_bound(weight_OHWI: NDArray[Any], bias_O: NDArray[Any], span: int) -> int:
-    """``max_c span·Σ|w[c]| + |b[c]|``: no partial sum is larger."""
-    sums = np.abs(weight_OHWI.astype(np.int64)).sum((1, 2, 3)) * span + np.abs(bias_O.astype(np.int64))
-    return int(sums.max())
+def sum_bounds(weight_OHWI: NDArray[Any], bias_O: NDArray[Any], span: int) -> NDArray[np.int64]:
+    """``span·Σ|w[c]| + |b[c]|``: no partial sum of channel c is larger."""
+    bounds: NDArray[np.int64] = np.abs(weight_OHWI.astype(np.int64)).sum((1, 2, 3)) * span
+    return bounds + np.abs(bias_O.astype(np.int64))

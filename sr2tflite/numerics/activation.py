@@ -13,6 +13,9 @@ REAL_RANGES: dict[str, tuple[float | None, float | None]] = {
 }
 """Smallest and largest real value of each activation; None where it has no end."""
 
+_BEYOND = 2.0**20
+"""So many steps from zero saturate any type."""
+
 
 def code_range(activation: str, params: QuantParams, dtype: str, *, half_even: bool) -> tuple[int, int]:
     """Smallest and largest code kept, within the type's limits: ``round(end / s) + z``, ties away from zero.
@@ -37,7 +40,9 @@ def code_range(activation: str, params: QuantParams, dtype: str, *, half_even: b
 
 
 def _code(real: float, params: QuantParams, *, half_even: bool) -> int:
-    quotient, zero = np.float32(real) / np.float32(params.scale[0]), params.zero_point[0]
+    with np.errstate(over="ignore"):
+        quotient, zero = np.float32(real) / np.float32(params.scale[0]), params.zero_point[0]
+    quotient = np.clip(quotient, np.float32(-_BEYOND), np.float32(_BEYOND))
     if half_even:
         return int(np.rint(quotient + np.float32(zero)))
     return int(np.copysign(np.floor(abs(float(quotient)) + 0.5), quotient)) + zero

@@ -1,6 +1,7 @@
 """Elementwise ops on *centered codes* ``v = q − z``, before saturation, as LiteRT's builtin kernels compute them.
 
-The optimized and the reference kernels agree on all of these. Every product is a fixed-point multiplication.
+Every product is a fixed-point multiplication. The optimized and the reference kernels agree on all of these but the
+sums and the narrow numbers of ``…_in_vectors`` and ``narrowed``.
 """
 
 from collections.abc import Callable
@@ -9,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, multiply
+from sr2tflite.numerics.fixed_point import FixedPoint, doubling_high_product, fixed_point, multiply
 
 Codes = NDArray[np.int64]
 
 SUM_BITS = {"int8": 20, "uint8": 20, "int16": 15}
-"""ADD and SUB shift inputs to the left by this much first; their ratios s_in / s_out stay under half of it, because
-``QuantizeMultiplierSmallerThanOneExp`` aborts."""
+"""ADD and SUB shift inputs to the left by this much first; their ratios s_in / s_out stay under half of 2 to it:
+``QuantizeMultiplierSmallerThanOneExp`` checks, and aborts."""
+
+_ADD_BITS = SUM_BITS["int8"]
 
 
 def float_ratio(scale: float, scale_out: float) -> float:
@@ -55,6 +58,40 @@ def add(
     twice = 2.0 * max(scales)
     left, right = (rescale(v.astype(np.int64) << bits, s / twice) for v, s in zip((a, b), scales, strict=True))
     return rescale(left + sign * right, twice / ((1 << bits) * scale_out))
+
+
+def add_in_vectors(
+    a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float, *, shifts_first: bool
+) -> Codes:
+    """ADD as vectors of NEON's instructions round it: once for each input, where ``add`` rounds twice.
+
+    The smaller input's shift e ≤ 0 comes first, ``v_a·2^(20+e)·m``, or last, ``⌊(v_a·2²⁰·m)·2^e⌋``. Must equal
+    ``AddElementwiseInt8`` (``kernels/internal/optimized/integer_ops/add.h``) or that file's ``AddScalarBroadcast``,
+    which is also how uint8 is added (``kernels/internal/optimized/optimized_ops.h``).
+    """
+    twice = 2.0 * max(scales)
+    left, right = (
+        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first) for v, s in zip((a, b), scales, strict=True)
+    )
+    return rescale(left + right, twice / ((1 << _ADD_BITS) * scale_out))
+
+
+def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool) -> Codes:
+    exponent = int(factor.shift)
+    if not shifts_first:
+        return doubling_high_product(v << _ADD_BITS, factor.multiplier) >> -exponent
+    bits = _ADD_BITS + exponent
+    return doubling_high_product(v << bits if bits >= 0 else v >> -bits, factor.multiplier)
+
+
+def narrowed(v: NDArray[np.int64], zero: int, *, saturates: bool) -> Codes:
+    """``v`` whose sum with z is made in 16 bits, where it wraps; v itself saturates there (``vqmovn_s32``) or wraps."""
+    held = np.clip(v, -(2**15), 2**15 - 1) if saturates else _wrapped(v)
+    return _wrapped(held + zero) - zero
+
+
+def _wrapped(v: NDArray[np.int64]) -> Codes:
+    return v.astype(np.int16).astype(np.int64)
 
 
 def mul(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float) -> Codes:

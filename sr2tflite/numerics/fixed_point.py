@@ -11,6 +11,9 @@ _FRACTION_BITS = 31
 _WIDE_FRACTION_BITS = 15
 _SMALLEST_EXPONENT = -31
 
+LARGEST_FACTOR = 2.0**30
+"""Factors stay under it: no kernel shifts a 32-bit integer further to the left."""
+
 
 WIDE_LIMITS = (2**47, 2.0**7)
 """Of a 64-bit sum and of its factor: ``multiply_wide`` is defined under both."""
@@ -30,7 +33,7 @@ def fixed_point(real: float) -> FixedPoint:
     Must equal TFLite's ``QuantizeMultiplier`` (``kernels/internal/quantization_util.cc``).
 
     Args:
-        real: Of magnitude under 2³⁰; under 2⁻³² it becomes 0.
+        real: Of magnitude under ``LARGEST_FACTOR``; under 2⁻³² it becomes 0.
     """
     fraction, exponent = np.frexp(abs(real))
     multiplier = int(np.floor(fraction * 2.0**_FRACTION_BITS + 0.5))

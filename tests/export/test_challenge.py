@@ -4,14 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kit.floats import run_float
 from kit.graphs import float_sr_graph, quantized_sr_graph
-from kit.reference import run_float, run_int8
 
 from sr2tflite.commands.challenge import challenge
 from sr2tflite.errors import InputError, StorageError
 from sr2tflite.export.challenges import CHALLENGES
 from sr2tflite.graph import Graph, onnx
 from sr2tflite.graph.passes.dequantize import dequantized
+from sr2tflite.interpret import Interpreter
 from sr2tflite.runtime import LiteRT
 
 
@@ -44,7 +45,7 @@ def test_fixed_and_free_file_hold_the_same_integers(tmp_path: Path, size: tuple[
     result = challenge(saved(tmp_path, graph), tmp_path, "mai2026")
     x = np.random.default_rng(0).integers(-128, 128, (1, *size, 3)).astype(np.int8)
     fixed, free, _ = (LiteRT(file.path) for file in result.files)
-    wanted = run_int8(graph, x)
+    wanted = Interpreter(graph).run(x)
     assert np.count_nonzero(fixed.run(x, strict=False) != wanted) == 0
     assert np.count_nonzero(free.run(x) != wanted) == 0
 

@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kit.floats import run_float
 from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.one_op import CASES, quantized_one_op_graph
-from kit.reference import run_float, run_int8
 
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.export import direct
 from sr2tflite.export.checks import check_integers
 from sr2tflite.graph import Graph, tflite
+from sr2tflite.interpret import Interpreter
 from sr2tflite.numerics.qparams import QuantParams, bias_params
 from sr2tflite.runtime import LiteRT
 
@@ -120,7 +121,7 @@ def test_whole_ops_pass(case: str):
 def test_fixed_and_free_files_hold_the_graph():
     graph = quantized_sr_graph(skip="nearest")
     x = np.random.default_rng(0).integers(-128, 128, (1, 10, 15, 3)).astype(np.int8)
-    wanted = run_int8(graph, x).tobytes()
+    wanted = Interpreter(graph).run(x).tobytes()
     fixed = LiteRT(tflite.write(direct.prepare(graph, height=10, width=15, io="int8")))
     free = LiteRT(tflite.write(direct.prepare(graph, height=None, width=None, io="int8")))
     assert (fixed.fixed_size, free.fixed_size) == ((10, 15), None)

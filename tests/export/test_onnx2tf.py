@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.one_op import CASES, one_op_graph, quantized_one_op_graph
-from kit.reference import run_int8
 
 from sr2tflite.commands.export import ExportResult, export
 from sr2tflite.errors import InputError, MissingError, UnsupportedError
@@ -22,6 +21,7 @@ from sr2tflite.export.onnx2tf import child
 from sr2tflite.export.onnx2tf.feed import feedable
 from sr2tflite.export.onnx2tf.fitness import declined
 from sr2tflite.graph import Graph, Tensor, onnx, ops, tflite
+from sr2tflite.interpret import Interpreter
 from sr2tflite.runtime import LiteRT
 
 ROOT = Path(__file__).parents[2]
@@ -182,7 +182,7 @@ def test_the_free_file_gives_the_direct_files_bytes_at_any_size(
 ) -> None:
     graph, out, _ = free
     pixels = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype(np.uint8)
-    wanted = run_int8(graph, (pixels.astype(np.int16) - 128).astype(np.int8)).astype(np.int16) + 128
+    wanted = Interpreter(graph).run((pixels.astype(np.int16) - 128).astype(np.int8)).astype(np.int16) + 128
     assert np.count_nonzero(LiteRT(out).run(pixels) != wanted) == 0
 
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from kit.reference import run_float
+from kit.floats import run_float
 
 from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.numerics.qparams import (

@@ -11,7 +11,8 @@ from sr2tflite.graph.shapes import output_shape
 from sr2tflite.numerics.qparams import LIMITS, QuantParams, bias_params
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-EXPONENTS = st.floats(-14, 6)
+EXPONENTS = st.one_of(st.floats(-14, 6), st.floats(-14, 6), st.floats(-14, 6), st.floats(-124, 60))
+"""Of two: what networks have, and what nothing should have."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def with_ties(scale_out: float, rng: np.random.Generator) -> float:
     """The scale, or one near it in which the 1 or 6 of an activation is a whole and a half."""
     end = rng.choice([1.0, 6.0])
     steps = np.floor(end / scale_out)
-    return float(np.float32(end / (steps + 0.5))) if rng.random() < 0.3 and steps < 256 else scale_out
+    return float(np.float32(end / (steps + 0.5))) if rng.random() < 0.3 and 0 < steps < 256 else scale_out
 
 
 @st.composite
@@ -75,9 +76,11 @@ def params(draw: st.DrawFn, dtype: str = "int8", **settings: object) -> QuantPar
     return QuantParams((draw(scale(**settings)),), (max(zero, low),))
 
 
-def codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "int8") -> np.ndarray:
-    """Random codes, a part of them at the type's ends."""
+def codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "int8", near: int | None = None) -> np.ndarray:
+    """Random codes, a part of them at the type's ends; or all of them beside one code, so that steep ops keep them."""
     low, high = LIMITS[dtype]
+    if near is not None:
+        return np.clip(near + rng.integers(-3, 4, shape), low, high).astype(dtype)
     values = rng.integers(low, high + 1, shape)
     ends = np.where(rng.random(shape) < 0.5, low, high)
     return np.where(rng.random(shape) < rng.choice([0, 0.1, 1], p=[0.6, 0.3, 0.1]), ends, values).astype(dtype)
@@ -94,14 +97,20 @@ def shape(draw: st.DrawFn, size: Size = SMALL, channels: int | None = None, mult
 
 
 def graph_of(
-    op: Op, x: Tensor, constants: list[Tensor], output: QuantParams | None, dtype: str, twice: bool = False
+    op: Op,
+    x: Tensor,
+    constants: list[Tensor],
+    output: QuantParams | None,
+    dtype: str,
+    twice: bool = False,
+    swapped: bool = False,
 ) -> Graph:
-    """A graph of one op; ``twice`` reads the image as the second operand too."""
+    """A graph of one op; ``twice`` reads the image as the second operand too, ``swapped`` the constant first."""
     graph = Graph(name="one", inputs=("x",), outputs=("y",))
     for tensor in (x, *constants):
         graph.add_tensor(tensor)
     names = ("x", *(t.name for t in constants)) if not twice else ("x", "x")
-    graph.append(op, names, Tensor("y", (), dtype, output))
+    graph.append(op, names[::-1] if swapped else names, Tensor("y", (), dtype, output))
     graph.update("y", shape=output_shape(graph, graph.nodes[0]))
     return graph
 
@@ -150,30 +159,37 @@ def convolution(draw: st.DrawFn, size: Size = SMALL, dtype: str = "int8", depthw
 
 
 def _conv_case(draw, rng, op, x_shape, weight_shape, outputs, axis, dtype) -> Case:
-    x = Tensor("x", x_shape, dtype, draw(params(dtype)))
-    peaks = 2.0 ** rng.uniform(-10, 2, outputs)
+    """Multipliers far under one as in networks, or steep ones over it, or tiny scales whose product may be denormal."""
+    kind = draw(st.sampled_from(["usual", "usual", "steep", "tiny"]))
+    tiny = draw(st.floats(-75, -55)) if kind == "tiny" else 0.0
+    x_quant = draw(params(dtype))
+    if tiny:
+        x_quant = QuantParams((float(np.float32(2.0**tiny)),), x_quant.zero_point)
+    peaks = 2.0 ** (rng.uniform(-10, 2, outputs) + tiny)
     if draw(st.booleans()):
         peaks = 2.0 ** np.rint(np.log2(peaks))
     whole = dtype == "uint8" or draw(st.booleans())
+    zero_w = draw(st.integers(0, 255)) if dtype == "uint8" else 0
     if whole:
-        weight_quant = QuantParams(
-            (float(np.float32(peaks[0])),), (draw(st.integers(0, 255)) if dtype == "uint8" else 0,)
-        )
+        weight_quant = QuantParams((float(np.float32(peaks[0])),), (zero_w,))
     else:
         weight_quant = QuantParams(tuple(float(np.float32(p)) for p in peaks), (0,) * outputs, axis)
-    low, high = (0, 255) if dtype == "uint8" else (-127, 127)
-    weight = rng.integers(low, high + 1, weight_shape).astype(dtype)
-    bias_quant = bias_params(x.quant.scale[0], weight_quant)
-    terms = int(np.prod(weight_shape)) / outputs if axis == 0 else weight_shape[1] * weight_shape[2]
-    reach = 127 * 127 * np.sqrt(terms) / 3
+    if kind == "steep":
+        weight, reach = np.clip(zero_w + rng.integers(-2, 3, weight_shape), *LIMITS[dtype]).astype(dtype), 20.0
+    else:
+        weight = rng.integers(*LIMITS[dtype], weight_shape, endpoint=True).astype(dtype)
+        terms = int(np.prod(weight_shape)) / outputs if axis == 0 else weight_shape[1] * weight_shape[2]
+        reach = 127 * 127 * np.sqrt(terms) / 3
+    bias_quant = bias_params(x_quant.scale[0], weight_quant)
     bias = rng.integers(-reach, reach + 1, outputs).astype(np.int32)
     # an output range from far too narrow to far too wide for what the sums reach
     steps = draw(exponent(-3, 9)) - np.floor(np.log2(reach))
-    out_scale = with_ties(float(np.float32(max(bias_quant.scale) * 2.0**-steps)), rng)
-    zero = draw(params(dtype)).zero_point
+    out_scale = max(float(np.float32(max(bias_quant.scale) * 2.0**-steps)), 2.0**-126)
+    out = QuantParams((with_ties(out_scale, rng),), draw(params(dtype)).zero_point)
     constants = [constant("w", weight, weight_quant), constant("b", bias, bias_quant)]
-    graph = graph_of(op, x, constants, QuantParams((out_scale,), zero), dtype)
-    return Case(graph, codes(rng, x_shape, dtype))
+    graph = graph_of(op, Tensor("x", x_shape, dtype, x_quant), constants, out, dtype)
+    near = x_quant.zero_point[0] if kind == "steep" else None
+    return Case(graph, codes(rng, x_shape, dtype, near))
 
 
 @st.composite
@@ -182,17 +198,21 @@ def elementwise(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     kind = {"ADD": ops.Add, "SUB": ops.Sub, "MUL": ops.Mul}[op]
     x_shape = draw(shape(size))
-    other = draw(st.sampled_from([x_shape, x_shape, (1, 1, 1, x_shape[3]), x_shape[3:], (1,)]))
+    axes = draw(st.tuples(*[st.booleans()] * 4))
+    some = tuple(size if kept else 1 for size, kept in zip(x_shape, axes, strict=True))
+    other = draw(st.sampled_from([x_shape, x_shape, (1, 1, 1, x_shape[3]), x_shape[3:], (1,), some]))
     a, b = draw(params(dtype)), draw(params(dtype))
     if op != "MUL":  # within the ratios that matter, and some beyond
         b = QuantParams((float(np.float32(a.scale[0] * 2.0 ** draw(exponent(-11, 11)))),), b.zero_point)
     real = a.scale[0] * b.scale[0] * 128**2 if op == "MUL" else max(a.scale[0], b.scale[0]) * 128
-    out_scale = with_ties(float(np.float32(real / 2.0 ** draw(exponent(-3, 12)))), rng)
+    reach = draw(st.one_of(exponent(-3, 12), exponent(-3, 12), exponent(12, 25)))
+    out_scale = with_ties(float(np.float32(np.clip(real / 2.0**reach, 2.0**-126, 2.0**126))), rng)
     out = QuantParams((out_scale,), draw(params(dtype)).zero_point)
     x = Tensor("x", x_shape, dtype, a)
-    second = constant("c", codes(rng, other, dtype), b)
-    graph = graph_of(kind(draw(st.sampled_from(ACTIVATIONS))), x, [second], out, dtype)
-    return Case(graph, codes(rng, x_shape, dtype))
+    near = draw(st.booleans()) if reach > 12 else False
+    second = constant("c", codes(rng, other, dtype, b.zero_point[0] if near else None), b)
+    graph = graph_of(kind(draw(st.sampled_from(ACTIVATIONS))), x, [second], out, dtype, swapped=draw(st.booleans()))
+    return Case(graph, codes(rng, x_shape, dtype, a.zero_point[0] if near else None))
 
 
 @st.composite
@@ -214,8 +234,9 @@ def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> 
     source = draw(params(dtype))
     low, _ = LIMITS[dtype]
     target_dtype = dtype
-    ratio = 2.0 ** draw(exponent(-9, 8))
-    out = QuantParams((float(np.float32(source.scale[0] / ratio)),), draw(params(dtype)).zero_point)
+    ratio = 2.0 ** draw(st.one_of(exponent(-9, 8), exponent(-9, 8), exponent(-40, 20)))
+    out_scale = float(np.float32(np.clip(source.scale[0] / ratio, 2.0**-126, 2.0**126)))
+    out = QuantParams((out_scale,), draw(params(dtype)).zero_point)
     constants = []
     made = kinds[op]()
     if op == "LOGISTIC":
@@ -227,13 +248,16 @@ def unary(draw: st.DrawFn, op: str, size: Size = SMALL, dtype: str = "int8") -> 
     elif op == "LEAKY_RELU":
         made = ops.LeakyRelu(float(str(np.float32(draw(st.floats(-1.5, 1.5))))))
     elif op == "PRELU":
-        constants = [constant("c", codes(rng, (1, 1, x_shape[3]), dtype), draw(params(dtype)))]
+        constants = [
+            constant("c", codes(rng, (1, 1, x_shape[3]), dtype), draw(params(dtype, exponents=st.floats(-24, 8))))
+        ]
     elif op == "QUANTIZE":
         target_dtype = draw(st.sampled_from(["int8", "uint8"]))
         zero = draw(params(target_dtype)).zero_point
         same = draw(st.booleans())
         out = QuantParams(source.scale if same else out.scale, zero)
     elif op.startswith("RELU"):
+        source, out = (QuantParams((max(q.scale[0], 2.0**-24),), q.zero_point) for q in (source, out))
         out = QuantParams((with_ties(out.scale[0], rng),), out.zero_point)
     graph = graph_of(made, Tensor("x", x_shape, dtype, source), constants, out, target_dtype)
     return Case(graph, codes(rng, x_shape, dtype))

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.one_op import CHANNELS, all_codes, int8_graph, int8_graph_of_two
-from kit.reference import run_int8
 
 from sr2tflite.graph import Graph, Op, ops, tflite
+from sr2tflite.interpret import Interpreter
 from sr2tflite.numerics.elementwise import LOGISTIC_PARAMS, leaky_relu_is_delegated
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.runtime import LiteRT
@@ -36,7 +36,7 @@ def beside(scale: float, exponent: float, zero_point: int) -> QuantParams:
 
 def assert_as_on_device(graph: Graph, *, delegated: bool | None = None) -> None:
     x, engine = all_codes(), LiteRT(tflite.write(graph))
-    np.testing.assert_array_equal(run_int8(graph, x), engine.run(x))
+    np.testing.assert_array_equal(Interpreter(graph).run(x), engine.run(x))
     if delegated is not None:
         assert any(op["op_name"] == "DELEGATE" for op in engine.plan()) == delegated
 

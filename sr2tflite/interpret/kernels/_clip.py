@@ -1,11 +1,26 @@
 """Activations that stand on their own: rescaled, then clipped."""
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine, check_affine_16, scales, unary
+from sr2tflite.interpret.kernels._elementwise import check_affine, check_affine_16, refuse_factors, scales, unary
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import builtin
 
-check, check_16 = check_affine, check_affine_16
+
+def check(site: Site) -> None:
+    """Refuse also a ratio of scales that no fixed-point number holds."""
+    check_affine(site)
+    _check_factor(site)
+
+
+def check_16(site: Site) -> None:
+    """As ``check``, for ops that have int16 kernels too."""
+    check_affine_16(site)
+    _check_factor(site)
+
+
+def _check_factor(site: Site) -> None:
+    (x,), out = scales(site)
+    refuse_factors(site, x / out)
 
 
 def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's

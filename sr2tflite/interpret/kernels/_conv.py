@@ -8,26 +8,34 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Tensor, ops
-from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bound
+from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bounds
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import span
-from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, quant, refuse_zero_point
+from sr2tflite.interpret.kernels._elementwise import refuse_factors, span
+from sr2tflite.interpret.site import (
+    EIGHT_BITS,
+    LARGEST_INT32,
+    UP_TO_16_BITS,
+    Arithmetic,
+    Codes,
+    Site,
+    affine,
+    is_normal,
+    quant,
+)
 from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics.fixed_point import WIDE_LIMITS, FixedPoint, fixed_points, multiply, multiply_wide
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
 
-LARGEST_ACCUMULATOR = 2**31 - 1
-_LARGEST_SUM = {"int32": LARGEST_ACCUMULATOR, "int64": WIDE_LIMITS[0] - 1}
+_LARGEST_SUM = {"int32": LARGEST_INT32, "int64": WIDE_LIMITS[0] - 1}
 """By the bias's type, which is the sums' too."""
 
-_INT8, _INT4, _INT32, _INT64 = ("int8",), ("int8", "int4"), ("int32",), ("int32", "int64")
 _TYPES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
-    ("CONV_2D", "int8"): (_INT4, _INT32),
-    ("CONV_2D", "uint8"): (("uint8",), _INT32),
-    ("CONV_2D", "int16"): (_INT4, _INT64),
-    ("DEPTHWISE_CONV_2D", "int8"): (_INT4, _INT32),
-    ("DEPTHWISE_CONV_2D", "uint8"): (("uint8",), _INT32),
-    ("DEPTHWISE_CONV_2D", "int16"): (_INT8, ("int64",)),
+    ("CONV_2D", "int8"): (("int8", "int4"), ("int32",)),
+    ("CONV_2D", "uint8"): (("uint8",), ("int32",)),
+    ("CONV_2D", "int16"): (("int8", "int4"), ("int32", "int64")),
+    ("DEPTHWISE_CONV_2D", "int8"): (("int8", "int4"), ("int32",)),
+    ("DEPTHWISE_CONV_2D", "uint8"): (("uint8",), ("int32",)),
+    ("DEPTHWISE_CONV_2D", "int16"): (("int8",), ("int64",)),
 }
 """Op and activations → weights and biases that a kernel computes. A runtime runs some others, and reads their bytes as
 these: int4 weights of an int16 DEPTHWISE_CONV_2D as int8, its int32 biases as int64."""
@@ -38,42 +46,54 @@ _VECTOR = 8
 
 def check_conv(site: Site, axis: int) -> None:
     """Refuse types, scales and sums that no kernel runs; ``axis`` is the weight's output channel."""
-    x, weight, _ = site.inputs
+    x, weight, bias = site.inputs
     _check_types(site)
-    affine(x), affine(site.output)
+    site.one_scale_each(x, site.output)
     if weight.dtype == "uint8":
-        affine(weight)
+        site.one_scale_each(weight)
     elif quant(weight).axis not in (None, axis) or any(quant(weight).zero_point):
         raise UnsupportedError("weights have a zero point or scales along another axis", where=weight.name)
+    if not all(_bias_scales(site)):
+        raise UnsupportedError("has scale 0; expected a positive one", where=bias.name)
+    refuse_factors(site, affine(x)[0] * max(quant(weight).scale) / affine(site.output)[0])
     _check_sums(site)
 
 
 def _check_types(site: Site) -> None:
     x, weight, bias = site.inputs
-    weights, biases = _TYPES.get((site.op.kind, x.dtype), ((), ()))
-    if weight.dtype in weights and bias.dtype in biases and site.output.dtype == x.dtype:
-        refuse_zero_point(x)
-        refuse_zero_point(site.output)
-        return
-    found = ", ".join(tensor.dtype for tensor in (*site.inputs, site.output))
-    raise UnsupportedError(f"has tensors {found}; expected one of: {_known_types(site.op.kind)}", where=site.where)
+    if {x.dtype, weight.dtype} <= {*EIGHT_BITS}:
+        site.dtype(of=(x, weight, site.output))
+    activations = site.dtype(UP_TO_16_BITS, of=(x, site.output))
+    weights, biases = _TYPES[site.op.kind, activations]
+    if weight.dtype not in weights:
+        raise UnsupportedError(
+            f"weights of {activations} are {weight.dtype}; expected {' or '.join(weights)}", where=weight.name
+        )
+    if bias.dtype not in biases:
+        raise UnsupportedError(f"bias is {bias.dtype}; expected {' or '.join(biases)}", where=bias.name)
 
 
-def _known_types(kind: str) -> str:
-    """``int8 with weights int8 or int4 and biases int32; …``."""
-    return "; ".join(
-        f"{activations} with weights {' or '.join(weights)} and biases {' or '.join(biases)}"
-        for (op, activations), (weights, biases) in _TYPES.items()
-        if op == kind
-    )
+def _bias_scales(site: Site) -> tuple[float, ...]:
+    quant = site.inputs[2].quant
+    return quant.scale if quant is not None else ()
 
 
 def _check_sums(site: Site) -> None:
     x, _, bias = site.inputs
     assert bias.data is not None
-    bound, largest = sum_bound(centered_weight(site), bias.data, span(x)), _LARGEST_SUM[bias.dtype]
-    if bound > largest:
-        raise UnsupportedError(f"can sum up to {bound}; expected at most {largest} ({bias.dtype})", where=bias.name)
+    bounds = sum_bounds(centered_weight(site), bias.data, span(x))
+    channel, largest = int(bounds.argmax()), _LARGEST_SUM[bias.dtype]
+    if bounds[channel] > largest:
+        raise UnsupportedError(
+            f"channel {channel} can sum up to {bounds[channel]}; expected at most {largest} ({bias.dtype})",
+            where=bias.name,
+            hint="the input's or the weights' scale is far too small for this bias; calibrate again",
+        )
+
+
+def is_delegated(site: Site) -> bool:
+    """Unless a scale of the bias is not normal."""
+    return all(is_normal(scale) for scale in _bias_scales(site))
 
 
 def centered_weight(site: Site) -> NDArray[np.int64]:
@@ -137,19 +157,14 @@ def _builtin_multipliers(scale_x: float, weight: Tensor, scale_out: float) -> ND
 
 
 def vector_channels(site: Site) -> int:
-    """How many of the first output channels the builtin kernel computes with NEON's instructions.
+    """How many of the first output channels the builtin kernel computes with NEON's rounding, ties up.
 
-    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D takes eight at a time and
-    leaves the rest to plain C++.
-
-    Raises:
-        UnsupportedError: It is the builtin uint8 DEPTHWISE_CONV_2D, whose vectors run across pixels.
+    CONV_2D goes to ruy, all channels; with groups to the reference kernel. DEPTHWISE_CONV_2D of int8 takes eight at a
+    time and leaves the rest to plain C++; that of uint8 rounds as the reference does.
     """
     if site.op.kind == "CONV_2D":
         return site.output.channels if site.inputs[1].channels == site.inputs[0].channels else 0
-    if site.output.dtype == "uint8":
-        raise UnsupportedError("is uint8 in a builtin kernel, which is not modeled; expected int8", where=site.where)
-    return site.output.channels // _VECTOR * _VECTOR
+    return site.output.channels // _VECTOR * _VECTOR if site.output.dtype == "int8" else 0
 
 
 def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, int]) -> Finish:

@@ -11,6 +11,7 @@ from sr2tflite.graph import Tensor
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.site import EIGHT_BITS, UP_TO_16_BITS, Arithmetic, Codes, Site, affine, limits
 from sr2tflite.interpret.workers import Workers
+from sr2tflite.numerics.fixed_point import LARGEST_FACTOR
 
 Centered = NDArray[Any]
 """Codes minus their zero point."""
@@ -18,35 +19,31 @@ Centered = NDArray[Any]
 _BYTES_AN_ELEMENT = 32
 """What an element takes while it is computed: a few 64-bit integers."""
 
-_INT16 = 2**15 - 1
-
-
-def check_affine(site: Site, expected: tuple[str, ...] = EIGHT_BITS) -> None:
-    """Refuse tensors that are not of one type, of 8 bits if not told otherwise, with a scale each."""
-    site.dtype(expected)
-    for tensor in (*site.inputs, site.output):
-        affine(tensor)
-
 
 def check_affine_16(site: Site) -> None:
     """As ``check_affine``, for ops that have int16 kernels too."""
     check_affine(site, UP_TO_16_BITS)
 
 
-def refuse_wrapping(site: Site, largest: float) -> None:
-    """Refuse results that leave 16 bits in a builtin kernel: its vectors saturate there, then wrap adding z.
+def check_affine(site: Site, expected: tuple[str, ...] = EIGHT_BITS) -> None:
+    """Refuse tensors that are not of one type, of 8 bits if not told otherwise, with a scale each."""
+    site.dtype(expected)
+    site.one_scale_each(*site.inputs, site.output)
+
+
+def refuse_factors(site: Site, *factors: float) -> None:
+    """Refuse factors that no fixed-point number holds.
 
     Args:
-        site: An op that the builtin kernel runs.
-        largest: Bound of the magnitude of its results minus the zero point, before they are clipped.
+        site: The op.
+        factors: What its kernels multiply with.
 
     Raises:
-        UnsupportedError: They may.
+        UnsupportedError: One is 2³⁰ or more.
     """
-    if largest + abs(affine(site.output)[1]) > _INT16:
-        raise UnsupportedError(
-            f"reaches {largest:.0f} steps in a builtin kernel, which is not modeled beyond {_INT16}", where=site.where
-        )
+    largest = max(abs(factor) for factor in factors)
+    if not largest < LARGEST_FACTOR:
+        raise UnsupportedError(f"multiplies by {largest:.3g}; expected under 2^30", where=site.where)
 
 
 def span(tensor: Tensor) -> int:

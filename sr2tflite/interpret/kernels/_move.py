@@ -16,6 +16,7 @@ def check_shared_16(site: Site) -> None:
 def check_shared(site: Site, expected: tuple[str, ...] = EIGHT_BITS) -> None:
     """Refuse tensors that do not share their quantization parameters: the kernels never rescale."""
     site.dtype(expected)
+    site.one_scale_each(*site.inputs, site.output)
     wanted = quant(site.output)
     for tensor in site.inputs:
         if quant(tensor) != wanted:

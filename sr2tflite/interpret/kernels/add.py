@@ -1,29 +1,45 @@
 """ADD, with broadcasting and a fused activation.
 
 Must equal ``xnn_qs8_vadd_minmax_ukernel`` (``_qu8`` for uint8) under XNNPACK and
-``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) under all other kernels;
-int16 ``reference_ops::AddElementwise`` (``kernels/internal/reference/add.h``).
+``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) under the reference
+kernels. The builtin kernel's vectors round otherwise and wrap at 16 bits: ``optimized_integer_ops::Add``
+(``kernels/internal/optimized/integer_ops/add.h``) and, for uint8, ``optimized_ops::Add``. int16 is
+``reference_ops::AddElementwise`` (``kernels/internal/reference/add.h``) in every family.
 """
 
-from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import refuse_wrapping, scales, span
+from sr2tflite.interpret.kernels._elementwise import binary, scales
+from sr2tflite.interpret.kernels._inner_loop import Vectors, in_inner_loops
 from sr2tflite.interpret.kernels._sum import check_sum as check
 from sr2tflite.interpret.kernels._sum import is_delegated, prepare_sum
-from sr2tflite.interpret.site import Arithmetic, Site
+from sr2tflite.interpret.site import Arithmetic, Site, affine
+from sr2tflite.numerics import builtin
 
 __all__ = ["check", "is_delegated", "prepare"]
 
+_VECTOR = {"int8": 16, "uint8": 8}
+"""Codes that the builtin kernel computes at a time."""
+
+_SCALAR_VECTOR = 8
+"""The same where one input is a single value."""
+
 
 def prepare(site: Site, arithmetic: Arithmetic) -> Run:
-    if arithmetic == "builtin" and site.output.dtype != "int16":
-        _refuse_vectors(site)
-    return prepare_sum(site, arithmetic, 1)
+    plain = prepare_sum(site, arithmetic, 1)
+    if arithmetic != "builtin" or site.output.dtype == "int16":
+        return plain
+    dtype = site.output.dtype
+    elementwise = Vectors(_vector(site, shifts_first=dtype == "int8"), _VECTOR[dtype])
+    return in_inner_loops(elementwise, Vectors(_vector(site, shifts_first=False), _SCALAR_VECTOR), plain)
 
 
-def _refuse_vectors(site: Site) -> None:
-    """Refuse sums whose vectors round or wrap otherwise than the reference kernel."""
-    if site.output.dtype == "uint8":
-        raise UnsupportedError("is uint8 in a builtin kernel, which is not modeled; expected int8", where=site.where)
+def _vector(site: Site, *, shifts_first: bool) -> Run:
     (a, b), out = scales(site)
-    refuse_wrapping(site, (span(site.inputs[0]) * a + span(site.inputs[1]) * b) / out)
+    zero = affine(site.output)[1]
+    return binary(
+        site,
+        lambda x, y: builtin.narrowed(
+            builtin.add_in_vectors(x, y, (a, b), out, shifts_first=shifts_first), zero, saturates=False
+        ),
+        "builtin",
+    )

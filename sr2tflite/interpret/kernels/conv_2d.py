@@ -6,15 +6,13 @@ kernels. The builtin kernel is ruy's. int16 with int64 biases runs ``reference_i
 in every family, and int4 weights are unpacked to int8 first.
 """
 
-from sr2tflite.interpret.kernels._conv import check_conv, prepare_conv
+from sr2tflite.interpret.kernels._conv import check_conv, is_delegated, prepare_conv
 from sr2tflite.interpret.site import Site
 
 prepare = prepare_conv
 
+__all__ = ["check", "is_delegated", "prepare"]
+
 
 def check(site: Site) -> None:
     check_conv(site, axis=0)
-
-
-def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
-    return True

@@ -8,16 +8,14 @@ weights are unpacked to int8 first; the reference kernels are not registered for
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._conv import check_conv, prepare_conv
+from sr2tflite.interpret.kernels._conv import check_conv, is_delegated, prepare_conv
 from sr2tflite.interpret.site import Arithmetic, Site
+
+__all__ = ["check", "is_delegated", "prepare"]
 
 
 def check(site: Site) -> None:
     check_conv(site, axis=3)
-
-
-def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's
-    return True
 
 
 def prepare(site: Site, arithmetic: Arithmetic) -> Run:

@@ -6,11 +6,15 @@ Must equal ``xnn_qs8_vlrelu_ukernel`` (``_qu8`` for uint8) under XNNPACK and ``r
 
 from sr2tflite.graph import ops
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine_16, scales, unary
+from sr2tflite.interpret.kernels._elementwise import check_affine_16, refuse_factors, scales, unary
 from sr2tflite.interpret.site import Arithmetic, Site, limits
 from sr2tflite.numerics import builtin, elementwise
 
-check = check_affine_16
+
+def check(site: Site) -> None:
+    check_affine_16(site)
+    (x,), out = scales(site)
+    refuse_factors(site, x / out, x * _slope(site) / out)
 
 
 def _slope(site: Site) -> float:

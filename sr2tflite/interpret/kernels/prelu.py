@@ -5,26 +5,29 @@ Must equal ``reference_ops::BroadcastPrelu4DSlow`` (``kernels/internal/reference
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
-from sr2tflite.interpret.site import Arithmetic, Site, affine, refuse_zero_point
+from sr2tflite.interpret.kernels._elementwise import binary, check_affine, refuse_factors, scales
+from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import elementwise
 
 
 def check(site: Site) -> None:
-    x, slope = site.inputs
-    if x.dtype != "int16":
+    if site.inputs[0].dtype == "int16":
+        _check_16(site)
+    else:
         check_affine(site)
-        return
-    if (slope.dtype, site.output.dtype) != ("int8", "int16"):
+    (x, slope), out = scales(site)
+    refuse_factors(site, x / out, x * slope / out)
+
+
+def _check_16(site: Site) -> None:
+    x, slope = site.inputs
+    site.dtype(("int16",), of=(x, site.output))
+    if slope.dtype != "int8":
         raise UnsupportedError(
-            f"has tensors int16, {slope.dtype}, {site.output.dtype}; expected int16, int8, int16: a runtime reads the "
-            "bytes of any slopes as int8",
-            where=site.where,
+            f"slopes of int16 are {slope.dtype}; expected int8, which a runtime takes the bytes of any slopes for",
+            where=slope.name,
         )
-    affine(slope)
-    for tensor in (x, site.output):
-        affine(tensor)
-        refuse_zero_point(tensor)
+    site.one_scale_each(x, slope, site.output)
 
 
 def is_delegated(site: Site) -> bool:  # noqa: ARG001 - the protocol's

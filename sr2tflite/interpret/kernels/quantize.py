@@ -11,8 +11,8 @@ import numpy as np
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors, unary
-from sr2tflite.interpret.site import UP_TO_16_BITS, Arithmetic, Codes, Site, affine, limits, refuse_zero_point
+from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors, refuse_factors, unary
+from sr2tflite.interpret.site import UP_TO_16_BITS, Arithmetic, Codes, Site, affine, limits
 from sr2tflite.numerics import elementwise
 from sr2tflite.numerics.fixed_point import fixed_point, multiply
 from sr2tflite.numerics.qparams import FloatRounding, quantize_float
@@ -35,11 +35,10 @@ _TARGETS = {
 
 def check(site: Site) -> None:
     (x,) = site.inputs
-    affine(site.output)
+    site.one_scale_each(site.output)
     if x.dtype != "float32":
-        affine(x)
-    refuse_zero_point(x)
-    refuse_zero_point(site.output)
+        site.one_scale_each(x)
+        refuse_factors(site, affine(x)[0] / affine(site.output)[0])
     if site.output.dtype not in _TARGETS.get(x.dtype, ()):
         known = "; ".join(f"{source} to {' or '.join(targets)}" for source, targets in _TARGETS.items())
         raise UnsupportedError(

@@ -2,15 +2,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from kit.floats import run_float
 from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.one_op import CASES, one_op_graph, quantized_one_op_graph
-from kit.reference import run_float, run_int8
 from onnx import numpy_helper
 
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Node, Tensor, ops, tflite
 from sr2tflite.graph import onnx as codec
 from sr2tflite.graph.passes.file_io import with_io
+from sr2tflite.interpret import Interpreter
 from sr2tflite.runtime import Kernels, LiteRT
 
 SKIPS = ("none", "add", "concat", "nearest")
@@ -68,7 +69,7 @@ def test_every_op_is_checked_and_computes_what_the_tflite_file_does(make, case: 
 def test_qdq_takes_and_gives_pixels(skip: str):
     graph = quantized_sr_graph(skip=skip)
     pixels = np.random.default_rng(0).integers(0, 256, (1, 11, 17, 3))
-    wanted = run_int8(graph, (pixels - 128).astype(np.int8)).astype(int) + 128
+    wanted = Interpreter(graph).run((pixels - 128).astype(np.int8)).astype(int) + 128
     assert np.abs(run(codec.write(graph), pixels) - wanted).max() <= 1
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from kit.graphs import float_sr_graph, quantized_sr_graph
-from kit.reference import run_int8
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import tflite
 from sr2tflite.graph.passes.file_io import with_io
+from sr2tflite.interpret import Interpreter
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.runtime import Kernels, LiteRT
 
@@ -51,7 +51,7 @@ def test_raw_pixels_in_are_raw_pixels_out(io: str, kernels: Kernels):
 def test_uint8_ends_equal_the_reference_on_xnnpack():
     graph = quantized_sr_graph()
     pixels = np.random.default_rng(1).integers(0, 256, (1, 12, 19, 3))
-    wanted = run_int8(graph, (pixels - 128).astype(np.int8)).astype(int) + 128
+    wanted = Interpreter(graph).run((pixels - 128).astype(np.int8)).astype(int) + 128
     assert (LiteRT(tflite.write(with_io(graph, "uint8"))).run(pixels.astype(np.uint8)) == wanted).all()
 
 

@@ -3,13 +3,14 @@ import json
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from kit.floats import run_float
 from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.one_op import CASES, one_op_graph, quantized_one_op_graph
-from kit.reference import run_float, run_int8
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
 from sr2tflite.graph.shapes import with_size
+from sr2tflite.interpret import Interpreter
 from sr2tflite.runtime import Kernels, LiteRT
 
 SKIPS = ("none", "add", "concat", "nearest")
@@ -61,7 +62,7 @@ def test_xnnpack_computes_what_numerics_says_at_fixed_and_free_shape(skip: str):
     assert free.fixed_size is None
     for height, width in SHAPES:
         x = random_codes(height, width)
-        wanted = run_int8(graph, x).tobytes()
+        wanted = Interpreter(graph).run(x).tobytes()
         fixed = LiteRT(tflite.write(with_size(graph, height, width)))
         assert fixed.fixed_size == (height, width)
         assert free.run(x).tobytes() == wanted
