@@ -68,6 +68,18 @@ def test_a_requantized_sum(acc: int, multiplier: float, zero: int, low: int) -> 
     assert one(out) == want
 
 
+@given(INT32, st.integers(0, 130), ZEROS)
+def test_a_requantized_sum_beside_a_tie(acc: int, steps: int, zero: int) -> None:
+    assume(abs(acc) > 255)
+    factor = np.float32((steps + 0.5) / abs(acc))
+    for multiplier in (factor, np.nextafter(factor, np.float32(0)), np.nextafter(factor, np.float32(1))):
+        want = clipped(half_even(float32(float32(acc) * Fraction(float(multiplier)))) + zero, -128, 127)
+        assert one(requantize(*codes(acc), np.array([multiplier]), zero, -128, 127)) == want
+        out = np.empty(1, np.int8)
+        requantize_in_place(np.array([acc], np.float32), np.array([multiplier]), zero, (-128, 127), out)
+        assert one(out) == want
+
+
 @given(ANY_SCALES, ANY_SCALES, ANY_SCALES)
 def test_the_multipliers_of_products(a: float, b: float, out: float) -> None:
     product = float32(Fraction(a) * Fraction(b))
