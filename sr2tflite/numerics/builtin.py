@@ -18,8 +18,6 @@ SUM_BITS = {"int8": 20, "uint8": 20, "int16": 15}
 """ADD and SUB shift inputs to the left by this much first; their ratios s_in / s_out stay under half of 2 to it:
 ``QuantizeMultiplierSmallerThanOneExp`` checks, and aborts."""
 
-_ADD_BITS = SUM_BITS["int8"]
-
 
 def float_ratio(scale: float, scale_out: float) -> float:
     """``s / s_out`` as most kernels take it: a float32 quotient."""
@@ -61,27 +59,34 @@ def add(
 
 
 def add_in_vectors(
-    a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float, *, shifts_first: bool
+    a: NDArray[Any],
+    b: NDArray[Any],
+    scales: tuple[float, float],
+    scale_out: float,
+    *,
+    shifts_first: bool,
+    bits: int = SUM_BITS["int8"],
 ) -> Codes:
     """ADD as vectors of NEON's instructions round it: once for each input, where ``add`` rounds twice.
 
     The smaller input's shift e ≤ 0 comes first, ``v_a·2^(20+e)·m``, or last, ``⌊(v_a·2²⁰·m)·2^e⌋``. Must equal
-    ``AddElementwiseInt8`` (``kernels/internal/optimized/integer_ops/add.h``) or that file's ``AddScalarBroadcast``,
-    which is also how uint8 is added (``kernels/internal/optimized/optimized_ops.h``).
+    ``AddElementwiseInt8`` or, with 2¹⁵, ``AddElementwiseInt16`` (``kernels/internal/optimized/integer_ops/add.h``), or
+    that file's ``AddScalarBroadcast``, as which uint8 is added too (``kernels/internal/optimized/optimized_ops.h``).
     """
     twice = 2.0 * max(scales)
     left, right = (
-        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first) for v, s in zip((a, b), scales, strict=True)
+        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first, bits)
+        for v, s in zip((a, b), scales, strict=True)
     )
-    return rescale(left + right, twice / ((1 << _ADD_BITS) * scale_out))
+    return rescale(left + right, twice / ((1 << bits) * scale_out))
 
 
-def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool) -> Codes:
+def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool, bits: int) -> Codes:
     exponent = int(factor.shift)
     if not shifts_first:
-        return doubling_high_product(v << _ADD_BITS, factor.multiplier) >> -exponent
-    bits = _ADD_BITS + exponent
-    return doubling_high_product(v << bits if bits >= 0 else v >> -bits, factor.multiplier)
+        return doubling_high_product(v << bits, factor.multiplier) >> -exponent
+    left = bits + exponent
+    return doubling_high_product(v << left if left >= 0 else v >> -left, factor.multiplier)
 
 
 def narrowed(v: NDArray[np.int64], zero: int, *, saturates: bool) -> Codes:
