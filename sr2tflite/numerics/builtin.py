@@ -124,6 +124,15 @@ def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) ->
     return np.where(x >= 0, multiply(x, positive), -below if alpha < 0 else below)
 
 
+def leaky_relu_16(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
+    """As ``leaky_relu``, but that alpha's sign is the factor's: it decides where ties below zero go.
+
+    Must equal ``optimized_integer_ops::QuantizeLeakyRelu`` (``kernels/internal/optimized/integer_ops/leaky_relu.h``).
+    """
+    positive, negative = two_factors(scale, alpha, scale_out)
+    return np.where(x >= 0, multiply(x, positive), multiply(x, negative))
+
+
 def table(
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]], v: NDArray[Any], scale: float, scale_out: float
 ) -> Codes:

@@ -1,7 +1,8 @@
 """LEAKY_RELU.
 
 Must equal ``xnn_qs8_vlrelu_ukernel`` (``_qu8`` for uint8) under XNNPACK and ``reference_ops::QuantizeLeakyRelu``
-(``kernels/internal/reference/leaky_relu.h``) under all other kernels.
+(``kernels/internal/reference/leaky_relu.h``) under all other kernels, but for int16 on builtin ones
+(``kernels/internal/optimized/integer_ops/leaky_relu.h``).
 """
 
 from sr2tflite.graph import ops
@@ -30,4 +31,6 @@ def is_delegated(site: Site) -> bool:
 def prepare(site: Site, arithmetic: Arithmetic) -> Run:
     (x,), out = scales(site)
     compute = elementwise.leaky_relu if arithmetic == "xnnpack" else builtin.leaky_relu
+    if arithmetic == "builtin" and site.output.dtype == "int16":
+        compute = builtin.leaky_relu_16
     return unary(site, lambda v: compute(v, _slope(site), x, out), limits(site.output))
