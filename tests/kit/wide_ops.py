@@ -22,8 +22,8 @@ class Types:
 
 
 def grid(scale: float, zero: int = 0) -> QuantParams:
-    """One scale, rounded to float32."""
-    return QuantParams((float(np.float32(scale)),), (zero,))
+    """One scale, rounded to float32, which holds it."""
+    return QuantParams((float(np.float32(min(scale, 2.0**127))),), (zero,))
 
 
 @st.composite
