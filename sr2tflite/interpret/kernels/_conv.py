@@ -46,15 +46,13 @@ _VECTOR = 8
 
 def check_conv(site: Site, axis: int) -> None:
     """Refuse types, scales and sums that no kernel runs; ``axis`` is the weight's output channel."""
-    x, weight, bias = site.inputs
+    x, weight, _ = site.inputs
     _check_types(site)
     site.one_scale_each(x, site.output)
     if weight.dtype == "uint8":
         site.one_scale_each(weight)
     elif quant(weight).axis not in (None, axis) or any(quant(weight).zero_point):
         raise UnsupportedError("weights have a zero point or scales along another axis", where=weight.name)
-    if not all(_bias_scales(site)):
-        raise UnsupportedError("has scale 0; expected a positive one", where=bias.name)
     refuse_factors(site, affine(x)[0] * max(quant(weight).scale) / affine(site.output)[0])
     _check_sums(site)
 
@@ -73,11 +71,6 @@ def _check_types(site: Site) -> None:
         raise UnsupportedError(f"bias is {bias.dtype}; expected {' or '.join(biases)}", where=bias.name)
 
 
-def _bias_scales(site: Site) -> tuple[float, ...]:
-    quant = site.inputs[2].quant
-    return quant.scale if quant is not None else ()
-
-
 def _check_sums(site: Site) -> None:
     x, _, bias = site.inputs
     assert bias.data is not None
@@ -93,7 +86,8 @@ def _check_sums(site: Site) -> None:
 
 def is_delegated(site: Site) -> bool:
     """Unless a scale of the bias is not normal."""
-    return all(is_normal(scale) for scale in _bias_scales(site))
+    bias = site.inputs[2].quant
+    return bias is None or all(is_normal(scale) for scale in bias.scale)
 
 
 def centered_weight(site: Site) -> NDArray[np.int64]:
