@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sr2tflite.errors import UnsupportedError, VerificationError
-from sr2tflite.graph import Graph, Tensor, ops
+from sr2tflite.graph import Graph, Node, Tensor, ops
 from sr2tflite.interpret.kernels import kernel
 from sr2tflite.interpret.site import Site, affine, quant
 from sr2tflite.numerics.elementwise import LARGEST_BUILTIN_RATIO
@@ -24,11 +24,21 @@ def check_integers(graph: Graph) -> None:
         VerificationError: Scales or codes break a rule of TFLite's INT8 specification.
     """
     for node in graph.nodes:
+        _check_widths(graph, node)
         demands = kernel(node.op, ", ".join(node.outputs))
         site = Site.of(graph, node)
         demands.check(site)
         if site.op.kind in _PROMISES:
             _PROMISES[site.op.kind](site)
+
+
+def _check_widths(graph: Graph, node: Node) -> None:
+    """Training computes with 8 bits: what other widths give, no proof says."""
+    for name in (*node.inputs, *node.outputs):
+        if (found := graph.tensors[name].dtype) in ("int4", "int16", "int64"):
+            raise UnsupportedError(
+                f"{node.op.kind} has a tensor of {found}; expected int8 or uint8, and int32 biases", where=name
+            )
 
 
 def _check_symmetry(site: Site) -> None:

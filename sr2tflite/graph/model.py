@@ -12,7 +12,9 @@ from sr2tflite.errors import InputError
 from sr2tflite.graph.ops import Op
 from sr2tflite.numerics.qparams import QuantParams
 
-DType = Literal["float32", "int8", "uint8", "int32"]
+DType = Literal["float32", "int4", "int8", "uint8", "int16", "int32", "int64"]
+"""int4 is of weights alone; their codes are kept one to an int8."""
+
 Shape = tuple[int | None, ...]
 """Sizes; None where a height or width is free."""
 
@@ -36,6 +38,11 @@ class Tensor:
     @property
     def is_constant(self) -> bool:
         return self.data is not None
+
+    @property
+    def storage(self) -> str:
+        """The NumPy type that holds its codes."""
+        return "int8" if self.dtype == "int4" else self.dtype
 
     @property
     def channels(self) -> int:

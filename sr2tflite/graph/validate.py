@@ -24,6 +24,8 @@ _ARITY = {
 _LARGEST = 2**31 - 1
 """Sizes and steps are int32 in TFLite."""
 
+_INT4 = LIMITS["int4"]
+
 _IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "RESIZE_NEAREST_NEIGHBOR")
 
 
@@ -65,10 +67,12 @@ def _tensor_fault(tensor: Tensor) -> str | None:
     if any(size is not None and not 1 <= size <= _LARGEST for size in tensor.shape):
         return f"has shape {tensor.shape}; expected sizes of 1…{_LARGEST}"
     if tensor.data is not None:
-        if (tensor.data.shape, tensor.data.dtype.name) != (tensor.shape, tensor.dtype):
+        if (tensor.data.shape, tensor.data.dtype.name) != (tensor.shape, tensor.storage):
             return f"holds {tensor.data.dtype.name} {tensor.data.shape}; expected {tensor.dtype} {tensor.shape}"
         if tensor.dtype == "float32" and not np.isfinite(tensor.data).all():
             return "holds values that are not finite"
+        if tensor.dtype == "int4" and not (_INT4[0] <= tensor.data.min() and tensor.data.max() <= _INT4[1]):
+            return "holds codes outside -8…7"
     return _quant_fault(tensor)
 
 

@@ -73,7 +73,7 @@ class Interpreter:
 def _prepare(site: Site, family: Family) -> Run:
     found = kernel(site.op, _place(site.node))
     found.check(site)
-    is_left = family == "xnnpack" and not found.is_delegated(site)
+    is_left = family == "xnnpack" and not (site.fits_xnnpack and found.is_delegated(site))
     return found.prepare(site, "builtin" if is_left else family)
 
 

@@ -22,6 +22,9 @@ Family = Literal["xnnpack", "builtin", "reference"]
 Arithmetic = Family
 """What runs one op: under ``xnnpack``, ops that the delegate does not take run the builtin kernel."""
 
+EIGHT_BITS = ("int8", "uint8")
+UP_TO_16_BITS = (*EIGHT_BITS, "int16")
+
 
 @dataclass(frozen=True)
 class Site:
@@ -45,7 +48,12 @@ class Site:
         """How messages name it."""
         return f"{self.op.kind} {self.output.name}"
 
-    def dtype(self, expected: tuple[str, ...] = ("int8", "uint8"), of: tuple[Tensor, ...] | None = None) -> str:
+    @property
+    def fits_xnnpack(self) -> bool:
+        """Whether XNNPACK has any kernel for the types: for int16, and for int4 weights, it has none."""
+        return not {"int16", "int4"} & {tensor.dtype for tensor in (*self.inputs, self.output)}
+
+    def dtype(self, expected: tuple[str, ...] = EIGHT_BITS, of: tuple[Tensor, ...] | None = None) -> str:
         """The type that the activations share.
 
         Args:
@@ -76,16 +84,23 @@ class Site:
         return types[0]
 
     def one_scale_each(self, *tensors: Tensor) -> None:
-        """Refuse tensors of the node with several scales, or none.
+        """Refuse tensors of the node with several scales, or none, and int16 ones with a zero point.
 
         Raises:
             UnsupportedError: One has a scale per channel, or none.
+            VerificationError: One is int16 and has a zero point, which kernels leave out.
         """
         for tensor in tensors:
             if len(quant(tensor).scale) != 1:
                 kind = "constant" if tensor.is_constant else "activation"
                 raise UnsupportedError(
                     f"{kind} of {self.op.kind} has a scale per channel; expected one", where=tensor.name
+                )
+            if tensor.dtype == "int16" and affine(tensor)[1]:
+                raise VerificationError(
+                    f"is int16 with zero point {affine(tensor)[1]}; expected 0",
+                    where=tensor.name,
+                    hint="quantize it again on a symmetric grid",
                 )
 
     def code_range(self, arithmetic: Arithmetic, activation: str | None = None) -> tuple[int, int]:

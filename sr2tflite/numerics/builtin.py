@@ -14,11 +14,9 @@ from sr2tflite.numerics.fixed_point import FixedPoint, doubling_high_product, fi
 
 Codes = NDArray[np.int64]
 
-_ADD_BITS = 20
-"""ADD and SUB shift 8-bit inputs to the left by this much first."""
-
-LARGEST_SUM_RATIO = 2.0 ** (_ADD_BITS - 1)
-"""The ratios s_in / s_out of ADD and SUB stay under it: ``QuantizeMultiplierSmallerThanOneExp`` checks, and aborts."""
+SUM_BITS = {"int8": 20, "uint8": 20, "int16": 15}
+"""ADD and SUB shift inputs to the left by this much first; their ratios s_in / s_out stay under half of 2 to it:
+``QuantizeMultiplierSmallerThanOneExp`` checks, and aborts."""
 
 
 def float_ratio(scale: float, scale_out: float) -> float:
@@ -31,40 +29,64 @@ def rescale(v: NDArray[Any], factor: float) -> Codes:
     return multiply(v, fixed_point(factor))
 
 
-def add(a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float, sign: int = 1) -> Codes:
-    """ADD, or SUB with sign −1, of 8-bit codes.
+def add(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    scales: tuple[float, float],
+    scale_out: float,
+    *,
+    sign: int = 1,
+    bits: int = SUM_BITS["int8"],
+) -> Codes:
+    """ADD, or SUB with sign −1.
 
-    ``((v_a·2²⁰·(s_a/2s) ± v_b·2²⁰·(s_b/2s))·(2s/(2²⁰·s_out)))``, ``s = max(s_a, s_b)`` in float64. Must equal
-    ``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``) and
-    ``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``).
+    ``((v_a·2²⁰·(s_a/2s) ± v_b·2²⁰·(s_b/2s))·(2s/(2²⁰·s_out)))``, ``s = max(s_a, s_b)`` in float64; 2¹⁵ for int16. Must
+    equal ``reference_integer_ops::AddElementwise`` (``kernels/internal/reference/integer_ops/add.h``),
+    ``reference_ops::AddElementwise`` (``kernels/internal/reference/add.h``) and ``reference_ops::SubElementwise``
+    (``kernels/internal/reference/sub.h``).
+
+    Args:
+        a: First codes.
+        b: Second codes.
+        scales: Theirs.
+        scale_out: The output's.
+        sign: 1, or −1 for the difference.
+        bits: The type's ``SUM_BITS``.
     """
     twice = 2.0 * max(scales)
-    left, right = (rescale(v.astype(np.int64) << _ADD_BITS, s / twice) for v, s in zip((a, b), scales, strict=True))
-    return rescale(left + sign * right, twice / ((1 << _ADD_BITS) * scale_out))
+    left, right = (rescale(v.astype(np.int64) << bits, s / twice) for v, s in zip((a, b), scales, strict=True))
+    return rescale(left + sign * right, twice / ((1 << bits) * scale_out))
 
 
 def add_in_vectors(
-    a: NDArray[Any], b: NDArray[Any], scales: tuple[float, float], scale_out: float, *, shifts_first: bool
+    a: NDArray[Any],
+    b: NDArray[Any],
+    scales: tuple[float, float],
+    scale_out: float,
+    *,
+    shifts_first: bool,
+    bits: int = SUM_BITS["int8"],
 ) -> Codes:
     """ADD as vectors of NEON's instructions round it: once for each input, where ``add`` rounds twice.
 
     The smaller input's shift e ≤ 0 comes first, ``v_a·2^(20+e)·m``, or last, ``⌊(v_a·2²⁰·m)·2^e⌋``. Must equal
-    ``AddElementwiseInt8`` (``kernels/internal/optimized/integer_ops/add.h``) or that file's ``AddScalarBroadcast``,
-    which is also how uint8 is added (``kernels/internal/optimized/optimized_ops.h``).
+    ``AddElementwiseInt8`` or, with 2¹⁵, ``AddElementwiseInt16`` (``kernels/internal/optimized/integer_ops/add.h``), or
+    that file's ``AddScalarBroadcast``, as which uint8 is added too (``kernels/internal/optimized/optimized_ops.h``).
     """
     twice = 2.0 * max(scales)
     left, right = (
-        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first) for v, s in zip((a, b), scales, strict=True)
+        _scaled(v.astype(np.int64), fixed_point(s / twice), shifts_first, bits)
+        for v, s in zip((a, b), scales, strict=True)
     )
-    return rescale(left + right, twice / ((1 << _ADD_BITS) * scale_out))
+    return rescale(left + right, twice / ((1 << bits) * scale_out))
 
 
-def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool) -> Codes:
+def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool, bits: int) -> Codes:
     exponent = int(factor.shift)
     if not shifts_first:
-        return doubling_high_product(v << _ADD_BITS, factor.multiplier) >> -exponent
-    bits = _ADD_BITS + exponent
-    return doubling_high_product(v << bits if bits >= 0 else v >> -bits, factor.multiplier)
+        return doubling_high_product(v << bits, factor.multiplier) >> -exponent
+    left = bits + exponent
+    return doubling_high_product(v << left if left >= 0 else v >> -left, factor.multiplier)
 
 
 def narrowed(v: NDArray[np.int64], zero: int, *, saturates: bool) -> Codes:
@@ -100,6 +122,15 @@ def leaky_relu(x: NDArray[Any], alpha: float, scale: float, scale_out: float) ->
     positive, negative = two_factors(scale, abs(alpha), scale_out)
     below = multiply(x, negative)
     return np.where(x >= 0, multiply(x, positive), -below if alpha < 0 else below)
+
+
+def leaky_relu_16(x: NDArray[Any], alpha: float, scale: float, scale_out: float) -> Codes:
+    """As ``leaky_relu``, but that alpha's sign is the factor's: it decides where ties below zero go.
+
+    Must equal ``optimized_integer_ops::QuantizeLeakyRelu`` (``kernels/internal/optimized/integer_ops/leaky_relu.h``).
+    """
+    positive, negative = two_factors(scale, alpha, scale_out)
+    return np.where(x >= 0, multiply(x, positive), multiply(x, negative))
 
 
 def table(

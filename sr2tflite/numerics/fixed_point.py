@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FRACTION_BITS = 31
+_WIDE_FRACTION_BITS = 15
 _SMALLEST_EXPONENT = -31
 
 LARGEST_FACTOR = 2.0**30
 """Factors stay under it: no kernel shifts a 32-bit integer further to the left."""
+
+
+WIDE_LIMITS = (2**47, 2.0**7)
+"""Of a 64-bit sum and of its factor: ``multiply_wide`` is defined under both."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,15 @@ def doubling_high_product(a: NDArray[Any], b: int | NDArray[np.int64]) -> NDArra
     return np.minimum(high, 2**31 - 1)
 
 
+def high_product_16(a: NDArray[Any], b: NDArray[Any] | int) -> NDArray[np.int64]:
+    """``a·b / 2¹⁵`` of 16-bit integers, rounded: ties up; −2¹⁵ times −2¹⁵ saturates.
+
+    Must equal gemmlowp's ``SaturatingRoundingDoublingHighMul`` of 16 bits (``fixedpoint/fixedpoint.h``).
+    """
+    rounded: NDArray[np.int64] = (a.astype(np.int64) * b + (1 << 14)) >> 15
+    return np.minimum(rounded, 2**15 - 1)
+
+
 def rounding_shift(x: NDArray[np.int64], exponent: int | NDArray[np.int64]) -> NDArray[np.int64]:
     """``round(x / 2^exponent)``, ties away from zero.
 
@@ -97,3 +111,19 @@ def multiply(x: NDArray[Any], factor: FixedPoint, *, ties_up: bool = False) -> N
     shifted = (x.astype(np.int64) << left).astype(np.int32)
     product = doubling_high_product(shifted, factor.multiplier)
     return rounding_shift_up(product, right) if ties_up else rounding_shift(product, right)
+
+
+def multiply_wide(x: NDArray[np.int64], factor: FixedPoint) -> NDArray[np.int64]:
+    """``x · factor``, rounded once, ties up, with the multiplier rounded to 15 bits first.
+
+    ``(x·m + 2^(14−shift)) >> (15 − shift)``, ``m = min((multiplier + 2¹⁵) >> 16, 2¹⁵ − 1)``, then cut to 32 bits. Must
+    equal TFLite's ``MultiplyByQuantizedMultiplier`` of 64-bit sums (``kernels/internal/common.cc``), in either build.
+
+    Args:
+        x: Of magnitude under ``WIDE_LIMITS``; factors of channels go along the last axis.
+        factor: Not negative, under ``WIDE_LIMITS``.
+    """
+    reduced = np.minimum((factor.multiplier + np.int64(1 << 15)) >> 16, 2**_WIDE_FRACTION_BITS - 1)
+    total = np.asarray(_WIDE_FRACTION_BITS - factor.shift, np.int64)
+    shifted: NDArray[np.int64] = (x * reduced + np.left_shift(np.int64(1), total - 1)) >> total
+    return shifted.astype(np.int32).astype(np.int64)

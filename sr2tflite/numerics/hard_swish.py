@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, rounding_shift
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_point, high_product_16, rounding_shift
 
 _LARGEST = 2**15 - 1
 _FINE = 128
@@ -32,7 +32,7 @@ def hard_swish(v: NDArray[Any], scale: float, scale_out: float) -> NDArray[np.in
     """
     fine = v.astype(np.int64) * _FINE
     out = output_factor(scale, scale_out)
-    preshift = _high_product(fine, _reduced(out))
+    preshift = high_product_16(fine, _reduced(out))
     gate = _gate(fine, fixed_point(float(_fine(scale) / _RELUISH_SCALE)))
     product = gate * preshift
     high = np.where(product >= 0, product >> 15, -(-product >> 15))
@@ -44,7 +44,7 @@ def _gate(fine: NDArray[np.int64], factor: FixedPoint) -> NDArray[np.int64]:
     shift = int(factor.shift)
     if shift > 0:
         fine = _saturated(fine << (shift - 1))
-    gate = _high_product(fine, _reduced(factor))
+    gate = high_product_16(fine, _reduced(factor))
     if shift > 0:
         gate = _saturated(gate << 1)
     if shift < 0:
@@ -68,9 +68,3 @@ def _rounding_shift(x: NDArray[np.int64], exponent: int) -> NDArray[np.int64]:
 
 def _saturated(x: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.clip(x, -_LARGEST - 1, _LARGEST)
-
-
-def _high_product(a: NDArray[np.int64], b: int) -> NDArray[np.int64]:
-    """Gemmlowp's ``SaturatingRoundingDoublingHighMul`` of 16 bits."""
-    product = a * b
-    return np.where(product >= 0, (product + (1 << 14)) >> 15, -(((1 << 14) - 1 - product) >> 15))

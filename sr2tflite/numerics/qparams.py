@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 IntegerType = Literal["int8", "uint8", "int32"]
 FloatArray = NDArray[np.floating[Any]]
 
-LIMITS: dict[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}
+LIMITS: dict[str, tuple[int, int]] = {
+    "int4": (-8, 7),
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}
 """Smallest and largest code of each integer type."""
 
 WEIGHT_LIMIT = 127

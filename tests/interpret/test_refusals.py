@@ -42,7 +42,7 @@ REFUSED: dict[str, tuple[str, Callable[[Graph], None], Family, type[Sr2TfliteErr
     "hard swish": ("hard_swish", with_scale("y", 2.0**-8), "xnnpack", UnsupportedError, "HARD_SWISH y", "under 128"),
     "activation": ("mul", with_scale("y", 2.0**-29), "builtin", UnsupportedError, "MUL y", "RELU6 ends 3.22e"),
     "two types": ("relu", as_uint8, "xnnpack", VerificationError, "y", "mixes int8 and uint8"),
-    "other type": ("relu", as_int16, "xnnpack", UnsupportedError, "y", "has a int16 tensor; expected int8 or uint8"),
+    "other type": ("hard_swish", as_int16, "xnnpack", UnsupportedError, "y", "has a int16 tensor; expected int8"),
 }
 
 

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sr2tflite.numerics.fixed_point import (
+    WIDE_LIMITS,
     FixedPoint,
     doubling_high_product,
     fixed_point,
     fixed_points,
     multiply,
+    multiply_wide,
     rounding_shift,
     rounding_shift_up,
 )
@@ -91,3 +93,22 @@ def test_a_product_is_rounded_twice(values: list[int], real: float) -> None:
 
 def test_two_roundings_are_not_one() -> None:
     assert multiply(np.array([9, -9]), fixed_point(0.25)).tolist() == [3, -2]
+
+
+@given(
+    st.lists(st.integers(1 - WIDE_LIMITS[0], WIDE_LIMITS[0] - 1), min_size=1, max_size=20),
+    st.floats(2.0**-32, WIDE_LIMITS[1], exclude_max=True) | st.integers(-32, 6).map(lambda e: 2.0**e),
+)
+def test_a_product_of_64_bits_is_rounded_once_after_its_factor_lost_16(values: list[int], real: float) -> None:
+    factor = fixed_point(real)
+    short = min(floor(Fraction(int(factor.multiplier), 2**16) + Fraction(1, 2)), 2**15 - 1)
+    exact = [Fraction(x * short) * Fraction(2) ** (factor.shift - 15) for x in values]
+    rounded = [floor(x + Fraction(1, 2)) for x in exact]
+    in_32_bits = [(x + 2**31) % 2**32 - 2**31 for x in rounded]
+    assert multiply_wide(np.array(values), factor).tolist() == in_32_bits
+
+
+def test_channels_have_64_bit_factors_of_their_own() -> None:
+    values, reals = np.array([[10**9, -(10**9), 7]]), [0.3, 2.0**-20, 90.5]
+    each = [int(multiply_wide(values[:, c], fixed_point(real))[0]) for c, real in enumerate(reals)]
+    assert multiply_wide(values, fixed_points(reals)).tolist() == [each]

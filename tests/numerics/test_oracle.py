@@ -137,7 +137,7 @@ def test_a_conversion_on_xnnpack(x: int, out: float, ratio: float) -> None:
 @given(CENTERED, CENTERED, SCALES, SCALES, floats(2.0**-18, 2.0**10), st.sampled_from([1, -1]))
 def test_a_sum_on_builtin_kernels(a: int, b: int, first: float, second: float, ratio: float, sign: int) -> None:
     scales, out = (first, second), float(np.float32(max(first, second) * ratio))
-    assert one(builtin.add(*codes(a, b), scales, out, sign)) == oracle.sum_of_two(a, b, scales, out, sign)
+    assert one(builtin.add(*codes(a, b), scales, out, sign=sign)) == oracle.sum_of_two(a, b, scales, out, sign)
     for shifts_first in (True, False):
         want = oracle.vector_sum(a, b, scales, out, shifts_first=shifts_first)
         assert one(builtin.add_in_vectors(*codes(a, b), scales, out, shifts_first=shifts_first)) == want

@@ -49,6 +49,8 @@ def _refuse_what_would_not_come_back(graph: Graph) -> None:
             raise InputError("tensor name has an ending that the ONNX file needs", where=name, hint="rename the tensor")
         if tensor.quant is None and tensor.dtype != "float32":
             raise UnsupportedError(f"{tensor.dtype} tensor without a scale has no QDQ form", where=name)
+        if tensor.dtype in ("int4", "int16", "int64"):
+            raise UnsupportedError(f"{tensor.dtype} tensor has no QDQ form that is read back", where=name)
     for node in graph.nodes:
         if isinstance(node.op, ops.Opaque):
             raise UnsupportedError(

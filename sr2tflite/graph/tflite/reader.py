@@ -1,6 +1,5 @@
 """From TFLite bytes to the deploy graph; files of other tools too, as far as its tensors' types go."""
 
-import math
 import struct
 from dataclasses import replace
 from typing import Any
@@ -11,17 +10,22 @@ from ai_edge_litert import schema_py_generated as schema
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import notes, ops
 from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
+from sr2tflite.graph.tflite import int16
 from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
 from sr2tflite.graph.tflite.lies import refuse_lies
 from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
+from sr2tflite.graph.tflite.packing import packed_size, unpacked
 from sr2tflite.graph.validate import validate
 from sr2tflite.numerics.qparams import QuantParams
 
 _DTYPES: dict[int, DType] = {
     schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.INT4: "int4",
     schema.TensorType.INT8: "int8",
     schema.TensorType.UINT8: "uint8",
+    schema.TensorType.INT16: "int16",
     schema.TensorType.INT32: "int32",
+    schema.TensorType.INT64: "int64",
 }
 _TYPE_NAMES = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
@@ -101,14 +105,14 @@ def _float16_constant(name: str, flat: FlatTensor, where: str) -> Tensor:
 
 def _data(flat: FlatTensor, dtype: str, where: str) -> Any:
     assert flat.data is not None
-    wanted = np.dtype(dtype).itemsize * math.prod(flat.shape)
+    wanted = packed_size(dtype, flat.shape)
     if wanted != len(flat.data) or any(size < 1 for size in flat.shape):
         raise InputError(
             f"holds {len(flat.data)} bytes; expected {wanted} for {dtype} {flat.shape}",
             where=where,
             hint="the file is corrupt; make it again",
         )
-    return np.frombuffer(flat.data.tobytes(), dtype).reshape(flat.shape)
+    return unpacked(flat.data, dtype, flat.shape)
 
 
 def _quant(flat: FlatTensor, single_channel: int | None) -> QuantParams | None:
@@ -123,7 +127,7 @@ def _node(flat: FlatOp, model: FlatModel, names: list[str], where: str) -> Node:
     given = tuple(index for index in flat.inputs if index != -1)
     inputs, outputs = _named(given, names, where), _named(flat.outputs, names, where)
     place = f"{where}: {kind} {', '.join(outputs)}"
-    op = _op(kind, flat, place)
+    op = _op(kind, flat, place, [model.tensors[index] for index in given])
     if isinstance(op, ops.Concatenation) and op.axis < 0:
         op = ops.Concatenation(op.axis + len(model.tensors[given[0]].shape)) if given else op
     if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) and len(given) == 2:
@@ -133,7 +137,7 @@ def _node(flat: FlatOp, model: FlatModel, names: list[str], where: str) -> Node:
     return Node(op, inputs, outputs)
 
 
-def _op(kind: str, flat: FlatOp, where: str) -> ops.Op:
+def _op(kind: str, flat: FlatOp, where: str, operands: list[FlatTensor]) -> ops.Op:
     codec = CODECS.get(kind)
     if codec is None or flat.custom:
         return ops.Opaque(kind)
@@ -145,7 +149,7 @@ def _op(kind: str, flat: FlatOp, where: str) -> ops.Op:
     try:
         if flat.options is not None:
             record = type(record).InitFromBuf(flat.options.Bytes, flat.options.Pos)
-        return codec.decode(record)
+        return ops.Opaque(kind) if int16.runs_otherwise(record, operands) else codec.decode(record)
     except KeyError:
         return ops.Opaque(kind)
     except (struct.error, ValueError, IndexError, TypeError, OverflowError) as error:

@@ -23,14 +23,44 @@ _INT8_VERSIONS = {
 }
 """The version that first knew int8; 1 for the ops that are not here."""
 
+_INT16_VERSIONS = {
+    "CONV_2D": 4,
+    "DEPTHWISE_CONV_2D": 5,
+    "ADD": 3,
+    "SUB": 5,
+    "MUL": 4,
+    "CONCATENATION": 3,
+    "RELU": 3,
+    "RELU6": 3,
+    "LEAKY_RELU": 2,
+    "MINIMUM": 4,
+    "MAXIMUM": 4,
+    "LOGISTIC": 3,
+    "TANH": 3,
+    "RESIZE_NEAREST_NEIGHBOR": 4,
+    "QUANTIZE": 2,
+    "DEQUANTIZE": 3,
+}
+"""The version that first knew int16, with any scales; 1 for the ops that are not here."""
+
 _GROUPED_CONV = 6
+_INT4_WEIGHTS = 7
+_INT32_BIAS_OF_INT16 = 8
 
 
 def version(graph: Graph, node: Node) -> int:
     """The version of a node's op."""
     x = graph.tensors[node.inputs[0]]
-    if isinstance(node.op, ops.Conv2D) and graph.tensors[node.inputs[1]].channels != x.channels:
-        return _GROUPED_CONV
+    if isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D):
+        weight, bias = (graph.tensors[name] for name in node.inputs[1:])
+        if x.dtype == "int16" and bias.dtype == "int32":
+            return _INT32_BIAS_OF_INT16
+        if weight.dtype == "int4":
+            return _INT4_WEIGHTS
+        if isinstance(node.op, ops.Conv2D) and weight.channels != x.channels:
+            return _GROUPED_CONV
+    if "int16" in (x.dtype, graph.tensors[node.output].dtype):
+        return _INT16_VERSIONS.get(node.op.kind, 1)
     if x.dtype == "int8":
         return _INT8_VERSIONS.get(node.op.kind, 1)
     return 2 if isinstance(node.op, ops.DepthwiseConv2D) and node.op.dilation != (1, 1) else 1

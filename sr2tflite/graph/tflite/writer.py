@@ -9,8 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import notes, ops
 from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.graph.tflite import int16
 from sr2tflite.graph.tflite.flat import IDENTIFIER
 from sr2tflite.graph.tflite.optable import CODECS
+from sr2tflite.graph.tflite.packing import packed
 from sr2tflite.graph.tflite.versions import version
 from sr2tflite.graph.validate import validate
 
@@ -95,7 +97,7 @@ class _Writer:
         record = schema.TensorT(
             shape=np.array([size or 1 for size in tensor.shape], np.int32),
             type=getattr(schema.TensorType, tensor.dtype.upper()),
-            buffer=0 if tensor.data is None else self._add_buffer(tensor.data.tobytes()),
+            buffer=0 if tensor.data is None else self._add_buffer(packed(tensor)),
             name=tensor.name,
             quantization=_quantization(tensor),
             shapeSignature=np.array([size or -1 for size in tensor.shape], np.int32) if is_free else None,
@@ -110,6 +112,7 @@ class _Writer:
             name = getattr(node.op, "name", kind)
             raise UnsupportedError(f"op {name} is outside the deploy graph's set", where=", ".join(node.outputs))
         options_type, options = CODECS[kind].encode(node.op)
+        int16.fill(options, self._graph, node)
         inputs = self._indices(node.inputs)
         if isinstance(node.op, ops.ResizeNearestNeighbor):
             inputs = np.append(inputs, self._add_resize_size(node)).astype(np.int32)

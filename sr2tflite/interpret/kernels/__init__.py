@@ -47,11 +47,11 @@ def kernel(op: Op, where: str) -> Kernel:
     """The kernel of an op.
 
     Raises:
-        UnsupportedError: There is none, or not for such an op.
+        UnsupportedError: There is none, or none for what its attributes say.
     """
     kind = getattr(op, "name", op.kind)
+    if isinstance(op, Opaque) and kind in names():
+        raise UnsupportedError(f"op {kind} has attributes or operands that its integer kernel has not", where=where)
     if kind not in names():
         raise UnsupportedError(f"op {kind} has no integer kernel; those that have: {', '.join(names())}", where=where)
-    if isinstance(op, Opaque):
-        raise UnsupportedError(f"op {kind} has options or inputs of a kernel that is not modeled", where=where)
     return cast(Kernel, importlib.import_module(f"{__name__}.{kind.lower()}"))

@@ -1,7 +1,7 @@
 """Activations that stand on their own: rescaled, then clipped."""
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import check_affine, refuse_factors, scales, unary
+from sr2tflite.interpret.kernels._elementwise import check_affine, check_affine_16, refuse_factors, scales, unary
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import builtin
 
@@ -9,6 +9,16 @@ from sr2tflite.numerics import builtin
 def check(site: Site) -> None:
     """Refuse also a ratio of scales that no fixed-point number holds."""
     check_affine(site)
+    _check_factor(site)
+
+
+def check_16(site: Site) -> None:
+    """As ``check``, for ops that have int16 kernels too."""
+    check_affine_16(site)
+    _check_factor(site)
+
+
+def _check_factor(site: Site) -> None:
     (x,), out = scales(site)
     refuse_factors(site, x / out)
 

@@ -11,10 +11,34 @@ from sr2tflite.graph import Tensor, ops
 from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bounds
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import refuse_factors, span
-from sr2tflite.interpret.site import LARGEST_INT32, Arithmetic, Codes, Site, affine, is_normal, quant
+from sr2tflite.interpret.site import (
+    EIGHT_BITS,
+    LARGEST_INT32,
+    UP_TO_16_BITS,
+    Arithmetic,
+    Codes,
+    Site,
+    affine,
+    is_normal,
+    quant,
+)
 from sr2tflite.interpret.workers import Workers
-from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points, multiply
+from sr2tflite.numerics.fixed_point import WIDE_LIMITS, FixedPoint, fixed_points, multiply, multiply_wide
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
+
+_LARGEST_SUM = {"int32": LARGEST_INT32, "int64": WIDE_LIMITS[0] - 1}
+"""By the bias's type, which is the sums' too."""
+
+_TYPES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    ("CONV_2D", "int8"): (("int8", "int4"), ("int32",)),
+    ("CONV_2D", "uint8"): (("uint8",), ("int32",)),
+    ("CONV_2D", "int16"): (("int8", "int4"), ("int32", "int64")),
+    ("DEPTHWISE_CONV_2D", "int8"): (("int8", "int4"), ("int32",)),
+    ("DEPTHWISE_CONV_2D", "uint8"): (("uint8",), ("int32",)),
+    ("DEPTHWISE_CONV_2D", "int16"): (("int8",), ("int64",)),
+}
+"""Op and activations → weights and biases that a kernel computes. A runtime runs some others, and reads their bytes as
+these: int4 weights of an int16 DEPTHWISE_CONV_2D as int8, its int32 biases as int64."""
 
 _VECTOR = 8
 """Channels that the builtin depthwise kernel computes at a time."""
@@ -22,10 +46,8 @@ _VECTOR = 8
 
 def check_conv(site: Site, axis: int) -> None:
     """Refuse types, scales and sums that no kernel runs; ``axis`` is the weight's output channel."""
-    x, weight, bias = site.inputs
-    site.dtype(of=(x, weight, site.output))
-    if bias.dtype != "int32":
-        raise UnsupportedError(f"bias is {bias.dtype}; expected int32", where=bias.name)
+    x, weight, _ = site.inputs
+    _check_types(site)
     site.one_scale_each(x, site.output)
     if weight.dtype == "uint8":
         site.one_scale_each(weight)
@@ -35,14 +57,28 @@ def check_conv(site: Site, axis: int) -> None:
     _check_sums(site)
 
 
+def _check_types(site: Site) -> None:
+    x, weight, bias = site.inputs
+    if {x.dtype, weight.dtype} <= {*EIGHT_BITS}:
+        site.dtype(of=(x, weight, site.output))
+    activations = site.dtype(UP_TO_16_BITS, of=(x, site.output))
+    weights, biases = _TYPES[site.op.kind, activations]
+    if weight.dtype not in weights:
+        raise UnsupportedError(
+            f"weights of {activations} are {weight.dtype}; expected {' or '.join(weights)}", where=weight.name
+        )
+    if bias.dtype not in biases:
+        raise UnsupportedError(f"bias is {bias.dtype}; expected {' or '.join(biases)}", where=bias.name)
+
+
 def _check_sums(site: Site) -> None:
     x, _, bias = site.inputs
     assert bias.data is not None
     bounds = sum_bounds(centered_weight(site), bias.data, span(x))
-    channel = int(bounds.argmax())
-    if bounds[channel] > LARGEST_INT32:
+    channel, largest = int(bounds.argmax()), _LARGEST_SUM[bias.dtype]
+    if bounds[channel] > largest:
         raise UnsupportedError(
-            f"channel {channel} can sum up to {bounds[channel]}; expected at most {LARGEST_INT32} (int32)",
+            f"channel {channel} can sum up to {bounds[channel]}; expected at most {largest} ({bias.dtype})",
             where=bias.name,
             hint="the input's or the weights' scale is far too small for this bias; calibrate again",
         )
@@ -81,9 +117,10 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
     """From sums to codes.
 
     XNNPACK: one float32 multiplication, rounded half to even. Others: ``MultiplyByQuantizedMultiplier`` of
-    ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does.
+    ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does; of 64-bit sums, that
+    function's 64-bit form in every family.
     """
-    x, weight, _ = site.inputs
+    x, weight, bias = site.inputs
     scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
     low, high = site.code_range(arithmetic)
     if arithmetic == "xnnpack":
@@ -93,8 +130,11 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
             requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
 
         return finish
-    channels = site.output.channels
-    fixed = fixed_points(np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), channels))
+    multipliers = np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), site.output.channels)
+    fixed = fixed_points(multipliers)
+    if bias.dtype == "int64":
+        _check_wide_multipliers(site, multipliers)
+        return _wide_finisher(fixed, (low, high))
     split = vector_channels(site) if arithmetic == "builtin" else 0
     return _fixed_finisher(fixed, split, zero, (low, high))
 
@@ -131,6 +171,21 @@ def _fixed_finisher(fixed: FixedPoint, split: int, zero: int, ends: tuple[int, i
         whole = sums.astype(np.int64)
         for part, factor, ties_up in ((slice(split), first, True), (slice(split, None), rest, False)):
             out[:, part] = np.clip(multiply(whole[:, part], factor, ties_up=ties_up) + zero, *ends)
+
+    return finish
+
+
+def _check_wide_multipliers(site: Site, multipliers: NDArray[np.float64]) -> None:
+    if multipliers.max() >= WIDE_LIMITS[1]:
+        raise UnsupportedError(
+            f"s_x·s_w/s_out = {multipliers.max():.3g}; expected under {WIDE_LIMITS[1]:.0f} where sums are int64",
+            where=site.where,
+        )
+
+
+def _wide_finisher(fixed: FixedPoint, ends: tuple[int, int]) -> Finish:
+    def finish(sums: NDArray[Any], out: NDArray[Any]) -> None:
+        out[...] = np.clip(multiply_wide(sums.astype(np.int64), fixed), *ends)
 
     return finish
 

@@ -1,4 +1,4 @@
-"""Elementwise kernels: a table of 256 codes for one input, strips of rows for two."""
+"""Elementwise kernels: a table of all codes for one input, strips of rows for two."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Tensor
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.site import Arithmetic, Codes, Site, affine, limits
+from sr2tflite.interpret.site import EIGHT_BITS, UP_TO_16_BITS, Arithmetic, Codes, Site, affine, limits
 from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics.fixed_point import LARGEST_FACTOR
 
@@ -20,9 +20,14 @@ _BYTES_AN_ELEMENT = 32
 """What an element takes while it is computed: a few 64-bit integers."""
 
 
-def check_affine(site: Site) -> None:
-    """Refuse tensors that are not of one 8-bit type, with a scale each."""
-    site.dtype()
+def check_affine_16(site: Site) -> None:
+    """As ``check_affine``, for ops that have int16 kernels too."""
+    check_affine(site, UP_TO_16_BITS)
+
+
+def check_affine(site: Site, expected: tuple[str, ...] = EIGHT_BITS) -> None:
+    """Refuse tensors that are not of one type, of 8 bits if not told otherwise, with a scale each."""
+    site.dtype(expected)
     site.one_scale_each(*site.inputs, site.output)
 
 
@@ -53,15 +58,16 @@ def scales(site: Site) -> tuple[tuple[float, ...], float]:
 
 
 def unary(site: Site, compute: Callable[[Centered], Centered], ends: tuple[int, int]) -> Run:
-    """``clip(compute(q − z_x) + z)`` by a table of all codes."""
+    """``clip(compute(q − z_x) + z)`` by a table of all codes, of 8 or 16 bits."""
     (x,) = site.inputs
     dtype = np.dtype(x.dtype)
-    codes = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
+    unsigned = np.dtype(f"u{dtype.itemsize}")
+    codes = np.arange(256**dtype.itemsize, dtype=unsigned).view(dtype).astype(np.int64)
     table = np.clip(compute(codes - affine(x)[1]) + affine(site.output)[1], *ends).astype(site.output.dtype)
 
     def run(operands: Sequence[Codes], workers: Workers) -> Codes:
         out = np.empty(operands[0].shape, table.dtype)
-        return in_strips(lambda x, to: np.take(table, x.view(np.uint8), out=to), operands, out, workers)
+        return in_strips(lambda x, to: np.take(table, x.view(unsigned), out=to), operands, out, workers)
 
     return run
 

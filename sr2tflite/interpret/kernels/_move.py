@@ -4,13 +4,18 @@ from collections.abc import Callable, Sequence
 
 from sr2tflite.errors import VerificationError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.site import Codes, Site, quant
+from sr2tflite.interpret.site import EIGHT_BITS, UP_TO_16_BITS, Codes, Site, quant
 from sr2tflite.interpret.workers import Workers
 
 
-def check_shared(site: Site) -> None:
+def check_shared_16(site: Site) -> None:
+    """As ``check_shared``, for ops that have int16 kernels too."""
+    check_shared(site, UP_TO_16_BITS)
+
+
+def check_shared(site: Site, expected: tuple[str, ...] = EIGHT_BITS) -> None:
     """Refuse tensors that do not share their quantization parameters: the kernels never rescale."""
-    site.dtype()
+    site.dtype(expected)
     site.one_scale_each(*site.inputs, site.output)
     wanted = quant(site.output)
     for tensor in site.inputs:

@@ -2,7 +2,7 @@
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import binary, check_affine, scales
+from sr2tflite.interpret.kernels._elementwise import binary, check_affine_16, scales
 from sr2tflite.interpret.site import Arithmetic, Site
 from sr2tflite.numerics import builtin, elementwise
 from sr2tflite.numerics.requantize import add_params, add_ratio_is_delegated
@@ -10,11 +10,12 @@ from sr2tflite.numerics.requantize import add_params, add_ratio_is_delegated
 
 def check_sum(site: Site) -> None:
     """Refuse also ratios of scales at which the builtin kernels end the process."""
-    check_affine(site)
+    check_affine_16(site)
     (a, b), out = scales(site)
-    if not max(a, b) / out < builtin.LARGEST_SUM_RATIO:
+    bits = builtin.SUM_BITS[site.output.dtype] - 1
+    if not max(a, b) / out < 2.0**bits:
         raise UnsupportedError(
-            f"has input/output scale ratios {a / out:.3g} and {b / out:.3g}; expected under 2^19", where=site.where
+            f"has input/output scale ratios {a / out:.3g} and {b / out:.3g}; expected under 2^{bits}", where=site.where
         )
 
 
@@ -30,4 +31,5 @@ def prepare_sum(site: Site, arithmetic: Arithmetic, sign: int) -> Run:
     if arithmetic == "xnnpack":
         params = add_params(a, b, out) if sign == 1 else elementwise.subtract_params(a, b, out)
         return binary(site, lambda x, y: elementwise.add(x, y, params), arithmetic)
-    return binary(site, lambda x, y: builtin.add(x, y, (a, b), out, sign), arithmetic)
+    bits = builtin.SUM_BITS[site.output.dtype]
+    return binary(site, lambda x, y: builtin.add(x, y, (a, b), out, sign=sign, bits=bits), arithmetic)

@@ -2,7 +2,8 @@
 
 Must equal ``xnn_create_convolution2d_nhwc_qs8_qc8w`` (``_qu8`` for uint8) under XNNPACK and
 ``reference_integer_ops::ConvPerChannel`` (``kernels/internal/reference/integer_ops/conv.h``) under the reference
-kernels. The builtin kernel is ruy's.
+kernels. The builtin kernel is ruy's. int16 with int64 biases runs ``reference_integer_ops::ConvPerChannel`` of 16 bits
+in every family, and int4 weights are unpacked to int8 first.
 """
 
 from sr2tflite.interpret.kernels._conv import check_conv, is_delegated, prepare_conv

@@ -11,7 +11,7 @@ import numpy as np
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import in_strips, in_vectors
-from sr2tflite.interpret.site import Arithmetic, Codes, Site, quant
+from sr2tflite.interpret.site import UP_TO_16_BITS, Arithmetic, Codes, Site, quant
 from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics.qparams import dequantize, dequantize_in_two
 
@@ -22,9 +22,9 @@ _VECTOR = 8
 def check(site: Site) -> None:
     (x,) = site.inputs
     site.one_scale_each(x)
-    if x.dtype not in ("int8", "uint8") or site.output.dtype != "float32":
+    if x.dtype not in UP_TO_16_BITS or site.output.dtype != "float32":
         raise UnsupportedError(
-            f"goes from {x.dtype} to {site.output.dtype}; expected int8 or uint8 to float32", where=site.where
+            f"goes from {x.dtype} to {site.output.dtype}; expected int8, uint8 or int16 to float32", where=site.where
         )
 
 

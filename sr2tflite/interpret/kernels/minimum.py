@@ -7,7 +7,7 @@ import numpy as np
 
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import joined
-from sr2tflite.interpret.kernels._move import check_shared as check
+from sr2tflite.interpret.kernels._move import check_shared_16 as check
 from sr2tflite.interpret.site import Arithmetic, Site
 
 __all__ = ["check", "is_delegated", "prepare"]

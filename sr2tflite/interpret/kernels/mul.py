@@ -7,14 +7,14 @@ but that the builtin kernel's vectors hold 16 bits: ``optimized_integer_ops::Mul
 """
 
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._elementwise import binary, check_affine, refuse_factors, scales
+from sr2tflite.interpret.kernels._elementwise import binary, check_affine_16, refuse_factors, scales
 from sr2tflite.interpret.kernels._inner_loop import Vectors, in_inner_loops
 from sr2tflite.interpret.site import Arithmetic, Site, affine
 from sr2tflite.numerics import builtin, elementwise
 
 
 def check(site: Site) -> None:
-    check_affine(site)
+    check_affine_16(site)
     (a, b), out = scales(site)
     refuse_factors(site, a * b / out)
 
@@ -35,7 +35,7 @@ def prepare(site: Site, arithmetic: Arithmetic) -> Run:
         multiplier = elementwise.mul_multiplier(a, b, out)
         return binary(site, lambda x, y: elementwise.mul(x, y, multiplier), arithmetic)
     plain = binary(site, lambda x, y: builtin.mul(x, y, (a, b), out), arithmetic)
-    if arithmetic == "reference":
+    if arithmetic == "reference" or site.output.dtype == "int16":
         return plain
     size = _VECTOR[site.output.dtype]
     scalar = Vectors(_vector(site, saturates=site.output.dtype == "int8"), size)

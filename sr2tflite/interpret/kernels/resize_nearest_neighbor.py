@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.graph import ops
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._move import check_shared as check
+from sr2tflite.interpret.kernels._move import check_shared_16 as check
 from sr2tflite.interpret.kernels._move import is_delegated, moved
 from sr2tflite.interpret.site import Arithmetic, Codes, Site
 

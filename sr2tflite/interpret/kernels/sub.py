@@ -1,7 +1,7 @@
 """SUB, with broadcasting and a fused activation.
 
 Must equal XNNPACK's ADD with the second multiplier negative (``xnn_create_binary_elementwise_nd``) and
-``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``) under all other kernels.
+``reference_ops::SubElementwise`` (``kernels/internal/reference/sub.h``) under all other kernels, int16 too.
 """
 
 from sr2tflite.interpret.kernels import Run

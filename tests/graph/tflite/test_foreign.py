@@ -70,11 +70,11 @@ def test_names_that_are_taken_twice_are_told_apart():
 
 
 def test_a_tensor_type_outside_the_graph_is_refused_by_name():
-    def to_int16(model):
-        model.subgraphs[0].tensors[0].type = schema.TensorType.INT16
+    def to_float64(model):
+        model.subgraphs[0].tensors[0].type = schema.TensorType.FLOAT64
 
-    with pytest.raises(UnsupportedError, match="x: is INT16"):
-        foreign(one_op_graph("relu"), to_int16)
+    with pytest.raises(UnsupportedError, match="x: is FLOAT64"):
+        foreign(one_op_graph("relu"), to_float64)
 
 
 def test_a_file_without_notes_is_in_pixel_units():
