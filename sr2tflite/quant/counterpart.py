@@ -38,10 +38,13 @@ class Counterpart:
     """The float graph with the file's gains."""
 
     names: dict[str, str]
-    """Activation that an op of the file rounds → the same activation of the float graph."""
+    """Tensor of the file, an activation that an op rounds or a constant it reads → the same of the float graph."""
 
     constants: dict[str, NDArray[np.float32]]
     """Constant of the file → its real values before they were rounded."""
+
+    fused: dict[str, NDArray[np.float32]]
+    """The same without gains, as fusing left them."""
 
     bounds: dict[str, tuple[float, float]]
     """Activation that is rounded → the clip that saturation stands for."""
@@ -76,13 +79,13 @@ def counterpart(quantized: Graph, source: Graph) -> Counterpart:
     candidates = [plan.graph, turn_slopes(plan.graph)] if "PRELU" in plan.graph.counts() else [plan.graph]
     aligned = [_aligned(quantized, graph, pairs) for graph in candidates]
     graph, apart = min(aligned, key=lambda found: found[1])
-    names = {theirs.output: ours.output for theirs, ours in pairs}
-    groups = {name: plan.groups[plan.group_of[name]] for name in names.values()}
-    ends = {name: (groups[ours].low, groups[ours].high) for name, ours in names.items()}
+    groups = {theirs.output: plan.groups[plan.group_of[ours.output]] for theirs, ours in pairs}
+    ends = {name: (group.low, group.high) for name, group in groups.items()}
     return Counterpart(
         graph,
-        names,
+        {a: b for pair in pairs for a, b in zip(*((*node.inputs, node.output) for node in pair), strict=True)},
         dict(_constants(quantized, graph, pairs)),
+        dict(_constants(quantized, plan.graph, pairs)),
         {name: found for name, found in ends.items() if found != (-inf, inf)},
         apart,
     )

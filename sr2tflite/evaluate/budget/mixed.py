@@ -1,6 +1,6 @@
 """A quantized graph where some tensors are left unquantized: integers as far as they go, real values from there."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class Mixed:
         x = (pixels.astype(np.int16) + entry.quant.zero_point[0]).astype(entry.dtype)[None]
         return {entry.name: x, **dict(self._interpreter.activations(x))}
 
-    def run(self, base: Mapping[str, Codes], left_out: Collection[str]) -> NDArray[np.float32]:
+    def run(self, base: Mapping[str, Codes], left_out: Set[str]) -> NDArray[np.float32]:
         """The output, height × width × 3, in pixels, without the last rounding where that is left out.
 
         Args:
@@ -72,7 +72,7 @@ class Mixed:
         """What an op would write in the file if it did not round, NCHW."""
         return self._bounded(node, self._apply(node, base, frozenset()))
 
-    def _computed(self, node: Node, values: Mapping[str, Value], left_out: Collection[str]) -> Value:
+    def _computed(self, node: Node, values: Mapping[str, Value], left_out: Set[str]) -> Value:
         constants = {name: data for name in node.inputs if (data := self.graph.tensors[name].data) is not None}
         operands = {name: values[name] for name in node.inputs if name not in constants}
         is_left_out = not left_out.isdisjoint((node.output, *constants)) if rounds(node) else False
@@ -87,7 +87,7 @@ class Mixed:
         assert grid.quant is not None
         return quantize(real.permute(0, 2, 3, 1).numpy(), grid.quant, grid.dtype)
 
-    def _apply(self, node: Node, values: Mapping[str, Value], left_out: Collection[str]) -> Tensor:
+    def _apply(self, node: Node, values: Mapping[str, Value], left_out: Set[str]) -> Tensor:
         """An op in real numbers."""
         operands = []
         for name in node.inputs:
