@@ -1,17 +1,21 @@
 """``sr2tflite budget``: what the quantization of each tensor costs, in decibels."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
+from sr2tflite.commands.fixes import Trial, tried
+from sr2tflite.commands.ptq import read_float
 from sr2tflite.errors import InputError
 from sr2tflite.evaluate.budget.advice import advised
+from sr2tflite.evaluate.budget.chart import chart
 from sr2tflite.evaluate.budget.measure import measure
 from sr2tflite.evaluate.budget.result import Budget
 from sr2tflite.evaluate.budget.samples import Samples, with_originals, without_originals
 from sr2tflite.evaluate.budget.subject import Subject
 from sr2tflite.evaluate.image_set import image_set
 from sr2tflite.evaluate.protocols import protocol_named
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import Graph, onnx, tflite
 from sr2tflite.graph.passes.file_io import without_io
 from sr2tflite.graph.shapes import with_size
@@ -20,18 +24,45 @@ from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import seen
 
 
+@dataclass(frozen=True)
+class On:
+    """What a budget is measured on, and how."""
+
+    data: tuple[Path, ...] = ()
+    """Folders of HR images, as for ``eval``."""
+
+    low_resolution: tuple[Path, ...] = ()
+    """Folders of LR images, in their stead: costs are then against float alone."""
+
+    protocol: str = "rgb"
+    """For PSNR against HR."""
+
+    limit: int | None = None
+    """Only the first so many images of each folder."""
+
+    allow_leak: bool = False
+    """Measure even on images the model was made with."""
+
+    def samples(self, scale: int) -> Samples:
+        """The images.
+
+        Raises:
+            InputError: There are none, or of both kinds.
+        """
+        if bool(self.data) == bool(self.low_resolution):
+            raise InputError("expected high-resolution images, or low-resolution ones", hint="give --data or --lr")
+        if self.data:
+            return with_originals(image_set(self.data, scale, self.limit))
+        return without_originals(self.low_resolution, self.limit)
+
+
 def budget(
     model: Path,
     source: Path,
-    data: Sequence[Path] = (),
+    on: On,
     *,
-    low_resolution: Sequence[Path] = (),
-    protocol: str = "rgb",
-    limit: int | None = None,
-    allow_leak: bool = False,
-    calibrate: Sequence[Path] = (),
-    try_fixes: bool = False,
-    out: Path | None = None,
+    trial: Trial | None = None,
+    plot: Path | None = None,
     progress: Progress = silent,
 ) -> Budget:
     """Leave each tensor of a quantized file out, and say what that gives, the most expensive first.
@@ -39,14 +70,9 @@ def budget(
     Args:
         model: QDQ ONNX or INT8 TFLite.
         source: The float deploy graph that it was made from.
-        data: Folders of HR images, as for ``eval``.
-        low_resolution: Folders of LR images, in their stead: costs are then against float alone.
-        protocol: For PSNR against HR.
-        limit: Only the first so many images of each folder.
-        allow_leak: Measure even on images the model was made with.
-        calibrate: Folders of HR images by which fixes are chosen; they are not those of ``data``.
-        try_fixes: Whether to carry out the fixes that need no training, and measure them.
-        out: The ``.onnx`` to write with the ranges that helped, if any is wanted.
+        on: The images.
+        trial: How to carry out and measure the fixes that need no training; None only names them.
+        plot: The ``.png`` to draw the costs in, if anywhere.
         progress: Told how it goes.
 
     Raises:
@@ -55,25 +81,39 @@ def budget(
         UnsupportedError: An op cannot be run in integers, or not in real numbers.
         VerificationError: The interpreter's bytes are not LiteRT's.
     """
-    graph, float_graph = read_quantized(model), onnx.read(read_bytes(source), str(source))
-    if float_graph.is_quantized:
-        raise InputError("is quantized; expected the float graph", where=str(source), hint="give the deploy.onnx")
+    targets = [target for target in (plot, trial.out if trial else None) if target is not None]
+    for given, target in product((model, source), targets):
+        keep_apart(given, target)
+    protocol = protocol_named(on.protocol)
+    graph, float_graph = _pair(model, source)
+    samples = on.samples(graph.scale_factor)
+    if not on.allow_leak:
+        _refuse_seen(graph, model, samples)
+    subject = Subject(graph, float_graph, protocol)
+    result = advised(_measured(subject, samples, model, source, progress), model, source)
+    if plot is not None:
+        write_bytes(plot, chart(result))
+    return result if trial is None else tried(trial, result, subject, samples, source, progress)
+
+
+def _pair(model: Path, source: Path) -> tuple[Graph, Graph]:
+    """The quantized and the float graph."""
+    graph, float_graph = read_quantized(model), read_float(source)
     if graph.scale_factor != float_graph.scale_factor:
         found, expected = (f"×{one.scale_factor}" for one in (graph, float_graph))
         raise InputError(f"enlarges {found}, {source} {expected}; expected one network", where=str(model))
-    chosen = protocol_named(protocol)
-    samples = _samples(graph.scale_factor, data, low_resolution, limit)
-    if not allow_leak:
-        _refuse_seen(graph, model, samples)
-    subject = Subject(graph, float_graph, chosen)
+    return graph, float_graph
+
+
+def _measured(subject: Subject, samples: Samples, model: Path, source: Path, progress: Progress) -> Budget:
     found = measure(subject, samples, progress)
-    result = Budget(
+    return Budget(
         model=model.name,
         model_sha256=sha256(read_bytes(model)),
         reference=source.name,
         reference_sha256=sha256(read_bytes(source)),
-        scale=graph.scale_factor,
-        protocol=chosen.id(graph.scale_factor) if found.float_hr is not None else None,
+        scale=subject.scale,
+        protocol=subject.protocol.id(subject.scale) if found.float_hr is not None else None,
         image_set=samples.sha256,
         images=samples.names,
         int8=found.int8,
@@ -81,12 +121,6 @@ def budget(
         rows=found.rows,
         notes=tuple(_notes(subject, hr=found.float_hr is not None)),
     )
-    result = advised(result, model, source)
-    if not try_fixes:
-        return result
-    from sr2tflite.commands.fixes import tried
-
-    return tried(result, subject, samples, source, calibrate, out, progress)
 
 
 def read_quantized(model: Path) -> Graph:
@@ -109,12 +143,6 @@ def read_quantized(model: Path) -> Graph:
                 hint="bring the model in: sr2tflite fuse MODEL.onnx -o qat.onnx",
             )
     return with_size(graph, None, None)
-
-
-def _samples(scale: int, data: Sequence[Path], low_resolution: Sequence[Path], limit: int | None) -> Samples:
-    if bool(data) == bool(low_resolution):
-        raise InputError("expected high-resolution images, or low-resolution ones", hint="give --data or --lr")
-    return with_originals(image_set(data, scale, limit)) if data else without_originals(low_resolution, limit)
 
 
 def _refuse_seen(graph: Graph, model: Path, samples: Samples) -> None:

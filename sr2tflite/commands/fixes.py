@@ -1,7 +1,7 @@
 """Carrying out the fixes of a budget that need no training, and measuring them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -54,14 +54,19 @@ REMADE: dict[str, dict[str, Any]] = {
 """Post-training quantization told otherwise."""
 
 
+@dataclass(frozen=True)
+class Trial:
+    """How fixes are tried."""
+
+    calibrate: tuple[Path, ...]
+    """Folders of HR images by which they are chosen; others than those that judge them."""
+
+    out: Path | None = None
+    """The ``.onnx`` to write with the ranges that helped, if any is wanted."""
+
+
 def tried(
-    budget: Budget,
-    subject: Subject,
-    samples: Samples,
-    source: Path,
-    calibrate: Sequence[Path],
-    out: Path | None = None,
-    progress: Progress = silent,
+    trial: Trial, budget: Budget, subject: Subject, samples: Samples, source: Path, progress: Progress = silent
 ) -> Budget:
     """The budget with measured fixes.
 
@@ -71,30 +76,29 @@ def tried(
     undo the training.
 
     Args:
+        trial: How.
         budget: Of the same subject and samples.
         subject: The quantized graph.
         samples: The budget's images.
-        source: The float file, for commands.
-        calibrate: Folders of HR images, other ones.
-        out: Where the file with the ranges that helped goes, if anywhere.
+        source: The float file.
         progress: Told how it goes.
 
     Raises:
         InputError: There are no calibration images, or some of them are the budget's.
         UnsupportedError: The quantized graph is one that cannot be trained or calibrated here.
     """
-    if not calibrate:
+    if not trial.calibrate:
         raise InputError(
             "no images to choose fixes by", where=budget.model, hint="say --calibrate DIR; other images than --data"
         )
-    seen = calibration_images(calibrate, subject.scale, PtqSettings().images)
+    seen = calibration_images(trial.calibrate, subject.scale, PtqSettings().images)
     _refuse_shared(seen, samples)
-    trial = _Trial(budget, subject, samples, seen, progress)
-    result = trial.with_ranges()
-    if out is not None:
-        trial.write(out)
+    workshop = _Workshop(budget, subject, samples, seen, progress)
+    result = workshop.with_ranges()
+    if trial.out is not None:
+        workshop.write(trial.out)
     if subject.float_side.holds_weights:
-        result = replace(result, fixes=tuple(trial.remade(source, calibrate)))
+        result = replace(result, fixes=(*result.fixes, *workshop.remade(source, trial.calibrate)))
     return result
 
 
@@ -107,7 +111,7 @@ def _refuse_shared(seen: Calibration, samples: Samples) -> None:
         )
 
 
-class _Trial:
+class _Workshop:
     """One file whose ranges are changed step by step."""
 
     def __init__(
@@ -124,7 +128,8 @@ class _Trial:
         targets = [row for row in self.budget.rows if self._is_free(row)][:ROWS]
         found = {name: find_ranges(self.view.plan, self._chosen, told) for name, told in METHODS.items()}
         fixes: dict[str, Fix] = {}
-        before, kept = self.budget.int8, []
+        kept: list[str] = []
+        before = self.budget.int8
         for done, row in enumerate(targets, 1):
             index = self.view.plan.group_of[row.tensor]
             what = self._improved(row.tensor, {name: ranges[index] for name, ranges in found.items()})

@@ -142,7 +142,9 @@ class QuantizedView(nn.Module):
         """Give a tensor, and those it shares its grid with, another range; theirs must not be fixed."""
         row = self._learned.index(self.plan.group_of[tensor])
         with torch.no_grad():
-            self.relative_range[row] = torch.tensor(found.normal(), dtype=torch.float64).to(self._unit) / self._unit[row]
+            self.relative_range[row] = (
+                torch.tensor(found.normal(), dtype=torch.float64).to(self._unit) / self._unit[row]
+            )
 
     def grids(self) -> list[QuantParams]:
         """The quantization parameters of every group, as the file would hold them now."""

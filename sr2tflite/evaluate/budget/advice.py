@@ -23,7 +23,9 @@ def advised(budget: Budget, model: Path, source: Path) -> Budget:
         model: The quantized file's path, for commands.
         source: The float file's.
     """
-    added = {name for row in budget.rows if row.op in _SUMS and len(row.reads) == 2 for name in (*row.reads, row.tensor)}
+    added = {
+        name for row in budget.rows if row.op in _SUMS and len(row.reads) == 2 for name in (*row.reads, row.tensor)
+    }
     rows = (
         row.with_fixes(*_fixes(row, model, source, is_added=row.tensor in added)) if _is_worth(row) else row
         for row in budget.rows

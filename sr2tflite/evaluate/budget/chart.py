@@ -25,7 +25,7 @@ def chart(budget: Budget) -> bytes:
     costs, together = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     _bars(costs, rows)
     _steps(together, budget, rows)
-    costs.set_yticks(range(len(rows)), [f"{row.name}  " for row in rows], fontsize=8)
+    costs.set_yticks(range(len(rows)), [f"{row.label}  " for row in rows], fontsize=8)
     costs.set_ylim(len(rows) - 0.4, -0.6)
     left_out = f", {len(budget.rows) - len(rows)} smaller ones not shown" if len(rows) < len(budget.rows) else ""
     images = "1 image" if len(budget.images) == 1 else f"{len(budget.images)} images"
@@ -41,18 +41,18 @@ def _bars(axes: "Axes", rows: tuple[Row, ...]) -> None:
     drawn = [value if isfinite(value) else most for value in values]
     axes.barh(range(len(rows)), drawn, color=[COLORS[row.kind] for row in rows], height=0.7)
     for place, (value, width) in enumerate(zip(values, drawn, strict=True)):
-        label = f" {value:.2f}" if isfinite(value) else " ∞"
+        label = f" {round(value, 2) + 0.0:.2f}" if isfinite(value) else " ∞"
         axes.text(max(width, 0.0), place, label, va="center", fontsize=7)
     axes.set_xlim(min(0.0, *drawn) * 1.1 if drawn else 0.0, most * 1.12)
     axes.set_xlabel("dB gained against the float output when it alone is left unquantized", fontsize=8)
-    axes.legend(handles=_keys(), fontsize=8, loc="lower right")
+    axes.legend(handles=_keys(rows), fontsize=8, loc="lower right")
     _quiet(axes)
 
 
-def _keys() -> list[Any]:
+def _keys(rows: tuple[Row, ...]) -> list[Any]:
     from matplotlib.patches import Patch
 
-    return [Patch(color=color, label=kind) for kind, color in COLORS.items()]
+    return [Patch(color=color, label=kind) for kind, color in COLORS.items() if any(row.kind == kind for row in rows)]
 
 
 def _steps(axes: "Axes", budget: Budget, rows: tuple[Row, ...]) -> None:

@@ -75,7 +75,9 @@ def weight_facts(stored: Tensor, real: NDArray[np.float32], source: NDArray[np.f
     assert stored.data is not None
     params, codes = _params(stored), stored.data
     symmetric = set(params.zero_point) == {WEIGHT_ZERO[stored.dtype]}
-    low, high = (end + params.zero_point[0] for end in (-WEIGHT_LIMIT, WEIGHT_LIMIT)) if symmetric else LIMITS[stored.dtype]
+    low, high = (
+        (end + params.zero_point[0] for end in (-WEIGHT_LIMIT, WEIGHT_LIMIT)) if symmetric else LIMITS[stored.dtype]
+    )
     per_channel = np.moveaxis(codes, axis, 0).reshape(codes.shape[axis], -1)
     largest = max(params.scale)
     return Facts(

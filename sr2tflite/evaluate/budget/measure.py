@@ -73,7 +73,10 @@ def _seen(subject: Subject, image: Sample) -> Seen:
 
 
 def _qualities(subject: Subject, seen: Seen, left_out: Sequence[Sequence[str]]) -> list[Judged]:
-    return [subject.judged(to_pixels(subject.mixed.run(seen.base, set(names))), seen.float_sr, seen.hr) for names in left_out]
+    return [
+        subject.judged(to_pixels(subject.mixed.run(seen.base, set(names))), seen.float_sr, seen.hr)
+        for names in left_out
+    ]
 
 
 def _count(subject: Subject, seen: Seen, facts: Mapping[str, ActivationFacts]) -> None:

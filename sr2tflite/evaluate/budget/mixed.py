@@ -73,18 +73,21 @@ class Mixed:
         return self._bounded(node, self._apply(node, base, frozenset()))
 
     def _computed(self, node: Node, values: Mapping[str, Value], left_out: Set[str]) -> Value:
-        constants = {name: data for name in node.inputs if (data := self.graph.tensors[name].data) is not None}
-        operands = {name: values[name] for name in node.inputs if name not in constants}
-        is_left_out = not left_out.isdisjoint((node.output, *constants)) if rounds(node) else False
-        if not is_left_out and not any(isinstance(value, Tensor) for value in operands.values()):
-            return self._interpreter.compute(node, [operands.get(name, constants.get(name)) for name in node.inputs])
-        real = self._apply(node, operands, left_out)
+        tensors = [self.graph.tensors[name] for name in node.inputs]
+        operands = [values[tensor.name] if tensor.data is None else tensor.data for tensor in tensors]
+        codes = [value for value in operands if not isinstance(value, Tensor)]
+        constants = {tensor.name for tensor in tensors if tensor.is_constant}
+        is_left_out = rounds(node) and not left_out.isdisjoint({node.output, *constants})
+        if not is_left_out and len(codes) == len(operands):
+            return self._interpreter.compute(node, codes)
+        real = self._apply(node, values, left_out)
         if not rounds(node):
             return real
         if node.output in left_out:
             return self._bounded(node, real)
         grid = self.graph.tensors[node.output]
         assert grid.quant is not None
+        assert grid.dtype != "float32"
         return quantize(real.permute(0, 2, 3, 1).numpy(), grid.quant, grid.dtype)
 
     def _apply(self, node: Node, values: Mapping[str, Value], left_out: Set[str]) -> Tensor:

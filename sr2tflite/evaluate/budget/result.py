@@ -105,6 +105,13 @@ class Row:
 
     fixes: tuple[Fix, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """The name; of a sum, with what it adds."""
+        signs = {"ADD": " + ", "SUB": " − "}
+        is_sum = self.kind == "activation" and self.op in signs and len(self.reads) == 2
+        return f"{self.name} ({signs[self.op].join(self.reads)})" if is_sum else self.name
+
     def with_fixes(self, *fixes: Fix) -> "Row":
         return replace(self, fixes=(*self.fixes, *fixes))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def with_originals(images: ImageSet) -> Samples:
     """The pairs of an evaluation's image set."""
     pairs = images.pairs
     return Samples(
-        tuple(Sample(pair.name, pair.ids, lambda pair=pair: pair.load(images.scale)) for pair in pairs), images.sha256
+        tuple(Sample(pair.name, pair.ids, partial(pair.load, images.scale)) for pair in pairs), images.sha256
     )
 
 
@@ -66,7 +67,7 @@ def without_originals(folders: Sequence[Path], limit: int | None = None) -> Samp
             found.append((path, f"{place}/{path.stem}", sha256(read_bytes(path))))
     if not found:
         raise InputError("no images to measure on", hint="give folders of images, and a limit of at least 1")
-    samples = [Sample(name, frozenset({short_id(digest)}), lambda p=path: _alone(p)) for path, name, digest in found]
+    samples = [Sample(name, frozenset({short_id(digest)}), partial(_alone, path)) for path, name, digest in found]
     digest = sha256("\n".join(["low resolution", *(f"{name} {digest}" for _, name, digest in found)]).encode())
     return Samples(tuple(samples), digest)
 

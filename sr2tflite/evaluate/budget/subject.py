@@ -20,7 +20,6 @@ from sr2tflite.quant.counterpart import Counterpart, counterpart, rounds
 from sr2tflite.runtime import LiteRT
 from sr2tflite.torch_view import FloatView
 
-
 Values = Mapping[str, torch.Tensor]
 Judged = tuple[float, float]
 """PSNR against float and against HR."""
@@ -92,7 +91,9 @@ class Subject:
         base = self.mixed.codes(lr)
         runs = self._runtime.run(base[self.graph.input.name])
         if (apart := int((runs != base[self.graph.output.name]).sum())) > 0:
-            raise VerificationError(f"{apart} bytes of the interpreter's output are not LiteRT's", where=self.graph.name)
+            raise VerificationError(
+                f"{apart} bytes of the interpreter's output are not LiteRT's", where=self.graph.name
+            )
         return base
 
     def judged(self, sr: Image, float_sr: Image, hr: Image | None) -> Judged:

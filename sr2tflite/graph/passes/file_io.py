@@ -43,7 +43,11 @@ def without_io(graph: Graph) -> Graph:
     """A copy of a file's graph without the QUANTIZE and DEQUANTIZE that ``with_io`` puts at its ends."""
     result = graph.copy()
     first, last = graph.nodes[0], graph.nodes[-1]
-    if isinstance(first.op, ops.Quantize) and first.inputs == graph.inputs and len(graph.consumers(graph.inputs[0])) == 1:
+    if (
+        isinstance(first.op, ops.Quantize)
+        and first.inputs == graph.inputs
+        and len(graph.consumers(graph.inputs[0])) == 1
+    ):
         result.nodes.remove(first)
         result.inputs = first.outputs
     if isinstance(last.op, ops.Quantize | ops.Dequantize) and last.outputs == graph.outputs:
