@@ -30,9 +30,10 @@ def budget(result: Budget, max_drop: float | None, machine: bool, fixed: Path | 
         return status
     _table(result)
     _ends(result)
+    told: set[str] = set()
     for row in result.rows:
-        _fixes(row.label, row.fixes)
-    _fixes("whole file", result.fixes)
+        _fixes(row.label, row.fixes, told)
+    _fixes("whole file", result.fixes, told)
     for note in result.notes:
         click.echo(f"note: {note}")
     if max_drop is not None:
@@ -74,12 +75,14 @@ def _ends(result: Budget) -> None:
         )
 
 
-def _fixes(name: str, fixes: tuple[Fix, ...]) -> None:
+def _fixes(name: str, fixes: tuple[Fix, ...], told: set[str]) -> None:
+    """Fixes of one row; a command is told once."""
     for fix in fixes:
         gain = "" if fix.gain is None else f": {_gains(fix.gain)}"
         click.echo(f"{name}: {fix.what}{gain} ({fix.basis})")
-        if fix.command:
+        if fix.command and fix.command not in told:
             click.echo(f"    {fix.command}")
+            told.add(fix.command)
 
 
 def _gains(gain: Quality) -> str:
