@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.evaluate.budget.result import Facts
 from sr2tflite.graph import Tensor
-from sr2tflite.numerics.qparams import LIMITS, WEIGHT_LIMIT, WEIGHT_ZERO, QuantParams
+from sr2tflite.numerics.qparams import LIMITS, WEIGHT_ZERO, QuantParams
 
 Ends = tuple[float, float]
 NOTHING: Ends = (np.inf, -np.inf)
@@ -19,7 +19,9 @@ class ActivationFacts:
     """What was seen of one activation so far."""
 
     tensor: Tensor
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    counts: NDArray[np.int64] = field(init=False)
+    """Of every code of the grid, the first one first."""
+
     beyond: int = 0
     lowest: NDArray[Any] | None = None
     """Smallest code of each channel."""
@@ -27,6 +29,10 @@ class ActivationFacts:
     highest: NDArray[Any] | None = None
     real: Ends = NOTHING
     float_: Ends = NOTHING
+
+    def __post_init__(self) -> None:
+        low, high = LIMITS[self.tensor.dtype]
+        self.counts = np.zeros(high - low + 1, np.int64)
 
     def add(self, codes: NDArray[Any], real: NDArray[np.float32], source: NDArray[np.float32] | None) -> None:
         """Count one image.
@@ -37,7 +43,7 @@ class ActivationFacts:
             source: The float graph's values, any layout, where it holds the tensor.
         """
         low, _ = LIMITS[self.tensor.dtype]
-        self.counts += np.bincount(codes.ravel().astype(np.int16) - low, minlength=256)
+        self.counts += np.bincount(codes.ravel().astype(np.int64) - low, minlength=len(self.counts))
         self.beyond += saturated(real, _params(self.tensor), LIMITS[self.tensor.dtype])
         pixels = codes.reshape(-1, codes.shape[-1])
         least, most = pixels.min(0), pixels.max(0)
@@ -54,7 +60,7 @@ class ActivationFacts:
         return Facts(
             saturated=self.beyond / max(int(self.counts.sum()), 1),
             unused_codes=int((self.counts == 0).sum()),
-            codes=256,
+            codes=len(self.counts),
             dead_channels=int((self.lowest == self.highest).sum()),
             channels=len(self.lowest),
             float_range=self.float_ if self.float_ != NOTHING else self.real,
@@ -74,21 +80,20 @@ def weight_facts(stored: Tensor, real: NDArray[np.float32], source: NDArray[np.f
     """
     assert stored.data is not None
     params, codes = _params(stored), stored.data
-    symmetric = set(params.zero_point) == {WEIGHT_ZERO[stored.dtype]}
-    low, high = (
-        (end + params.zero_point[0] for end in (-WEIGHT_LIMIT, WEIGHT_LIMIT)) if symmetric else LIMITS[stored.dtype]
-    )
+    zero, (low, high) = params.zero_point[0], LIMITS[stored.dtype]
+    if set(params.zero_point) == {WEIGHT_ZERO.get(stored.dtype, 0)}:  # symmetric: narrow
+        low = 2 * zero - high
     per_channel = np.moveaxis(codes, axis, 0).reshape(codes.shape[axis], -1)
     largest = max(params.scale)
     return Facts(
         saturated=saturated(real, params, (low, high)) / codes.size,
         unused_codes=high - low + 1 - len(np.unique(np.clip(codes, low, high))),
         codes=high - low + 1,
-        dead_channels=int((per_channel == params.zero_point[0]).all(1).sum()),
+        dead_channels=int((per_channel == zero).all(1).sum()),
         channels=len(per_channel),
         float_range=_wider(NOTHING, source),
         real_range=_wider(NOTHING, real),
-        grid_range=(largest * (low - params.zero_point[0]), largest * (high - params.zero_point[0])),
+        grid_range=(largest * (low - zero), largest * (high - zero)),
     )
 
 
