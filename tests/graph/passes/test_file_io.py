@@ -4,8 +4,8 @@ from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.reference import run_int8
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.graph import Node, Tensor, ops, tflite
-from sr2tflite.graph.passes.file_io import with_io, without_io
+from sr2tflite.graph import tflite
+from sr2tflite.graph.passes.file_io import with_io
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.runtime import Kernels, LiteRT
 
@@ -59,17 +59,3 @@ def test_each_end_gets_one_op():
     graph = quantized_sr_graph()
     assert with_io(graph, "uint8").summary() == f"QUANTIZE×2 {graph.summary()}"
     assert with_io(graph, "float32").summary() == f"QUANTIZE {graph.summary()} DEQUANTIZE"
-
-
-@pytest.mark.parametrize("io", TYPES)
-def test_what_is_put_at_the_ends_can_be_taken_away_again(io):
-    graph = quantized_sr_graph()
-    assert without_io(with_io(graph, io)) == graph
-
-
-def test_an_input_that_is_read_elsewhere_too_keeps_its_quantize():
-    graph = with_io(quantized_sr_graph(), "uint8")
-    again = Tensor("again", graph.tensors["input"].shape, "int8", graph.tensors["input"].quant)
-    graph.tensors["again"] = again
-    graph.nodes.insert(1, Node(ops.Quantize(), graph.inputs, ("again",)))
-    assert without_io(graph).inputs == graph.inputs
