@@ -1,6 +1,6 @@
 """A quantized graph, run op by op."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Node
@@ -57,10 +57,6 @@ class Interpreter:
                 if self._last_reader.get(read) is node and read != self.graph.output.name:
                     del values[read]
         yield self.graph.output.name, values[self.graph.output.name]
-
-    def compute(self, node: Node, inputs: Sequence[Codes]) -> Codes:
-        """What one op of the graph makes of its inputs, in the node's order, constants among them."""
-        return self._runs[self.graph.nodes.index(node)](inputs, self._workers)
 
     def _checked(self, codes: Codes) -> Codes:
         wanted = self.graph.input

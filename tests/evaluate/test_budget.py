@@ -90,7 +90,7 @@ def test_an_op_that_reads_codes_is_the_integer_kernel(skip):
     mixed = Mixed(graph, counterpart(graph, source))
     base = mixed.codes(photo(1))
     for node in graph.nodes:
-        assert np.array_equal(mixed._computed(node, base, set()), base[node.output])
+        assert np.array_equal(mixed._computed(node, base, {}, set()), base[node.output])
 
 
 @pytest.mark.parametrize("white", [1, 255])
@@ -148,7 +148,7 @@ def test_weights_left_out_are_the_float_graphs():
     w, b = side.constants["a/w"], side.constants["a/b"]
     a = graph.tensors["a"].quant
     wanted = quantize(lr.astype(np.float64) @ w[:, 0, 0].T.astype(np.float64) + b, a, "int8")
-    values = mixed._computed(graph.nodes[0], mixed.codes(lr), {"a/w", "a/b"})
+    values = mixed._computed(graph.nodes[0], mixed.codes(lr), {}, {"a/w", "a/b"})
     assert np.array_equal(values[0], wanted)
 
 

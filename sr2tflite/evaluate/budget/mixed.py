@@ -64,7 +64,7 @@ class Mixed:
         for node in self.graph.nodes:
             if left_out.isdisjoint((node.output, *node.inputs)) and changed.keys().isdisjoint(node.inputs):
                 continue
-            changed[node.output] = self._computed(node, {**base, **changed}, left_out)
+            changed[node.output] = self._computed(node, base, changed, left_out)
         name = self.graph.output.name
         return _height_first(self._real(name, changed.get(name, base[name])))
 
@@ -72,15 +72,15 @@ class Mixed:
         """What an op would write in the file if it did not round, NCHW."""
         return self._bounded(node, self._apply(node, base, frozenset()))
 
-    def _computed(self, node: Node, values: Mapping[str, Value], left_out: Set[str]) -> Value:
-        tensors = [self.graph.tensors[name] for name in node.inputs]
-        operands = [values[tensor.name] if tensor.data is None else tensor.data for tensor in tensors]
-        codes = [value for value in operands if not isinstance(value, Tensor)]
-        constants = {tensor.name for tensor in tensors if tensor.is_constant}
+    def _computed(
+        self, node: Node, base: Mapping[str, Codes], changed: Mapping[str, Value], left_out: Set[str]
+    ) -> Value:
+        codes = {name: value for name, value in changed.items() if not isinstance(value, Tensor)}
+        constants = {name for name in node.inputs if self.graph.tensors[name].is_constant}
         is_left_out = rounds(node) and not left_out.isdisjoint({node.output, *constants})
-        if not is_left_out and len(codes) == len(operands):
-            return self._interpreter.compute(node, codes)
-        real = self._apply(node, values, left_out)
+        if not is_left_out and codes.keys() >= changed.keys() & {*node.inputs}:
+            return self._kernel(node, {**base, **codes})
+        real = self._apply(node, {**base, **changed}, left_out)
         if not rounds(node):
             return real
         if node.output in left_out:
@@ -89,6 +89,11 @@ class Mixed:
         assert grid.quant is not None
         assert grid.dtype != "float32"
         return quantize(real.permute(0, 2, 3, 1).numpy(), grid.quant, grid.dtype)
+
+    def _kernel(self, node: Node, codes: Mapping[str, Codes]) -> Codes:
+        """The op in integers; what it does not read is only passed by."""
+        given = {name: value for name, value in codes.items() if name != node.output}
+        return dict(self._interpreter.activations(codes[self.graph.input.name], given))[node.output]
 
     def _apply(self, node: Node, values: Mapping[str, Value], left_out: Set[str]) -> Tensor:
         """An op in real numbers."""
