@@ -1,11 +1,12 @@
-"""The verbs that judge what was made: quality and latency."""
+"""The verbs that judge what was made: quality, what quantization costs, and latency."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sr2tflite.cli.group import group
-from sr2tflite.cli.options import COUNT, FILE, data, json_out
+from sr2tflite.cli.options import COUNT, FILE, data, decibels, json_out, out
 
 
 @group.command("eval", short_help="PSNR and SSIM, side by side.")
@@ -35,6 +36,47 @@ def evaluate(
     with watching(as_json) as progress:
         result = command(artifacts, folders, protocols=protocols, limit=limit, allow_leak=allow_leak, progress=progress)
     return show.as_json(result) if as_json else show.evaluation(result, per_image=per_image)
+
+
+@group.command(short_help="What the quantization of each tensor costs, in dB.")
+@click.argument("model", type=FILE, metavar="QUANTIZED.onnx|MODEL.tflite")
+@click.option("--float", "source", type=FILE, required=True, metavar="DEPLOY.onnx", help="What it was made from.")
+@data("Folder of high-resolution images; may be given more than once.", required=False)
+@data("Folder of low-resolution images instead: costs against float alone.", required=False, flag="--lr", name="small")
+@click.option("--protocol", default="rgb", show_default=True, help="rgb, rgb-shave3, y-shave3.")
+@click.option("--limit", type=COUNT, help="Only the first so many images of each folder.")
+@click.option("--allow-leak", is_flag=True, help="Measure even on images the model was made with.")
+@click.option("--try", "try_fixes", is_flag=True, help="Carry out and measure the fixes that need no training.")
+@data("Folder of other images, by which --try chooses.", required=False, flag="--calibrate", name="calibrate")
+@out(".onnx", required=False, text="With --try: write the model with the ranges that helped.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png", help="Draw a bar chart.")
+@click.option("--max-drop", callback=decibels, metavar="DB", help="Exit with 4 where INT8 is further below float.")
+@json_out
+def budget(
+    model: Path,
+    source: Path,
+    folders: tuple[Path, ...],
+    small: tuple[Path, ...],
+    max_drop: float | None,
+    as_json: bool,
+    **told: Any,
+) -> int:
+    """What the quantization of each tensor costs, by leaving it out, and what may be done about it."""
+    from sr2tflite.cli import show_budget
+    from sr2tflite.cli.watch import watching
+    from sr2tflite.commands.budget import On
+    from sr2tflite.commands.budget import budget as command
+    from sr2tflite.commands.fixes import Trial
+
+    target, plot, calibrate, is_tried = (told.pop(key) for key in ("target", "plot", "calibrate", "try_fixes"))
+    if max_drop is not None and not folders:
+        raise click.UsageError("--max-drop needs high-resolution images: --data DIR")
+    if (calibrate or target) and not is_tried:
+        raise click.UsageError("--calibrate and -o go with --try")
+    with watching(as_json) as progress:
+        trial = Trial(calibrate, target) if is_tried else None
+        result = command(model, source, On(folders, small, **told), trial=trial, plot=plot, progress=progress)
+    return show_budget.budget(result, max_drop, as_json, target)
 
 
 @group.command(short_help="Latency on this machine.")

@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 from collections.abc import Callable
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,17 @@ def data(
     )
 
 
-def out(suffix: str) -> Callable[[Decorated], Decorated]:
+def out(suffix: str, *, required: bool = True, text: str = "The file to write.") -> Callable[[Decorated], Decorated]:
     """The file to write; its name ends in ``suffix``, so that the next verb knows it."""
 
-    def named(_context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-        if path.suffix != suffix:
+    def named(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None and path.suffix != suffix:
             raise click.BadParameter(f"{path} does not end in {suffix}", param=parameter)
         return path
 
     kind = click.Path(path_type=Path, dir_okay=False)
-    flags, text = ("-o", "--output", "target"), "The file to write."
-    return click.option(*flags, required=True, metavar=f"FILE{suffix}", type=kind, callback=named, help=text)
+    flags = ("-o", "--output", "target")
+    return click.option(*flags, required=required, metavar=f"FILE{suffix}", type=kind, callback=named, help=text)
 
 
 def ending(path: Path, suffix: str | None) -> Path:
@@ -90,6 +91,19 @@ def assignments(_context: click.Context, parameter: click.Parameter, values: tup
         except RecipeError as error:
             raise click.BadParameter(error.message, param=parameter) from error
     return content
+
+
+def decibels(_context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """A number of decibels, ``0.02`` or ``0.02dB``."""
+    if text is None:
+        return None
+    try:
+        value = float(text.lower().removesuffix("db"))
+    except ValueError:
+        value = nan
+    if not isfinite(value) or value < 0:
+        raise click.BadParameter(f"{text!r} is no number of decibels; expected one like 0.02dB", param=parameter)
+    return value
 
 
 def settings_of(what: str, example: str) -> Callable[[Decorated], Decorated]:

@@ -15,6 +15,7 @@ from sr2tflite.train.settings import LoopSettings
 STUDENT, RECALIBRATED = "student.safetensors", "recalibrated.safetensors"
 DEPLOY, PTQ, QAT = "deploy.onnx", "ptq.onnx", "qat.onnx"
 MODEL, MODEL_FREE, MODEL_FLOAT, PTQ_FREE = "model.tflite", "model_free.tflite", "model_float.tflite", "ptq_free.tflite"
+CHART = "budget.png"
 FINAL = "INT8"
 """What the final file is called in pictures."""
 
@@ -41,6 +42,8 @@ def steps(recipe: Recipe, folder: Path) -> list[Step]:
     chain.quantize()
     chain.export()
     chain.evaluate()
+    if recipe.budget:
+        chain.budget(recipe.budget)
     if recipe.bench is not None:
         chain.bench(recipe.bench.threads, recipe.bench.runs, recipe.bench.rounds)
     return chain.steps
@@ -186,6 +189,20 @@ class _Chain:
 
         inputs = [*artifacts, *_images(recipe.data.evaluate)]
         self._add("evaluate", recipe.evaluate.model_dump(mode="json"), inputs, [], action)
+
+    def budget(self, limit: int) -> None:
+        """What each tensor's quantization costs in the final file, on the first images of each folder."""
+        recipe, folder = self.recipe, self.folder
+        model, source = folder / (QAT if recipe.qat is not None else PTQ), folder / DEPLOY
+
+        def action(progress: Progress) -> Facts:
+            from sr2tflite.commands.budget import On, budget
+
+            on = On(recipe.data.evaluate, protocol=recipe.evaluate.protocols[0], limit=limit)
+            return budget(model, source, on, plot=folder / CHART, progress=progress).to_json()
+
+        inputs = [model, source, *_images(recipe.data.evaluate)]
+        self._add("budget", [limit, recipe.evaluate.protocols[0]], inputs, [CHART], action)
 
     def bench(self, threads: int, runs: int, rounds: int) -> None:
         """The final file against its float twin, on this machine."""

@@ -138,6 +138,14 @@ class QuantizedView(nn.Module):
         found = {index: Range(low, high) for index, (low, high) in zip(self._learned, ends, strict=True)}
         return {index: found[index].within(self.plan.groups[index]) for index in found}
 
+    def set_range(self, tensor: str, found: Range) -> None:
+        """Give a tensor, and those it shares its grid with, another range; theirs must not be fixed."""
+        row = self._learned.index(self.plan.group_of[tensor])
+        with torch.no_grad():
+            self.relative_range[row] = (
+                torch.tensor(found.normal(), dtype=torch.float64).to(self._unit) / self._unit[row]
+            )
+
     def grids(self) -> list[QuantParams]:
         """The quantization parameters of every group, as the file would hold them now."""
         return settle(self.plan, self.ranges(), self._weight_scale)

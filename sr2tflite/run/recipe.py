@@ -107,6 +107,9 @@ class Recipe(Settings):
 
     export: Export = Export()
     evaluate: Evaluate = Evaluate()
+    budget: int = Field(default=0, ge=0)
+    """Images of each evaluation folder on which every tensor's cost is measured (``sr2tflite budget``); 0: none."""
+
     bench: Bench | None = Bench()
     """null measures no latency."""
 

@@ -7,6 +7,8 @@ from typing import Any
 from sr2tflite.run.gates import Finding
 
 SCHEMA = 1
+COSTLIEST = 5
+"""Rows of the budget that the page spells out; the picture has the others."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Report:
 
     def to_markdown(self) -> str:
         """The page for people."""
-        body = [self._verdict(), *self._quality(), *self._proof(), *self._latency(), *self._pictures()]
+        body = [self._verdict(), *self._quality(), *self._proof(), *self._budget(), *self._latency(), *self._pictures()]
         return "\n\n".join([f"# {self.name}", *body]) + "\n"
 
     def _verdict(self) -> str:
@@ -72,6 +74,21 @@ class Report:
             files = self.stages["export"]["files"]
             parts += [f"- `{one['file']}` ({one['size_bytes']:,} bytes): {one['proof']}" for one in files]
         return ["\n".join(parts)] if len(parts) > 1 else []
+
+    def _budget(self) -> list[str]:
+        found = self.stages.get("budget")
+        if found is None:
+            return []
+        rows = [
+            (f"{row['name']}, {row['kind']}", *(_number(row["cost"][key]) for key in ("against_float", "against_hr")))
+            for row in found["rows"][:COSTLIEST]
+        ]
+        return [
+            "## What quantization costs",
+            "dB gained when one tensor alone is left unquantized, the most expensive first:",
+            table(("tensor", "against float", f"against HR, {found['protocol']}"), rows),
+            "![every tensor](budget.png)",
+        ]
 
     def _latency(self) -> list[str]:
         latency = self.stages.get("bench")

@@ -152,6 +152,10 @@ def test_a_recipe_runs_ends_by_its_gates_and_stands(photos: Path, student: Path,
     assert {"report.md", "crop1.png", "recipe.yaml", "model.tflite"} <= set(os.listdir(folder))
     again = run("run", recipe, cwd=tmp_path)
     assert "stood already: fuse, ptq, qat, export, evaluate, bench" in again.stdout
+    charted = run("run", recipe, "--set", "budget=1", cwd=tmp_path)
+    assert charted.returncode == 0, charted.stderr
+    assert "![every tensor](budget.png)" in (folder / "report.md").read_text()
+    assert (folder / "budget.png").read_bytes()[:4] == b"\x89PNG"
     failed = run("run", recipe, "--set", "gates.psnr_drop_db=-99", cwd=tmp_path)
     assert failed.returncode == 4
     assert "gate psnr_drop_db" in failed.stdout

@@ -258,3 +258,14 @@ def test_a_network_in_unit_range_keeps_its_clips_and_gates() -> None:
     with torch.no_grad():
         error = view(pixels) - 255 * FloatView(graph)(pixels / 255)
     assert float(error.square().mean().sqrt()) < 3  # half a code of what is clipped to 6, which is 1530 pixels
+
+
+def test_a_range_that_is_set_is_the_files() -> None:
+    view = QuantizedView.from_float(float_sr_graph(), [random_image(0)], QUICK)
+    before = view.freeze()
+    view.set_range("body.0", Range(0.0, 51.0))
+    after = view.freeze()
+    assert after.tensors["body.0"].quant is not None
+    assert after.tensors["body.0"].quant.scale[0] == pytest.approx(0.2, rel=2.0**-15)
+    changed = {name for name in before.tensors if before.tensors[name] != after.tensors[name]}
+    assert changed == {"body.0", "body.1.bias"}, "a bias lies on its input's scale"

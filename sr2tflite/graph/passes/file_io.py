@@ -39,6 +39,24 @@ def with_io(graph: Graph, io: FileIO) -> Graph:
     return result
 
 
+def without_io(graph: Graph) -> Graph:
+    """A copy of a file's graph without the QUANTIZE and DEQUANTIZE that ``with_io`` puts at its ends."""
+    result = graph.copy()
+    first, last = graph.nodes[0], graph.nodes[-1]
+    if (
+        isinstance(first.op, ops.Quantize)
+        and first.inputs == graph.inputs
+        and len(graph.consumers(graph.inputs[0])) == 1
+    ):
+        result.nodes.remove(first)
+        result.inputs = first.outputs
+    if isinstance(last.op, ops.Quantize | ops.Dequantize) and last.outputs == graph.outputs:
+        result.nodes.remove(last)
+        result.outputs = last.inputs
+    result.drop_unused()
+    return result
+
+
 def _end(inner: Tensor, io: FileIO) -> Tensor:
     return Tensor(f"{inner.name}_{io}", inner.shape, io, UINT8_PIXELS if io == "uint8" else None)
 
