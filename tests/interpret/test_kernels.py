@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from kit import integer_ops
+from kit import integer_ops, layout_ops
 from kit.integer_ops import LARGE, Case, Size
 from kit.one_op import quantized_one_op_graph
 
@@ -40,6 +40,10 @@ OPS: dict[str, Strategy] = {
             *("CONCATENATION", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
             *("RESIZE_NEAREST_NEIGHBOR", "MINIMUM", "MAXIMUM"),
         )
+    },
+    **{
+        op: lambda size, dtype, op=op: layout_ops.layout(op, size, dtype)  # type: ignore[misc]
+        for op in ("PAD", "PADV2", "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SPLIT")
     },
     "DEQUANTIZE": lambda size, dtype: integer_ops.ends("DEQUANTIZE", size, dtype),
     "QUANTIZE from float32": lambda size, dtype: integer_ops.ends("QUANTIZE", size, dtype),
