@@ -73,7 +73,9 @@ class Node:
         """
         if len(self.outputs) != 1:
             kind = getattr(self.op, "name", self.op.kind)
-            raise UnsupportedError(f"op {kind} writes {len(self.outputs)} tensors; expected 1", where=", ".join(self.outputs))
+            raise UnsupportedError(
+                f"op {kind} writes {len(self.outputs)} tensors; expected 1", where=", ".join(self.outputs)
+            )
         return self.outputs[0]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from kit import integer_ops, layout_ops
+from kit import integer_ops, layout_ops, product_ops
 from kit.integer_ops import LARGE, Case, Size
 from kit.one_op import quantized_one_op_graph
 
@@ -45,6 +45,8 @@ OPS: dict[str, Strategy] = {
         op: lambda size, dtype, op=op: layout_ops.layout(op, size, dtype)  # type: ignore[misc]
         for op in ("PAD", "PADV2", "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SPLIT")
     },
+    "FULLY_CONNECTED": lambda size, dtype: product_ops.fully_connected(size, dtype),
+    "TRANSPOSE_CONV": lambda size, dtype: product_ops.transpose_conv(size, dtype),
     "DEQUANTIZE": lambda size, dtype: integer_ops.ends("DEQUANTIZE", size, dtype),
     "QUANTIZE from float32": lambda size, dtype: integer_ops.ends("QUANTIZE", size, dtype),
 }
@@ -128,7 +130,21 @@ def test_every_kernel_is_tested() -> None:
 
 
 @pytest.mark.parametrize(
-    "op", ["ADD", "SUB", "MUL", "LEAKY_RELU", "QUANTIZE", "PRELU", "RELU", "MINIMUM", "LOGISTIC", "TANH"]
+    "op",
+    [
+        "ADD",
+        "SUB",
+        "MUL",
+        "LEAKY_RELU",
+        "QUANTIZE",
+        "PRELU",
+        "RELU",
+        "MINIMUM",
+        "LOGISTIC",
+        "TANH",
+        "TRANSPOSE_CONV",
+        "FULLY_CONNECTED",
+    ],
 )
 @given(data=st.data())
 @settings(max_examples=30)

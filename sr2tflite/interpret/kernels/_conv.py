@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.graph import Tensor, ops
+from sr2tflite.graph import ops
 from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bound
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import span
@@ -53,7 +53,9 @@ def centered_weight(site: Site) -> NDArray[np.int64]:
     weight = site.inputs[1]
     assert weight.data is not None
     centered = weight.data.astype(np.int64) - (quant(weight).zero_point[0] if weight.dtype == "uint8" else 0)
-    return centered if site.op.kind == "CONV_2D" else np.moveaxis(centered, 3, 0).reshape(-1, *centered.shape[1:3], 1)
+    if site.op.kind != "DEPTHWISE_CONV_2D":
+        return centered
+    return np.moveaxis(centered, 3, 0).reshape(-1, *centered.shape[1:3], 1)
 
 
 def xnnpack_multipliers(site: Site) -> NDArray[np.float32]:
@@ -71,15 +73,13 @@ def xnnpack_multipliers(site: Site) -> NDArray[np.float32]:
     return found
 
 
-def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
-    """From sums to codes.
+def finisher(site: Site, arithmetic: Arithmetic, vectors: int | None = None) -> Finish:
+    """From sums to codes; the first ``vectors`` channels of a builtin kernel are given, or ``vector_channels``.
 
     XNNPACK: one float32 multiplication, rounded half to even. Others: ``MultiplyByQuantizedMultiplier`` of
     ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does.
     """
-    x, weight, _ = site.inputs
-    scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
-    low, high = site.code_range(arithmetic)
+    zero, (low, high) = affine(site.output)[1], site.code_range(arithmetic)
     if arithmetic == "xnnpack":
         factors = xnnpack_multipliers(site)
 
@@ -88,20 +88,24 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
 
         return finish
     channels = site.output.channels
-    fixed = fixed_points(np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), channels))
-    split = vector_channels(site) if arithmetic == "builtin" else 0
+    fixed = fixed_points(np.broadcast_to(_builtin_multipliers(site), channels))
+    split = (vector_channels(site) if vectors is None else vectors) if arithmetic == "builtin" else 0
     return _fixed_finisher(fixed, split, zero, (low, high))
 
 
-def _builtin_multipliers(scale_x: float, weight: Tensor, scale_out: float) -> NDArray[np.float64]:
-    """``s_x·s_w/s_out`` in float64; with uint8 weights the product is rounded to float32.
+def _builtin_multipliers(site: Site) -> NDArray[np.float64]:
+    """``s_x·s_w/s_out`` in float64.
+
+    The product is rounded to float32 with uint8 weights, and where FULLY_CONNECTED has one scale.
 
     Must equal ``PopulateConvolutionQuantizationParams`` and ``GetQuantizedConvolutionMultipler``
     (``kernels/kernel_util.cc``).
     """
+    x, weight, _ = site.inputs
     scales = np.asarray(quant(weight).scale, np.float32)
-    product = np.float32(scale_x) * scales if weight.dtype == "uint8" else scale_x * scales.astype(np.float64)
-    return np.asarray(product.astype(np.float64) / scale_out)
+    is_rounded = weight.dtype == "uint8" or (site.op.kind == "FULLY_CONNECTED" and scales.size == 1)
+    product = np.float32(affine(x)[0]) * scales if is_rounded else affine(x)[0] * scales.astype(np.float64)
+    return np.asarray(product.astype(np.float64) / affine(site.output)[0])
 
 
 def vector_channels(site: Site) -> int:
