@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
-from kit.integer_ops import Case, Size, codes, constant, graph_of, params
+from kit.integer_ops import Case, Size, codes, constant, exponent, graph_of, params
 
 from sr2tflite.graph import Graph, Node, Op, Tensor, ops
 from sr2tflite.graph.shapes import output_shape
+from sr2tflite.numerics.qparams import QuantParams
 
 Shape = tuple[int, ...]
 
@@ -91,4 +92,22 @@ def layout(draw: st.DrawFn, op: str, size: Size, dtype: str) -> Case:
         "STRIDED_SLICE": lambda: draw(slicing(shape)),
     }
     graph = graph_of(made[op](), Tensor("x", shape, dtype, quant), constants, quant, dtype)
+    return Case(graph, codes(rng, shape, dtype))
+
+
+@st.composite
+def mean(draw: st.DrawFn, size: Size, dtype: str) -> Case:
+    """Over some axes or all; onto a grid far finer or coarser, often the same."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shape = draw(any_shape(size, st.sampled_from([1, 2, 3, 4, 4, 4, 5])))
+    if draw(st.booleans()):
+        shape = (*shape[:-1], shape[-1] * draw(st.integers(1, 9)))
+    axes = draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
+    if len(shape) == 4 and draw(st.booleans()):
+        axes = {1, 2}
+    x, zero = draw(params(dtype)), draw(params(dtype)).zero_point
+    ratio = draw(st.sampled_from([0.0, 0.0, -1.0, 1.0]) | exponent(-9, 9))
+    quant = x if draw(st.booleans()) else QuantParams((float(np.float32(x.scale[0] * 2.0**ratio)),), zero)
+    op = ops.Mean(tuple(sorted(axes)), draw(st.booleans()))
+    graph = graph_of(op, Tensor("x", shape, dtype, x), [], quant, dtype)
     return Case(graph, codes(rng, shape, dtype))

@@ -1,4 +1,4 @@
-"""Inputs of TFLite's ops that are attributes of ours: constants taken away where a file is read, put back on writing."""
+"""Inputs of TFLite's ops that are attributes of ours: taken away where a file is read, put back where it is written."""
 
 import math
 from collections.abc import Sequence

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
-
 from sr2tflite.graph import ops
 from sr2tflite.interpret.convolution import Convolution, Finish, Window
 from sr2tflite.interpret.kernels import Run
