@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 from kit.integer_ops import Case, Size, codes, constant, exponent, graph_of, params
+from kit.integer_ops import shape as image_shape
 
 from sr2tflite.graph import Graph, Node, Op, Tensor, ops
 from sr2tflite.graph.shapes import output_shape
@@ -110,4 +111,18 @@ def mean(draw: st.DrawFn, size: Size, dtype: str) -> Case:
     quant = x if draw(st.booleans()) else QuantParams((float(np.float32(x.scale[0] * 2.0**ratio)),), zero)
     op = ops.Mean(tuple(sorted(axes)), draw(st.booleans()))
     graph = graph_of(op, Tensor("x", shape, dtype, x), [], quant, dtype)
+    return Case(graph, codes(rng, shape, dtype))
+
+
+@st.composite
+def resize_bilinear(draw: st.DrawFn, size: Size, dtype: str) -> Case:
+    """To whole multiples and to any size, larger or smaller, in the three alignments."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shape, quant = draw(image_shape(size, channels=draw(st.sampled_from([None, None, 8])))), draw(params(dtype))
+    times = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)) | st.just((8, 8)))
+    any_size = st.tuples(*(st.integers(1, 3 * length) for length in shape[1:3]))
+    wanted = draw(st.just(tuple(t * length for t, length in zip(times, shape[1:3], strict=True))) | any_size)
+    corners, centers = draw(st.sampled_from([(False, False), (True, False), (False, True)]))
+    op = ops.ResizeBilinear(wanted, corners, centers)
+    graph = graph_of(op, Tensor("x", shape, dtype, quant), [], quant, dtype)
     return Case(graph, codes(rng, shape, dtype))
