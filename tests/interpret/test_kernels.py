@@ -80,7 +80,7 @@ def differing(case: Case, family: str) -> tuple[int, int]:
     try:
         got = Interpreter(case.graph, family).run(case.x)  # type: ignore[arg-type]
     except UnsupportedError as error:
-        if "not modeled" in error.message and family != "reference":
+        if "not modeled" in error.message and (family != "reference" or "int32" in error.message):
             return 0, 0
         raise
     assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)

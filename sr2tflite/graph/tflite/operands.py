@@ -120,13 +120,15 @@ def _transpose_conv(op: ops.TransposeConv, operands: list[FlatTensor]) -> Absorb
     _require_constants([weight, *operands[3:]])
     batch, *sizes, channels = _exactly(4, _numbers(size))
     kernel, old = _exactly(4, weight.shape)[1:3], _exactly(4, x.shape)[1:3]
+    kept = (2, 1, 3)[: len(operands) - 1]
+    if min(op.stride) < 1:
+        return op, kept  # refused later
     axes = list(zip(sizes, old, kernel, op.stride, strict=True))
-    if min(*op.stride, *kernel, *sizes) < 1 or (batch, channels) != (x.shape[0], weight.shape[0]):
+    if min(*kernel, *sizes) < 1 or (batch, channels) != (x.shape[0], weight.shape[0]):
         raise KeyError("an output shape that does not follow")
     if any(conv_size(new, k, stride, 1, op.padding) != before for new, before, k, stride in axes):
         raise KeyError("a size that no convolution brings back")
     is_usual = all(usual_transposed_size(before, k, stride, op.padding) == new for new, before, k, stride in axes)
-    kept = (2, 1, 3)[: len(operands) - 1]
     return replace(op, size=None if is_usual else (sizes[0], sizes[1])), kept
 
 

@@ -18,6 +18,9 @@ from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, re
 
 LARGEST_ACCUMULATOR = 2**31 - 1
 
+LARGEST_MULTIPLIER = 2.0**30
+"""Fixed point shifts sums to the left by no more."""
+
 _VECTOR = 8
 """Channels that the builtin depthwise kernel computes at a time."""
 
@@ -87,8 +90,12 @@ def finisher(site: Site, arithmetic: Arithmetic, vectors: int | None = None) -> 
             requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
 
         return finish
-    channels = site.output.channels
-    fixed = fixed_points(np.broadcast_to(_builtin_multipliers(site), channels))
+    multipliers = _builtin_multipliers(site)
+    if multipliers.max() >= LARGEST_MULTIPLIER:
+        raise UnsupportedError(
+            f"s_x·s_w/s_out = {multipliers.max():.3g}, which is not modeled from 2^30 on", where=site.where
+        )
+    fixed = fixed_points(np.broadcast_to(multipliers, site.output.channels))
     split = (vector_channels(site) if vectors is None else vectors) if arithmetic == "builtin" else 0
     return _fixed_finisher(fixed, split, zero, (low, high))
 
