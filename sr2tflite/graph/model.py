@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import InputError
-from sr2tflite.graph.ops import Op
+from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.graph.ops import Op, ResizeBilinear, TransposeConv
 from sr2tflite.numerics.qparams import QuantParams
 
 DType = Literal["float32", "int4", "int8", "uint8", "int16", "int32", "int64"]
@@ -73,9 +73,17 @@ class Node:
 
     @property
     def output(self) -> str:
-        """The only output."""
-        (name,) = self.outputs
-        return name
+        """The only output.
+
+        Raises:
+            UnsupportedError: There are several.
+        """
+        if len(self.outputs) != 1:
+            kind = getattr(self.op, "name", self.op.kind)
+            raise UnsupportedError(
+                f"op {kind} writes {len(self.outputs)} tensors; expected 1", where=", ".join(self.outputs)
+            )
+        return self.outputs[0]
 
 
 @dataclass
@@ -117,9 +125,17 @@ class Graph:
         times = dict.fromkeys(self.inputs, Fraction(1))
         for node in self.nodes:
             source = next((times[name] for name in node.inputs if name in times), Fraction(1))
-            enlarged = getattr(node.op, "block_size", 1) * getattr(node.op, "factor", 1)
-            times.update(dict.fromkeys(node.outputs, source * enlarged / getattr(node.op, "stride", (1, 1))[0]))
+            times.update(dict.fromkeys(node.outputs, source * self._enlargement(node)))
         return int(times[self.outputs[0]])
+
+    def _enlargement(self, node: Node) -> Fraction:
+        match node.op:
+            case TransposeConv(stride=(down, _)):
+                return Fraction(down)
+            case ResizeBilinear(size=(height, _)):
+                return Fraction(height, self.tensors[node.inputs[0]].shape[1] or height)
+        enlarged = getattr(node.op, "block_size", 1) * getattr(node.op, "factor", 1)
+        return Fraction(enlarged, getattr(node.op, "stride", (1, 1))[0])
 
     def add_tensor(self, tensor: Tensor) -> Tensor:
         """Put in a tensor under a name that is not taken."""

@@ -175,6 +175,106 @@ class ResizeNearestNeighbor(Op):
 
 
 @dataclass(frozen=True)
+class TransposeConv(Op):
+    """What a strided Conv2D does to gradients. Inputs: x NHWC, weight OHWI (O of the output), and perhaps bias O."""
+
+    kind: ClassVar[str] = "TRANSPOSE_CONV"
+    stride: tuple[int, int] = (2, 2)
+    padding: Padding = "SAME"
+    activation: Activation = "NONE"
+    size: tuple[int, int] | None = None
+    """Height and width of the output; None where they are the usual ones, ``stride`` times the input's for SAME."""
+
+
+@dataclass(frozen=True)
+class FullyConnected(Op):
+    """Products with every row of a matrix. Inputs: x, weight OI, and perhaps bias O."""
+
+    kind: ClassVar[str] = "FULLY_CONNECTED"
+    activation: Activation = "NONE"
+    keep_num_dims: bool = False
+    """Whether the output keeps all axes of x but the last; else it is N×O."""
+
+
+@dataclass(frozen=True)
+class ResizeBilinear(Op):
+    """To ``size``, height and width, by linear interpolation."""
+
+    kind: ClassVar[str] = "RESIZE_BILINEAR"
+    size: tuple[int, int]
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+@dataclass(frozen=True)
+class Mean(Op):
+    """The mean over ``axes``, which ascend."""
+
+    kind: ClassVar[str] = "MEAN"
+    axes: tuple[int, ...] = (1, 2)
+    keep_dims: bool = True
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """Zeros around x, ``(before, after)`` for each axis."""
+
+    kind: ClassVar[str] = "PAD"
+    paddings: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class PadV2(Op):
+    """As Pad, with a value. Inputs: x, a constant of one element."""
+
+    kind: ClassVar[str] = "PADV2"
+    paddings: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """The same values in another shape; −1, once at most, for the size that follows."""
+
+    kind: ClassVar[str] = "RESHAPE"
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Transpose(Op):
+    """Axis i of the output is axis ``permutation[i]`` of x."""
+
+    kind: ClassVar[str] = "TRANSPOSE"
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StridedSlice(Op):
+    """``x[begin:end:strides]``, axis by axis; bit i of a mask is about axis i."""
+
+    kind: ClassVar[str] = "STRIDED_SLICE"
+    begin: tuple[int, ...]
+    end: tuple[int, ...]
+    strides: tuple[int, ...]
+    begin_mask: int = 0
+    """Axes that are taken from their first value."""
+
+    end_mask: int = 0
+    """Axes that are taken to their last."""
+
+    shrink_axis_mask: int = 0
+    """Axes of which one value is taken, and which the output does not have."""
+
+
+@dataclass(frozen=True)
+class Split(Op):
+    """Equal parts along ``axis``, each an output."""
+
+    kind: ClassVar[str] = "SPLIT"
+    axis: int = 3
+    parts: int = 2
+
+
+@dataclass(frozen=True)
 class Quantize(Op):
     """To the output tensor's type and quantization parameters."""
 

@@ -17,7 +17,7 @@ def receptive_field(graph: Graph) -> int:
     ``⌊p/s⌋ − radius … ⌊p/s⌋ + radius`` only.
 
     Raises:
-        UnsupportedError: An op depends on where in the image it is, or is outside the set.
+        UnsupportedError: An op depends on where in the image it is, or is not known not to.
     """
     radius = dict.fromkeys(graph.inputs, Fraction(0))
     fineness = dict.fromkeys(graph.inputs, 1)
@@ -66,7 +66,7 @@ def _require_shift_invariant(graph: Graph, node: Node) -> None:
             if any(_varies_in_space(graph, name) for name in node.inputs):
                 raise _refuse(node, "a constant that varies over the image")
         case _:
-            raise _refuse(node, f"op {getattr(node.op, 'name', node.op.kind)} is outside the set")
+            raise _refuse(node, f"op {getattr(node.op, 'name', node.op.kind)} may see more than its neighborhood")
 
 
 def _varies_in_space(graph: Graph, name: str) -> bool:

@@ -3,14 +3,15 @@
 from math import prod
 
 from sr2tflite.errors import InputError, UnsupportedError
-from sr2tflite.graph import ops
+from sr2tflite.graph import moves, ops
 from sr2tflite.graph.model import Graph, Node, Shape
 
 MOST_VALUES = 2**31 - 1
 """In one tensor: TFLite counts them in 32 bits."""
 
 
-def _conv_size(size: int | None, kernel: int, stride: int, dilation: int, padding: ops.Padding) -> int | None:
+def conv_size(size: int | None, kernel: int, stride: int, dilation: int, padding: ops.Padding) -> int | None:
+    """How many positions a kernel has along an axis; None along a free one."""
     if size is None:
         return None
     span = dilation * (kernel - 1) + 1
@@ -25,10 +26,33 @@ def _conv(graph: Graph, node: Node, op: ops.Conv2D | ops.DepthwiseConv2D) -> Sha
     assert weight[2] is not None
     return (
         batch,
-        _conv_size(height, weight[1], op.stride[0], op.dilation[0], op.padding),
-        _conv_size(width, weight[2], op.stride[1], op.dilation[1], op.padding),
+        conv_size(height, weight[1], op.stride[0], op.dilation[0], op.padding),
+        conv_size(width, weight[2], op.stride[1], op.dilation[1], op.padding),
         channels,
     )
+
+
+def _transpose_conv(graph: Graph, node: Node, op: ops.TransposeConv) -> Shape:
+    (batch, *sizes, _), weight = graph.tensors[node.inputs[0]].shape, graph.tensors[node.inputs[1]].shape
+    height, width = op.size or tuple(
+        size and usual_transposed_size(size, kernel or 1, stride, op.padding)
+        for size, kernel, stride in zip(sizes, weight[1:3], op.stride, strict=True)
+    )
+    return batch, height, width, weight[0]
+
+
+def usual_transposed_size(size: int, kernel: int, stride: int, padding: ops.Padding) -> int:
+    """What TRANSPOSE_CONV makes of a size unless it says otherwise: the largest that a CONV_2D brings back to it."""
+    return size * stride + (max(kernel - stride, 0) if padding == "VALID" else 0)
+
+
+def _fully_connected(graph: Graph, node: Node, op: ops.FullyConnected) -> Shape:
+    shape, (outputs, inputs) = graph.tensors[node.inputs[0]].shape, graph.tensors[node.inputs[1]].shape
+    if op.keep_num_dims:
+        if shape[-1] != inputs:
+            raise InputError(f"weight of {inputs} inputs does not fit {shape}")
+        return (*shape[:-1], outputs)
+    return *moves.reshaped((-1, inputs or 1), shape)[:1], outputs
 
 
 def _broadcast(graph: Graph, node: Node) -> Shape:
@@ -51,7 +75,7 @@ def _enlarged(shape: Shape, factor: int, channel_divisor: int) -> Shape:
 
 
 def output_shape(graph: Graph, node: Node) -> Shape:
-    """The shape a node's output has, from the shapes of its inputs.
+    """The shape a node's output has, or each of its outputs, from the shapes of its inputs.
 
     Raises:
         UnsupportedError: The op is outside the set.
@@ -77,16 +101,42 @@ def output_shape(graph: Graph, node: Node) -> Shape:
             )
         case ops.ResizeNearestNeighbor():
             return _enlarged(first, op.factor, 1)
+        case ops.TransposeConv():
+            return _transpose_conv(graph, node, op)
+        case ops.FullyConnected():
+            return _fully_connected(graph, node, op)
+        case ops.ResizeBilinear(size=size):
+            return (first[0], *size, first[3])
         case ops.Opaque():
             raise UnsupportedError(f"op {op.name} is outside the deploy graph's set", where=node.outputs[0])
         case _:
-            return first
+            return _moved(op, first)
+
+
+def _moved(op: ops.Op, shape: Shape) -> Shape:
+    match op:
+        case ops.Pad(paddings=paddings) | ops.PadV2(paddings=paddings):
+            return moves.padded(paddings, shape)
+        case ops.Reshape(shape=wanted):
+            return moves.reshaped(wanted, shape)
+        case ops.Transpose(permutation=permutation):
+            return moves.transposed(permutation, shape)
+        case ops.StridedSlice():
+            return moves.sliced(op, shape)
+        case ops.Split():
+            return moves.split(op, shape)
+        case ops.Mean():
+            return moves.reduced(op, shape)
+        case _:
+            return shape
 
 
 def infer_shapes(graph: Graph) -> None:
     """Give every activation the shape that follows from the graph's inputs."""
     for node in graph.nodes:
-        graph.update(node.output, shape=output_shape(graph, node))
+        shape = output_shape(graph, node)
+        for name in node.outputs:
+            graph.update(name, shape=shape)
 
 
 def with_size(graph: Graph, height: int | None, width: int | None) -> Graph:

@@ -8,7 +8,7 @@ import numpy as np
 from sr2tflite.errors import InputError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape, Tensor
-from sr2tflite.graph.shapes import output_shape
+from sr2tflite.graph.shapes import conv_size, output_shape
 from sr2tflite.numerics.qparams import LIMITS
 
 _ARITY = {
@@ -20,13 +20,18 @@ _ARITY = {
     "MINIMUM": 2,
     "MAXIMUM": 2,
     "PRELU": 2,
+    "PADV2": 2,
 }
+_WITH_OR_WITHOUT_BIAS = ("TRANSPOSE_CONV", "FULLY_CONNECTED")
 _LARGEST = 2**31 - 1
 """Sizes and steps are int32 in TFLite."""
 
 _INT4 = LIMITS["int4"]
 
-_IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "RESIZE_NEAREST_NEIGHBOR")
+_IMAGE_OPS = (
+    *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
+    *("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"),
+)
 
 
 def validate(graph: Graph, where: str) -> None:
@@ -45,7 +50,7 @@ def validate(graph: Graph, where: str) -> None:
     for node in graph.nodes:
         if not isinstance(node.op, ops.Opaque):
             validate_operands(graph, node, where)
-            _check(f"{where}: {node.op.kind} {node.output}", _shape_fault(graph, node))
+            _check(f"{where}: {node.op.kind} {', '.join(node.outputs)}", _shape_fault(graph, node))
 
 
 def validate_operands(graph: Graph, node: Node, where: str) -> None:
@@ -121,10 +126,12 @@ def _flow_fault(graph: Graph) -> str | None:
 
 
 def _arity_fault(node: Node) -> str | None:
-    if len(node.outputs) != 1:
-        return f"writes {len(node.outputs)} tensors; expected 1"
+    if len(node.outputs) != (parts := node.op.parts if isinstance(node.op, ops.Split) else 1):
+        return f"writes {len(node.outputs)} tensors; expected {parts}"
     if isinstance(node.op, ops.Concatenation):
         return None if node.inputs else "joins no tensors"
+    if node.op.kind in _WITH_OR_WITHOUT_BIAS:
+        return None if len(node.inputs) in (2, 3) else f"reads {len(node.inputs)} tensors; expected 2 or 3"
     wanted = _ARITY.get(node.op.kind, 1)
     return None if len(node.inputs) == wanted else f"reads {len(node.inputs)} tensors; expected {wanted}"
 
@@ -149,12 +156,20 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
         case ops.LeakyRelu(alpha=alpha):
             return None if np.isfinite(alpha) else f"slope {alpha} is not finite"
         case ops.Add() | ops.Sub() | ops.Mul() | ops.Minimum() | ops.Maximum():
-            return _broadcast_fault(graph, node)
+            return _inference_fault(graph, node)
+        case ops.TransposeConv() as op:
+            return _transpose_conv_fault(op, operands)
+        case ops.FullyConnected():
+            return _matrix_fault(operands) or _inference_fault(graph, node)
+        case ops.ResizeBilinear(size=size):
+            return None if all(1 <= length <= _LARGEST for length in size) else f"has size {size}"
+        case ops.PadV2() if operands[1].data is None or operands[1].data.size != 1:
+            return f"pads with {operands[1].shape}; expected a constant of one element"
         case ops.PRelu():
             slopes, channels = operands[1].shape, operands[0].shape[-1:]
             fits = operands[1].is_constant and slopes[-1:] == channels and all(size == 1 for size in slopes[:-1])
             return None if fits else f"slopes {slopes} do not fit channels {channels}"
-    return None
+    return _inference_fault(graph, node)
 
 
 def _window_fault(op: ops.Conv2D | ops.DepthwiseConv2D) -> str | None:
@@ -176,6 +191,30 @@ def _weight_fault(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tenso
     return None if bias.shape == (outputs,) else f"bias {bias.shape} does not fit {outputs} channels"
 
 
+def _transpose_conv_fault(op: ops.TransposeConv, operands: list[Tensor]) -> str | None:
+    x, weight, *bias = operands
+    if len(op.stride) != 2 or not 1 <= min(op.stride) <= max(op.stride) <= _LARGEST:
+        return f"has stride {op.stride}; expected 1…{_LARGEST}"
+    if not weight.is_constant or len(weight.shape) != 4 or weight.channels != x.channels:
+        return f"weight {weight.shape} must be a constant of rank 4 and fit {x.channels} channels"
+    for wanted, size, kernel, stride in zip(op.size or (), x.shape[1:3], weight.shape[1:3], op.stride, strict=False):
+        if size is None or kernel is None or conv_size(wanted, kernel, stride, 1, op.padding) != size:
+            return f"has size {op.size}, of which no CONV_2D makes {x.shape}"
+    return _bias_fault(weight, bias)
+
+
+def _matrix_fault(operands: list[Tensor]) -> str | None:
+    x, weight, *bias = operands
+    if not weight.is_constant or len(weight.shape) != 2 or not x.shape or x.shape[-1] is None:
+        return f"weight {weight.shape} must be a constant of rank 2, and {x.shape} end in a known size"
+    return _bias_fault(weight, bias)
+
+
+def _bias_fault(weight: Tensor, bias: list[Tensor]) -> str | None:
+    fits = all(one.is_constant and one.shape == weight.shape[:1] for one in bias)
+    return None if fits else f"bias {bias[0].shape} does not fit weight {weight.shape}"
+
+
 def _concatenation_fault(axis: int, shapes: list[Shape]) -> str | None:
     if not 0 <= axis < len(shapes[0]):
         return f"axis {axis} is outside shape {shapes[0]}"
@@ -184,7 +223,7 @@ def _concatenation_fault(axis: int, shapes: list[Shape]) -> str | None:
     return None if known and len(rests) == 1 else f"shapes {shapes} do not fit side by side"
 
 
-def _broadcast_fault(graph: Graph, node: Node) -> str | None:
+def _inference_fault(graph: Graph, node: Node) -> str | None:
     try:
         output_shape(graph, node)
     except InputError as error:
@@ -193,9 +232,12 @@ def _broadcast_fault(graph: Graph, node: Node) -> str | None:
 
 
 def _shape_fault(graph: Graph, node: Node) -> str | None:
-    """The declared shape is the one that follows, where both are known."""
-    follows, declared = output_shape(graph, node), graph.tensors[node.output].shape
-    fits = len(follows) == len(declared) and all(
-        a is None or b is None or a == b for a, b in zip(follows, declared, strict=True)
-    )
-    return None if fits else f"declares shape {declared}; expected {follows}"
+    """The declared shapes are the one that follows, where both are known."""
+    follows = output_shape(graph, node)
+    for declared in (graph.tensors[name].shape for name in node.outputs):
+        fits = len(follows) == len(declared) and all(
+            a is None or b is None or a == b for a, b in zip(follows, declared, strict=True)
+        )
+        if not fits:
+            return f"declares shape {declared}; expected {follows}"
+    return None

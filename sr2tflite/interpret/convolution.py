@@ -101,10 +101,11 @@ class Convolution:
         tall = (last - first - 1) * self.rows.stride + self.rows.span
         wide = (width - 1) * self.columns.stride + self.columns.span
         padded = np.zeros((tall, wide, channels), self.dtype)
-        y0, y1, x1 = max(top, 0), min(top + tall, height), min(length, wide - left)
-        if y1 > y0:
-            inside = padded[y0 - top : y1 - top, left : left + x1]
-            np.subtract(x_HWC[y0:y1, :x1], self.dtype.type(zero), out=inside, dtype=self.dtype)
+        y0, y1 = max(top, 0), min(top + tall, height)
+        x0, x1 = max(-left, 0), min(length, wide - left)
+        if y1 > y0 and x1 > x0:
+            inside = padded[y0 - top : y1 - top, left + x0 : left + x1]
+            np.subtract(x_HWC[y0:y1, x0:x1], self.dtype.type(zero), out=inside, dtype=self.dtype)
         return padded
 
     def _windows(self, padded: NDArray[Any], height: int, width: int) -> NDArray[Any]:

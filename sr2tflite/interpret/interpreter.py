@@ -26,7 +26,7 @@ class Interpreter:
         self.graph = graph
         self.family: Family = family
         self._workers = Workers(threads)
-        self._runs = [_prepare(Site.of(graph, node), family) for node in graph.nodes]
+        self._runs = [_runs(graph, node, family) for node in graph.nodes]
         self._last_reader = {name: node for node in graph.nodes for name in node.inputs}
 
     def run(self, codes: Codes) -> Codes:
@@ -48,12 +48,12 @@ class Interpreter:
         given = given or {}
         values = {name: tensor.data for name, tensor in self.graph.tensors.items() if tensor.data is not None}
         values[self.graph.input.name] = self._checked(codes)
-        for node, run in zip(self.graph.nodes, self._runs, strict=True):
-            name = node.output
-            values[name] = given[name] if name in given else run([values[x] for x in node.inputs], self._workers)
-            if name != self.graph.output.name:
-                yield name, values[name]
-            for read in {*node.inputs, name}:
+        for node, runs in zip(self.graph.nodes, self._runs, strict=True):
+            for name, run in zip(node.outputs, runs, strict=True):
+                values[name] = given[name] if name in given else run([values[x] for x in node.inputs], self._workers)
+                if name != self.graph.output.name:
+                    yield name, values[name]
+            for read in {*node.inputs, *node.outputs}:
                 if self._last_reader.get(read) is node and read != self.graph.output.name:
                     del values[read]
         yield self.graph.output.name, values[self.graph.output.name]
@@ -68,6 +68,13 @@ class Interpreter:
                 f"input is {codes.dtype.name} {codes.shape}; expected {wanted.dtype} {wanted.shape}", where=wanted.name
             )
         return codes
+
+
+def _runs(graph: Graph, node: Node, family: Family) -> list[Run]:
+    """One for each output of the node."""
+    if not node.outputs:
+        raise InputError(f"op {getattr(node.op, 'name', node.op.kind)} writes nothing", where=graph.name)
+    return [_prepare(Site.of(graph, node, position), family) for position in range(len(node.outputs))]
 
 
 def _prepare(site: Site, family: Family) -> Run:

@@ -33,11 +33,14 @@ class Site:
     node: Node
     inputs: tuple[Tensor, ...]
     output: Tensor
+    position: int = 0
+    """Which of the node's outputs this is about; a node of several is as many sites."""
 
     @classmethod
-    def of(cls, graph: Graph, node: Node) -> "Site":
+    def of(cls, graph: Graph, node: Node, position: int = 0) -> "Site":
         """The site of a node of a graph."""
-        return cls(node, tuple(graph.tensors[name] for name in node.inputs), graph.tensors[node.output])
+        inputs = tuple(graph.tensors[name] for name in node.inputs)
+        return cls(node, inputs, graph.tensors[node.outputs[position]], position)
 
     @property
     def op(self) -> Op:

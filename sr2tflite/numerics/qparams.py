@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-IntegerType = Literal["int8", "uint8", "int32"]
+IntegerType = Literal["int8", "uint8", "int16", "int32"]
 FloatArray = NDArray[np.floating[Any]]
 
 LIMITS: dict[str, tuple[int, int]] = {

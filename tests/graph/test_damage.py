@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kit.absorbed import graph_of_case
 from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.one_op import one_op_graph
 
@@ -13,11 +14,27 @@ from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.graph import onnx, tflite
 
 CODECS = {"tflite": tflite, "onnx": onnx}
-FILES = {
-    f"{name}-{kind}": codec.write(make(channels=4, depth=1))
-    for name, codec in CODECS.items()
-    for kind, make in (("float", float_sr_graph), ("int8", quantized_sr_graph))
-} | {f"{name}-resize": codec.write(one_op_graph("resize_nearest")) for name, codec in CODECS.items()}
+FILES = (
+    {
+        f"{name}-{kind}": codec.write(make(channels=4, depth=1))
+        for name, codec in CODECS.items()
+        for kind, make in (("float", float_sr_graph), ("int8", quantized_sr_graph))
+    }
+    | {f"{name}-resize": codec.write(one_op_graph("resize_nearest")) for name, codec in CODECS.items()}
+    | {
+        f"tflite-{case}": tflite.write(graph_of_case(case, "int8"))
+        for case in (
+            "pad",
+            "slice",
+            "split",
+            "mean",
+            "transpose",
+            "transpose_conv",
+            "fully_connected",
+            "resize_bilinear",
+        )
+    }
+)
 
 
 def read_and_write_again(name: str, data: bytes) -> None:

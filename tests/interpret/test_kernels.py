@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
-from kit import integer_ops
+from kit import integer_ops, layout_ops, product_ops
 from kit.integer_ops import LARGE, Case, Size
 from kit.one_op import all_codes, int8_graph
 
@@ -42,6 +42,14 @@ OPS: dict[str, Strategy] = {
             *("RESIZE_NEAREST_NEIGHBOR", "MINIMUM", "MAXIMUM"),
         )
     },
+    **{
+        op: lambda size, dtype, op=op: layout_ops.layout(op, size, dtype)  # type: ignore[misc]
+        for op in ("PAD", "PADV2", "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SPLIT")
+    },
+    "RESIZE_BILINEAR": lambda size, dtype: layout_ops.resize_bilinear(size, dtype),
+    "MEAN": lambda size, dtype: layout_ops.mean(size, dtype),
+    "FULLY_CONNECTED": lambda size, dtype: product_ops.fully_connected(size, dtype),
+    "TRANSPOSE_CONV": lambda size, dtype: product_ops.transpose_conv(size, dtype),
     "DEQUANTIZE": lambda size, dtype: integer_ops.ends("DEQUANTIZE", size, dtype),
     "QUANTIZE from float32": lambda size, dtype: integer_ops.ends("QUANTIZE", size, dtype),
 }
@@ -51,6 +59,13 @@ CASES = [(op, dtype, family) for op in OPS for dtype in ("int8", "uint8") for fa
 NEAREST = {("TANH", "xnnpack"), *((op, family) for op in ("TANH", "LOGISTIC") for family in ("builtin", "reference"))}
 """Tables made with the platform's tanhf and expf, which are not always the nearest float32; ours are. One code of
 millions is a step off."""
+
+REFUSED = {
+    "xnnpack": ("MEAN", "RESIZE_BILINEAR"),
+    "builtin": ("MEAN", "RESIZE_BILINEAR"),
+    "reference": ("MEAN", "FULLY_CONNECTED"),
+}
+"""Ops that refuse some scales and sizes by name, because what kernels make of them is not modeled."""
 
 ENOUGH = 10**7
 
@@ -64,7 +79,12 @@ def differing(case: Case, family: str) -> tuple[int, int]:
             Interpreter(case.graph, family)  # type: ignore[arg-type]
         return 0, 0
     wanted = runtime.run(case.x)
-    got = Interpreter(case.graph, family).run(case.x)  # type: ignore[arg-type]
+    try:
+        got = Interpreter(case.graph, family).run(case.x)  # type: ignore[arg-type]
+    except UnsupportedError as error:
+        if "not modeled" in error.message and case.graph.nodes[0].op.kind in REFUSED.get(family, ()):
+            return 0, 0
+        raise
     assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
     steps = int((case.graph.nodes[0].op.kind, family) in NEAREST)
     wrong = np.abs(got.astype(np.float64) - wanted.astype(np.float64)) > steps
@@ -136,7 +156,7 @@ def test_every_kernel_is_tested() -> None:
 @pytest.mark.parametrize(
     "op",
     [
-        *("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "SUB", "MUL", "LEAKY_RELU"),
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "SUB", "MUL", "LEAKY_RELU", "TRANSPOSE_CONV", "FULLY_CONNECTED"),
         *("QUANTIZE", "PRELU", "RELU", "MINIMUM", "LOGISTIC", "TANH"),
     ],
 )

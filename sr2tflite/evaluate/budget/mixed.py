@@ -87,7 +87,7 @@ class Mixed:
             return self._bounded(node, real)
         grid = self.graph.tensors[node.output]
         assert grid.quant is not None
-        assert grid.dtype != "float32"
+        assert grid.dtype == "int8" or grid.dtype == "uint8" or grid.dtype == "int16"
         return quantize(real.permute(0, 2, 3, 1).numpy(), grid.quant, grid.dtype)
 
     def _kernel(self, node: Node, codes: Mapping[str, Codes]) -> Codes:

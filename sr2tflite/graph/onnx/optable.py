@@ -68,6 +68,13 @@ _PLAIN: dict[str, Spelling] = {
 }
 
 
+UNSPELLED = (
+    *(ops.TransposeConv, ops.FullyConnected, ops.ResizeBilinear, ops.Mean, ops.Pad, ops.PadV2),
+    *(ops.Reshape, ops.Transpose, ops.StridedSlice, ops.Split),
+)
+"""Ops that are read from other tools' TFLite files only, and have no ONNX form here."""
+
+
 def spell(op: ops.Op, context: Context) -> Spelling | None:
     """The ONNX node for an op without its fused activation; None for an op outside the set."""
     match op:

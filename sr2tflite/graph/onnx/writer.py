@@ -19,7 +19,7 @@ from sr2tflite.graph.onnx.names import (
     SUFFIXES,
     ZERO_POINT,
 )
-from sr2tflite.graph.onnx.optable import ACTIVATIONS, Context, Spelling, spell
+from sr2tflite.graph.onnx.optable import ACTIVATIONS, UNSPELLED, Context, Spelling, spell
 from sr2tflite.graph.onnx.proto import initializer, value_info
 from sr2tflite.graph.shapes import output_shape
 from sr2tflite.graph.validate import validate
@@ -56,6 +56,8 @@ def _refuse_what_would_not_come_back(graph: Graph) -> None:
             raise UnsupportedError(
                 f"op {node.op.name} is outside the deploy graph's set", where=", ".join(node.outputs)
             )
+        if isinstance(node.op, UNSPELLED):
+            raise UnsupportedError(f"op {node.op.kind} has no ONNX form here", where=", ".join(node.outputs))
         if output_shape(graph, node) != graph.tensors[node.output].shape:
             raise InputError("shape is not the one that follows from the inputs", where=node.output)
 

@@ -5,6 +5,7 @@ graph are asked too. What LiteRT computes on each is in ``tests/graph/tflite/tes
 """
 
 from collections.abc import Iterator
+from itertools import product
 from math import isfinite
 
 from ai_edge_litert import schema_py_generated as schema
@@ -14,9 +15,16 @@ from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor
 from sr2tflite.graph.tflite.optable import NAME_OF_BUILTIN
 
 _CODES = {schema.TensorType.INT8: "int8", schema.TensorType.UINT8: "uint8"}
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_CONVOLUTIONS = {
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), (0, 1, 2)),
+    "TRANSPOSE_CONV": (2, 1, 3),
+}
+"""Where input, weights and biases stand."""
 
-_MOVES = ("DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR", "MINIMUM", "MAXIMUM")
+_MOVES = (
+    *("DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "MINIMUM", "MAXIMUM"),
+    *("PAD", "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SPLIT"),
+)
 """Kernels that never rescale, whatever the scales of their inputs and output are."""
 
 CLOSE = 2.0**-20
@@ -55,12 +63,15 @@ def lies(model: FlatModel) -> Iterator[tuple[int, Lie]]:
 
 def _lie(op: FlatOp, tensors: list[FlatTensor]) -> Lie | None:
     kind = NAME_OF_BUILTIN.get(op.builtin, "")
-    inputs = [tensors[index] for index in op.inputs if index >= 0]
-    outputs = [tensors[index] for index in op.outputs if index >= 0]
-    if kind in _CONVOLUTIONS and len(inputs) >= 2 and inputs[0].type in _CODES:
-        return _type_lie(*inputs[:2]) or (_bias_lie(*inputs[:3]) if len(inputs) == 3 else None)
-    if kind in _MOVES and len(outputs) == 1 and outputs[0].type in _CODES:
-        return next((lie for x in inputs if x.type in _CODES and (lie := _move_lie(kind, x, outputs[0]))), None)
+    if kind in _CONVOLUTIONS:
+        operands = [tensors[op.inputs[i]] for i in _CONVOLUTIONS[kind] if i < len(op.inputs) and op.inputs[i] >= 0]
+        if len(operands) < 2 or operands[0].type not in _CODES:
+            return None
+        return _type_lie(*operands[:2]) or (_bias_lie(*operands[:3]) if len(operands) == 3 else None)
+    if kind in _MOVES:
+        ends = ([tensors[index] for index in indices if index >= 0] for indices in (op.inputs, op.outputs))
+        pairs = ((x, y) for x, y in product(*ends) if x.type in _CODES and y.type in _CODES)
+        return next((lie for x, y in pairs if (lie := _move_lie(kind, x, y))), None)
     return None
 
 

@@ -13,6 +13,7 @@ from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
 from sr2tflite.graph.tflite import int16
 from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
 from sr2tflite.graph.tflite.lies import refuse_lies
+from sr2tflite.graph.tflite.operands import absorb
 from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
 from sr2tflite.graph.tflite.packing import packed_size, unpacked
 from sr2tflite.graph.validate import validate
@@ -54,7 +55,7 @@ def read(data: bytes, where: str) -> Graph:
     graph.inputs = _named(flat.inputs, names, where)
     graph.outputs = _named(flat.outputs, names, where)
     graph.nodes = [_node(op, flat, names, where) for op in flat.ops]
-    _absorb_resize_sizes(graph)
+    _drop_absorbed(graph, [names[index] for op in flat.ops for index in op.inputs if index >= 0])
     _absorb_float16_weights(graph)
     validate(graph, where)
     return graph
@@ -127,14 +128,12 @@ def _node(flat: FlatOp, model: FlatModel, names: list[str], where: str) -> Node:
     given = tuple(index for index in flat.inputs if index != -1)
     inputs, outputs = _named(given, names, where), _named(flat.outputs, names, where)
     place = f"{where}: {kind} {', '.join(outputs)}"
-    op = _op(kind, flat, place, [model.tensors[index] for index in given])
-    if isinstance(op, ops.Concatenation) and op.axis < 0:
-        op = ops.Concatenation(op.axis + len(model.tensors[given[0]].shape)) if given else op
-    if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) and len(given) == 2:
-        op = ops.Opaque(kind)  # no bias
-    if isinstance(op, ops.ResizeNearestNeighbor):
-        op = _resize_op([model.tensors[index] for index in given])
-    return Node(op, inputs, outputs)
+    operands = [model.tensors[index] for index in given]
+    try:
+        op, kept = absorb(_op(kind, flat, place, operands), operands)
+    except (KeyError, IndexError, ValueError):
+        return Node(ops.Opaque(kind), inputs, outputs)
+    return Node(op, tuple(inputs[position] for position in kept), outputs)
 
 
 def _op(kind: str, flat: FlatOp, where: str, operands: list[FlatTensor]) -> ops.Op:
@@ -156,26 +155,11 @@ def _op(kind: str, flat: FlatOp, where: str, operands: list[FlatTensor]) -> ops.
         raise InputError(f"has damaged options: {error}", where=where, hint="make the file again") from error
 
 
-def _resize_op(operands: list[FlatTensor]) -> ops.Op:
-    """The factor is the size input's ratio to the image, where both are known and it is whole."""
-    refused = ops.Opaque("RESIZE_NEAREST_NEIGHBOR")
-    if len(operands) != 2 or len(operands[0].shape) != 4 or operands[1].data is None or len(operands[1].data) != 8:
-        return refused
-    (height, width), (old_height, old_width) = operands[1].data.view(np.int32).tolist(), operands[0].shape[1:3]
-    factor = height // old_height if old_height > 0 else 0
-    fits = factor >= 1 and (height, width) == (factor * old_height, factor * old_width)
-    return ops.ResizeNearestNeighbor(factor) if fits else refused
-
-
-def _absorb_resize_sizes(graph: Graph) -> None:
-    """Take away the size inputs, which follow from factor and shape."""
-    sizes = set()
-    for index, node in enumerate(graph.nodes):
-        if isinstance(node.op, ops.ResizeNearestNeighbor):
-            sizes.add(node.inputs[1])
-            graph.nodes[index] = replace(node, inputs=node.inputs[:1])
-    for name in sizes:
-        if not graph.consumers(name):
+def _drop_absorbed(graph: Graph, given: list[str]) -> None:
+    """Take away the constants that nodes no longer read, because an attribute stands for them."""
+    read = {name for node in graph.nodes for name in node.inputs} | {*graph.inputs, *graph.outputs}
+    for name in given:
+        if name not in read and name in graph.tensors and graph.tensors[name].is_constant:
             del graph.tensors[name]
 
 

@@ -20,6 +20,15 @@ _INT8_VERSIONS = {
     "TANH": 2,
     "RESIZE_NEAREST_NEIGHBOR": 2,
     "DEQUANTIZE": 2,
+    "TRANSPOSE_CONV": 2,
+    "FULLY_CONNECTED": 4,
+    "RESIZE_BILINEAR": 2,
+    "MEAN": 2,
+    "PAD": 2,
+    "PADV2": 2,
+    "TRANSPOSE": 2,
+    "STRIDED_SLICE": 2,
+    "SPLIT": 2,
 }
 """The version that first knew int8; 1 for the ops that are not here."""
 
@@ -59,8 +68,30 @@ def version(graph: Graph, node: Node) -> int:
             return _INT4_WEIGHTS
         if isinstance(node.op, ops.Conv2D) and weight.channels != x.channels:
             return _GROUPED_CONV
-    if "int16" in (x.dtype, graph.tensors[node.output].dtype):
+    if (newer := _attributes_version(node, len(x.shape))) is not None:
+        return newer
+    if "int16" in (x.dtype, *(graph.tensors[name].dtype for name in node.outputs)):
         return _INT16_VERSIONS.get(node.op.kind, 1)
+    if x.dtype == "int32" and isinstance(node.op, ops.Split):
+        return 3
     if x.dtype == "int8":
         return _INT8_VERSIONS.get(node.op.kind, 1)
     return 2 if isinstance(node.op, ops.DepthwiseConv2D) and node.op.dilation != (1, 1) else 1
+
+
+def _attributes_version(node: Node, rank: int) -> int | None:
+    """The version that first knew the op's attributes, its rank or its bias; None where the type decides."""
+    match node.op:
+        case ops.TransposeConv(activation=activation) if activation != "NONE":
+            return 4
+        case ops.TransposeConv() if len(node.inputs) == 3:
+            return 3
+        case ops.FullyConnected(keep_num_dims=True):
+            return 5
+        case ops.ResizeBilinear(half_pixel_centers=True):
+            return 3
+        case ops.Pad() | ops.PadV2() | ops.StridedSlice() if rank > 4:
+            return 4
+        case ops.Transpose() if rank > 4:
+            return 4 if rank == 5 else 6
+    return None

@@ -7,10 +7,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.graph import notes, ops
+from sr2tflite.graph import notes
 from sr2tflite.graph.model import Graph, Node, Tensor
 from sr2tflite.graph.tflite import int16
 from sr2tflite.graph.tflite.flat import IDENTIFIER
+from sr2tflite.graph.tflite.operands import Numbers, spelled
 from sr2tflite.graph.tflite.optable import CODECS
 from sr2tflite.graph.tflite.packing import packed
 from sr2tflite.graph.tflite.versions import version
@@ -19,6 +20,9 @@ from sr2tflite.graph.validate import validate
 _SCHEMA_VERSION = 3
 _ALIGNMENT = 16
 """Kernels read weights where they lie; the schema asks for this much."""
+
+_LEFT_OUT = -1
+"""The index of an optional input that is not there."""
 
 _LAST_OLD_CODE = 127
 """Builtin codes above this stand in a second field; the first, older one then says so."""
@@ -113,9 +117,7 @@ class _Writer:
             raise UnsupportedError(f"op {name} is outside the deploy graph's set", where=", ".join(node.outputs))
         options_type, options = CODECS[kind].encode(node.op)
         int16.fill(options, self._graph, node)
-        inputs = self._indices(node.inputs)
-        if isinstance(node.op, ops.ResizeNearestNeighbor):
-            inputs = np.append(inputs, self._add_resize_size(node)).astype(np.int32)
+        inputs = np.array([self._operand(node, one) for one in spelled(self._graph, node)], np.int32)
         code = self._codes.setdefault((kind, version(self._graph, node)), len(self._codes))
         return schema.OperatorT(
             opcodeIndex=code,
@@ -125,16 +127,11 @@ class _Writer:
             builtinOptions=options,
         )
 
-    def _add_resize_size(self, node: Node) -> int:
-        _, height, width, _ = self._graph.tensors[node.output].shape
-        if height is None or width is None:
-            raise UnsupportedError(
-                "RESIZE_NEAREST_NEIGHBOR needs its output size, which a free shape does not have",
-                where=node.output,
-                hint="give --height and --width, or use a one-hot convolution instead",
-            )
-        size = np.array([height, width], np.int32)
-        return self._add_tensor(Tensor(f"{node.output}@size", size.shape, "int32", None, size))
+    def _operand(self, node: Node, operand: str | Numbers | None) -> int:
+        if isinstance(operand, Numbers):
+            values = np.array(operand.values, np.int32)
+            return self._add_tensor(Tensor(f"{node.outputs[0]}@{operand.name}", values.shape, "int32", None, values))
+        return _LEFT_OUT if operand is None else self._index[operand]
 
 
 def _canonical_order(graph: Graph) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.graph import Tensor, ops
+from sr2tflite.graph import ops
 from sr2tflite.interpret.convolution import Convolution, Finish, Window, sum_bounds
 from sr2tflite.interpret.kernels import Run
 from sr2tflite.interpret.kernels._elementwise import refuse_factors, span
@@ -36,6 +36,10 @@ _TYPES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ("DEPTHWISE_CONV_2D", "int8"): (("int8", "int4"), ("int32",)),
     ("DEPTHWISE_CONV_2D", "uint8"): (("uint8",), ("int32",)),
     ("DEPTHWISE_CONV_2D", "int16"): (("int8",), ("int64",)),
+    ("TRANSPOSE_CONV", "int8"): (("int8",), ("int32",)),
+    ("TRANSPOSE_CONV", "uint8"): (("uint8",), ("int32",)),
+    ("FULLY_CONNECTED", "int8"): (("int8",), ("int32",)),
+    ("FULLY_CONNECTED", "uint8"): (("uint8",), ("int32",)),
 }
 """Op and activations → weights and biases that a kernel computes. A runtime runs some others, and reads their bytes as
 these: int4 weights of an int16 DEPTHWISE_CONV_2D as int8, its int32 biases as int64."""
@@ -62,6 +66,8 @@ def _check_types(site: Site) -> None:
     if {x.dtype, weight.dtype} <= {*EIGHT_BITS}:
         site.dtype(of=(x, weight, site.output))
     activations = site.dtype(UP_TO_16_BITS, of=(x, site.output))
+    if (site.op.kind, activations) not in _TYPES:
+        raise UnsupportedError(f"has {activations} activations; expected int8 or uint8", where=site.where)
     weights, biases = _TYPES[site.op.kind, activations]
     if weight.dtype not in weights:
         raise UnsupportedError(
@@ -84,9 +90,9 @@ def _check_sums(site: Site) -> None:
         )
 
 
-def is_delegated(site: Site) -> bool:
-    """Unless a scale of the bias is not normal."""
-    bias = site.inputs[2].quant
+def has_normal_bias(site: Site) -> bool:
+    """Whether XNNPACK takes the bias, if there is one: no scale of it is denormal."""
+    bias = site.inputs[2].quant if len(site.inputs) > 2 else None
     return bias is None or all(is_normal(scale) for scale in bias.scale)
 
 
@@ -95,7 +101,9 @@ def centered_weight(site: Site) -> NDArray[np.int64]:
     weight = site.inputs[1]
     assert weight.data is not None
     centered = weight.data.astype(np.int64) - (quant(weight).zero_point[0] if weight.dtype == "uint8" else 0)
-    return centered if site.op.kind == "CONV_2D" else np.moveaxis(centered, 3, 0).reshape(-1, *centered.shape[1:3], 1)
+    if site.op.kind != "DEPTHWISE_CONV_2D":
+        return centered
+    return np.moveaxis(centered, 3, 0).reshape(-1, *centered.shape[1:3], 1)
 
 
 def xnnpack_multipliers(site: Site) -> NDArray[np.float32]:
@@ -113,16 +121,14 @@ def xnnpack_multipliers(site: Site) -> NDArray[np.float32]:
     return found
 
 
-def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
-    """From sums to codes.
+def finisher(site: Site, arithmetic: Arithmetic, vectors: int | None = None) -> Finish:
+    """From sums to codes; the first ``vectors`` channels of a builtin kernel are given, or ``vector_channels``.
 
     XNNPACK: one float32 multiplication, rounded half to even. Others: ``MultiplyByQuantizedMultiplier`` of
     ``s_x·s_w/s_out`` in float64, where the first ``vector_channels`` are rounded as NEON does; of 64-bit sums, that
     function's 64-bit form in every family.
     """
-    x, weight, bias = site.inputs
-    scale_x, scale_out, zero = affine(x)[0], *affine(site.output)
-    low, high = site.code_range(arithmetic)
+    zero, (low, high) = affine(site.output)[1], site.code_range(arithmetic)
     if arithmetic == "xnnpack":
         factors = xnnpack_multipliers(site)
 
@@ -130,24 +136,28 @@ def finisher(site: Site, arithmetic: Arithmetic) -> Finish:
             requantize_in_place(sums.astype(np.float32, copy=False), factors, zero, (low, high), out)
 
         return finish
-    multipliers = np.broadcast_to(_builtin_multipliers(scale_x, weight, scale_out), site.output.channels)
+    multipliers = np.broadcast_to(_builtin_multipliers(site), site.output.channels)
     fixed = fixed_points(multipliers)
-    if bias.dtype == "int64":
+    if site.inputs[2].dtype == "int64":
         _check_wide_multipliers(site, multipliers)
         return _wide_finisher(fixed, (low, high))
-    split = vector_channels(site) if arithmetic == "builtin" else 0
+    split = (vector_channels(site) if vectors is None else vectors) if arithmetic == "builtin" else 0
     return _fixed_finisher(fixed, split, zero, (low, high))
 
 
-def _builtin_multipliers(scale_x: float, weight: Tensor, scale_out: float) -> NDArray[np.float64]:
-    """``s_x·s_w/s_out`` in float64; with uint8 weights the product is rounded to float32.
+def _builtin_multipliers(site: Site) -> NDArray[np.float64]:
+    """``s_x·s_w/s_out`` in float64.
+
+    The product is rounded to float32 with uint8 weights, and where FULLY_CONNECTED has one scale.
 
     Must equal ``PopulateConvolutionQuantizationParams`` and ``GetQuantizedConvolutionMultipler``
     (``kernels/kernel_util.cc``).
     """
+    x, weight, _ = site.inputs
     scales = np.asarray(quant(weight).scale, np.float32)
-    product = np.float32(scale_x) * scales if weight.dtype == "uint8" else scale_x * scales.astype(np.float64)
-    return np.asarray(product.astype(np.float64) / scale_out)
+    is_rounded = weight.dtype == "uint8" or (site.op.kind == "FULLY_CONNECTED" and scales.size == 1)
+    product = np.float32(affine(x)[0]) * scales if is_rounded else affine(x)[0] * scales.astype(np.float64)
+    return np.asarray(product.astype(np.float64) / affine(site.output)[0])
 
 
 def vector_channels(site: Site) -> int:

@@ -6,7 +6,8 @@ kernels. The builtin kernel is ruy's. int16 with int64 biases runs ``reference_i
 in every family, and int4 weights are unpacked to int8 first.
 """
 
-from sr2tflite.interpret.kernels._conv import check_conv, is_delegated, prepare_conv
+from sr2tflite.interpret.kernels._conv import check_conv, prepare_conv
+from sr2tflite.interpret.kernels._conv import has_normal_bias as is_delegated
 from sr2tflite.interpret.site import Site
 
 prepare = prepare_conv

@@ -8,7 +8,8 @@ weights are unpacked to int8 first; the reference kernels are not registered for
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.interpret.kernels import Run
-from sr2tflite.interpret.kernels._conv import check_conv, is_delegated, prepare_conv
+from sr2tflite.interpret.kernels._conv import check_conv, prepare_conv
+from sr2tflite.interpret.kernels._conv import has_normal_bias as is_delegated
 from sr2tflite.interpret.site import Arithmetic, Site
 
 __all__ = ["check", "is_delegated", "prepare"]

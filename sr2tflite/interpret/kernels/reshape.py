@@ -1,0 +1,18 @@
+"""RESHAPE: the same codes in another shape.
+
+Must equal ``reshape::Eval`` (``kernels/reshape.cc``), a copy.
+"""
+
+from sr2tflite.graph import ops
+from sr2tflite.interpret.kernels import Run
+from sr2tflite.interpret.kernels._move import check_shared as check
+from sr2tflite.interpret.kernels._move import is_delegated, moved
+from sr2tflite.interpret.site import Arithmetic, Site
+
+__all__ = ["check", "is_delegated", "prepare"]
+
+
+def prepare(site: Site, arithmetic: Arithmetic) -> Run:  # noqa: ARG001 - all families agree
+    op = site.op
+    assert isinstance(op, ops.Reshape)
+    return moved(lambda x: x.reshape(op.shape))
