@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph.ops import Op
 from sr2tflite.numerics.qparams import QuantParams
 
@@ -66,9 +66,12 @@ class Node:
 
     @property
     def output(self) -> str:
-        """The only output."""
-        (name,) = self.outputs
-        return name
+        """The only output.
+
+        Raises:
+            UnsupportedError: There are several, or none.
+        """
+        return _only(self.outputs, "output", ", ".join(self.outputs))
 
 
 @dataclass
@@ -89,15 +92,21 @@ class Graph:
 
     @property
     def input(self) -> Tensor:
-        """The only input tensor."""
-        (name,) = self.inputs
-        return self.tensors[name]
+        """The only input tensor.
+
+        Raises:
+            UnsupportedError: There are several, or none.
+        """
+        return self.tensors[_only(self.inputs, "input", self.name)]
 
     @property
     def output(self) -> Tensor:
-        """The only output tensor."""
-        (name,) = self.outputs
-        return self.tensors[name]
+        """The only output tensor.
+
+        Raises:
+            UnsupportedError: There are several, or none.
+        """
+        return self.tensors[_only(self.outputs, "output", self.name)]
 
     @property
     def is_quantized(self) -> bool:
@@ -172,3 +181,9 @@ class Graph:
     def summary(self) -> str:
         """The op list in one line: ``CONV_2D×10 ADD DEPTH_TO_SPACE``."""
         return " ".join(kind if count == 1 else f"{kind}×{count}" for kind, count in self.counts().items())
+
+
+def _only(names: tuple[str, ...], what: str, where: str) -> str:
+    if len(names) != 1:
+        raise UnsupportedError(f"has {len(names)} {what}s; expected 1", where=where)
+    return names[0]

@@ -3,6 +3,8 @@
 Both codecs ask this of what they read and of what they write, so that no later code meets a broken graph.
 """
 
+from collections.abc import Set
+
 import numpy as np
 
 from sr2tflite.errors import InputError
@@ -95,11 +97,22 @@ def _quant_fault(tensor: Tensor) -> str | None:
 
 
 def _flow_fault(graph: Graph) -> str | None:
-    """Every tensor is known, written once, and written before it is read."""
+    constants = {tensor.name for tensor in graph.tensors.values() if tensor.is_constant}
+    return flow_fault(graph, graph.tensors.keys(), constants)
+
+
+def flow_fault(graph: Graph, names: Set[str], constants: Set[str]) -> str | None:
+    """What is wrong with the order of things: every tensor is known, written once, and written before it is read.
+
+    Args:
+        graph: Its ends and nodes; its tensors are not looked at.
+        names: All tensors there are.
+        constants: Those that hold data.
+    """
     for name in (*graph.inputs, *graph.outputs, *(name for node in graph.nodes for name in node.inputs + node.outputs)):
-        if name not in graph.tensors:
+        if name not in names:
             return f"names tensor {name!r}, which is not there"
-    known = {tensor.name for tensor in graph.tensors.values() if tensor.is_constant}
+    known = set(constants)
     for name in graph.inputs:
         if name in known:
             return f"input {name!r} is a constant or named twice"

@@ -1,0 +1,93 @@
+"""What is done with one damaged file: read, run and interpreted, each of which may refuse it in our own words."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from kit.fuzz.tflite_mutants import tflite_mutant
+
+from sr2tflite.errors import InputError, Sr2TfliteError
+from sr2tflite.graph import Graph, Tensor, tflite
+from sr2tflite.interpret import Interpreter
+from sr2tflite.runtime import Kernels, LiteRT
+
+Say = Callable[[str], None]
+
+LARGEST = 1 << 20
+"""Values of a tensor beyond which a graph is not run: it only does what it says, and a test need not wait."""
+
+FREE_SIZE = 7
+"""What a free height or width becomes."""
+
+
+def try_tflite(data: bytes, say: Say) -> Iterator[str]:
+    """What becomes of a ``.tflite``, in words to be counted."""
+    say("read")
+    try:
+        graph = tflite.admit(data, "mutant.tflite")
+    except Sr2TfliteError as error:
+        yield f"read: refused {error.exit_status}"
+        return
+    yield "read: outside the deploy graph" if graph is None else "read: graph"
+    if graph is not None:
+        say("write")
+        yield f"write: {_written(graph)}"
+    if graph is not None and not _is_small(graph):
+        yield "run: too large to wait for"
+        return
+    for family, kernels in (("xnnpack", Kernels.XNNPACK), ("reference", Kernels.REFERENCE)):
+        say(f"run {family}")
+        x, wanted = _run(data, graph, kernels)
+        yield f"run {family}: {'refused' if wanted is None else 'done'}"
+        if graph is not None:
+            say(f"interpret {family}")
+            yield f"interpret {family}: {_interpreted(graph, family, x, wanted)}"
+
+
+def _written(graph: Graph) -> str:
+    try:
+        tflite.write(graph)
+    except Sr2TfliteError:
+        return "refused"
+    return "done"
+
+
+def _is_small(graph: Graph) -> bool:
+    return all(np.prod([float(size or FREE_SIZE) for size in t.shape]) <= LARGEST for t in graph.tensors.values())
+
+
+def _run(data: bytes, graph: Graph | None, kernels: Kernels) -> tuple[Any, Any]:
+    """What went into LiteRT and what came out; None where it refuses."""
+    x = None if graph is None or len(graph.inputs) != 1 else _noise(graph.input)
+    try:
+        engine = LiteRT(data, kernels)
+        if x is None:
+            engine.invoke()
+            return x, engine.fetch()
+        return x, engine.run(x)
+    except (InputError, ValueError, RuntimeError):  # the last two are LiteRT's own
+        return x, None
+
+
+def _noise(tensor: Tensor) -> Any:
+    shape, rng = [size or FREE_SIZE for size in tensor.shape], np.random.default_rng(0)
+    if tensor.dtype == "float32":
+        return rng.uniform(0, 255, shape).astype(np.float32)
+    limits = np.iinfo(tensor.dtype)
+    return rng.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True)
+
+
+def _interpreted(graph: Graph, family: str, x: Any, wanted: Any) -> str:
+    try:
+        found = Interpreter(graph, family).run(x)  # type: ignore[arg-type]
+    except Sr2TfliteError as error:
+        return f"refused {error.exit_status}"
+    if wanted is None:
+        return "done alone"
+    same = found.dtype == wanted.dtype and found.shape == wanted.shape and (found == wanted).all()
+    return "equal" if same else "differs"
+
+
+TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {"tflite": try_tflite}
+MUTANTS: dict[str, Callable[[int], bytes]] = {"tflite": tflite_mutant}
+"""Kind of file → the damaged file of a number."""
