@@ -76,8 +76,11 @@ class LiteRT:
             hint = "is it a whole .tflite file?"
             raise InputError(f"LiteRT refuses the file: {error}", where=where, hint=hint) from error
         self.where = where
-        self.input: dict[str, Any] = self._interpreter.get_input_details()[0]
-        self.output: dict[str, Any] = self._interpreter.get_output_details()[0]
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if not inputs or not outputs:
+            raise InputError(f"has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each", where=where)
+        self.input: dict[str, Any] = inputs[0]
+        self.output: dict[str, Any] = outputs[0]
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:

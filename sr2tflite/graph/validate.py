@@ -4,13 +4,14 @@ Both codecs ask this of what they read and of what they write, so that no later 
 """
 
 from collections.abc import Set
+from math import prod
 
 import numpy as np
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape, Tensor
-from sr2tflite.graph.shapes import output_shape
+from sr2tflite.graph.shapes import MOST_VALUES, output_shape
 from sr2tflite.numerics.qparams import LIMITS
 
 _ARITY = {
@@ -25,6 +26,9 @@ _ARITY = {
 }
 _LARGEST = 2**31 - 1
 """Sizes and steps are int32 in TFLite."""
+
+_FARTHEST = 1024
+"""Pixels from one end of a dilated kernel to the other; those of networks for images stay far below."""
 
 _IMAGE_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "RESIZE_NEAREST_NEIGHBOR")
 
@@ -58,6 +62,23 @@ def validate_operands(graph: Graph, node: Node, where: str) -> None:
     _check(place, _arity_fault(node) or _operand_fault(graph, node))
 
 
+def validate_at(graph: Graph, shape: Shape) -> None:
+    """Refuse an input of this shape where some op could not do with it, which only a free shape leaves open.
+
+    Raises:
+        InputError: Two images no longer fit each other, or a tensor would hold nothing or too much.
+    """
+    sized = graph.copy()
+    sized.update(sized.input.name, shape=shape)
+    for node in sized.nodes:
+        validate_operands(sized, node, graph.name)
+        follows = output_shape(sized, node)
+        sizes = [size or 0 for size in follows]
+        if min(sizes, default=1) < 1 or prod(sizes) > MOST_VALUES:
+            raise InputError(f"would have shape {follows} of an input {shape}", where=f"{graph.name}: {node.output}")
+        sized.update(node.output, shape=follows)
+
+
 def _check(where: str, fault: str | None) -> None:
     if fault:
         raise InputError(fault, where=where, hint="the file is damaged or was written by a faulty tool; make it again")
@@ -82,9 +103,9 @@ def _quant_fault(tensor: Tensor) -> str | None:
         return "is float32 and has a scale; expected an integer type"
     if not quant.scale or len(quant.scale) != len(quant.zero_point):
         return f"has {len(quant.scale)} scales and {len(quant.zero_point)} zero points"
-    strange = [s for s in quant.scale if not (0 < s < np.inf and float(np.float32(s)) == s)]
+    strange = scale_fault(quant.scale)
     if strange:
-        return f"has scale {strange[0]}; expected a positive finite float32"
+        return strange
     low, high = LIMITS[tensor.dtype]
     if not all(low <= zero <= high for zero in quant.zero_point):
         return f"has a zero point outside {low}…{high}"
@@ -94,6 +115,12 @@ def _quant_fault(tensor: Tensor) -> str | None:
         return f"has its scales along axis {quant.axis} of {len(tensor.shape)}"
     channels = tensor.shape[quant.axis]
     return None if len(quant.scale) == channels else f"has {len(quant.scale)} scales for {channels} channels"
+
+
+def scale_fault(scales: tuple[float, ...]) -> str | None:
+    """What is wrong with one of the scales."""
+    strange = [s for s in scales if not (0 < s < np.inf and float(np.float32(s)) == s)]
+    return f"has scale {strange[0]}; expected a positive finite float32" if strange else None
 
 
 def _flow_fault(graph: Graph) -> str | None:
@@ -144,7 +171,7 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
         return f"reads {operands[0].shape}; expected N×H×W×C with a known C"
     match node.op:
         case ops.Conv2D() | ops.DepthwiseConv2D() as op:
-            return _window_fault(op) or _weight_fault(op, *operands)
+            return _window_fault(op) or _weight_fault(op, *operands) or _reach_fault(op, operands[1].shape)
         case ops.Concatenation(axis=axis):
             return _concatenation_fault(axis, [tensor.shape for tensor in operands])
         case ops.DepthToSpace(block_size=block):
@@ -170,6 +197,12 @@ def _window_fault(op: ops.Conv2D | ops.DepthwiseConv2D) -> str | None:
     steps = (*op.stride, *op.dilation)
     fits = len(steps) == 4 and min(steps) >= 1 and max(steps) <= _LARGEST
     return None if fits else f"has stride {op.stride} and dilation {op.dilation}; expected 1…{_LARGEST}"
+
+
+def _reach_fault(op: ops.Conv2D | ops.DepthwiseConv2D, weight: Shape) -> str | None:
+    """A wild dilation would make anyone's padded image that large."""
+    reach = max(step * ((size or 1) - 1) + 1 for step, size in zip(op.dilation, weight[1:3], strict=True))
+    return f"reaches over {reach} pixels; expected at most {_FARTHEST}" if reach > _FARTHEST else None
 
 
 def _weight_fault(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tensor, bias: Tensor) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Node
+from sr2tflite.graph.validate import validate_at
 from sr2tflite.interpret.kernels import Run, kernel
 from sr2tflite.interpret.site import Codes, Family, Site
 from sr2tflite.interpret.workers import Workers
@@ -26,7 +27,7 @@ class Interpreter:
         self.graph = graph
         self.family: Family = family
         self._workers = Workers(threads)
-        self._runs = [_prepare(Site.of(graph, node), family) for node in graph.nodes]
+        self._runs = [_prepare(graph, node, family) for node in graph.nodes]
         self._last_reader = {name: node for node in graph.nodes for name in node.inputs}
 
     def run(self, codes: Codes) -> Codes:
@@ -67,11 +68,13 @@ class Interpreter:
             raise InputError(
                 f"input is {codes.dtype.name} {codes.shape}; expected {wanted.dtype} {wanted.shape}", where=wanted.name
             )
+        if None in wanted.shape:
+            validate_at(self.graph, codes.shape)
         return codes
 
 
-def _prepare(site: Site, family: Family) -> Run:
-    found = kernel(site.op, _place(site.node))
+def _prepare(graph: Graph, node: Node, family: Family) -> Run:
+    found, site = kernel(node.op, _place(node)), Site.of(graph, node)
     found.check(site)
     is_left = family == "xnnpack" and not found.is_delegated(site)
     return found.prepare(site, "builtin" if is_left else family)

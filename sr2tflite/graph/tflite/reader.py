@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import notes, ops
 from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
+from sr2tflite.graph.tflite.fatal import refuse_fatal
 from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
 from sr2tflite.graph.tflite.lies import refuse_lies
 from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
@@ -46,6 +47,7 @@ def graph_of(flat: FlatModel, where: str) -> Graph:
     known = notes.from_json(flat.metadata.get(notes.KEY, b"{}"), where)
     names = _unique_names(flat.tensors)
     refuse_unsound(flat, names, where)
+    refuse_fatal(flat, names, where)
     refuse_lies(flat, names, where)
     graph = Graph(name=flat.name, value_range=known.value_range, metadata=known.metadata)
     graph.inputs = _named(flat.inputs, names)

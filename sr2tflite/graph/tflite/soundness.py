@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from sr2tflite.errors import InputError
 from sr2tflite.graph.shapes import MOST_VALUES
 from sr2tflite.graph.tflite.flat import FlatModel, FlatTensor
+from sr2tflite.graph.validate import scale_fault
 
 HINT = "the file is corrupt; make it again"
 
@@ -31,6 +32,9 @@ BITS: dict[int, int] = {
 }
 """Tensor type → bits of a value; values of fewer than eight are packed. Strings and resources have no such size."""
 
+_FLOATS = (_TYPE.FLOAT16, _TYPE.FLOAT32, _TYPE.FLOAT64)
+"""Whatever scale these carry, nobody reads it."""
+
 TYPE_NAMES: dict[int, str] = {code: name for name, code in vars(_TYPE).items() if isinstance(code, int)}
 
 
@@ -44,7 +48,7 @@ def refuse_unsound(model: FlatModel, names: list[str], where: str) -> None:
 
     Raises:
         InputError: An index leads to no tensor, a shape to no number of values that a runtime can count, data does not
-            fill its shape, or the scales' count does not fit.
+            fill its shape, or its scales are none.
     """
     for index in _indices(model):
         if not 0 <= index < len(names):
@@ -88,7 +92,8 @@ def _data_fault(tensor: FlatTensor, is_written: bool) -> str | None:
 
 
 def _scale_fault(tensor: FlatTensor) -> str | None:
-    """What the numbers are, the graph is asked; a runtime reads as many as it thinks there are."""
-    if not tensor.scale or len(tensor.scale) == len(tensor.zero_point):
+    if not tensor.scale or tensor.type in _FLOATS:
         return None
-    return f"has {len(tensor.scale)} scales and {len(tensor.zero_point)} zero points; expected as many"
+    if len(tensor.scale) != len(tensor.zero_point):
+        return f"has {len(tensor.scale)} scales and {len(tensor.zero_point)} zero points; expected as many"
+    return scale_fault(tensor.scale)

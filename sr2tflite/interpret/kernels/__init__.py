@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Op
+from sr2tflite.graph.ops import Opaque
 from sr2tflite.interpret.site import Arithmetic, Codes, Site
 from sr2tflite.interpret.workers import Workers
 
@@ -46,9 +47,11 @@ def kernel(op: Op, where: str) -> Kernel:
     """The kernel of an op.
 
     Raises:
-        UnsupportedError: There is none.
+        UnsupportedError: There is none, or none for what its attributes say.
     """
     kind = getattr(op, "name", op.kind)
+    if isinstance(op, Opaque) and kind in names():
+        raise UnsupportedError(f"op {kind} has attributes or operands that its integer kernel has not", where=where)
     if kind not in names():
         raise UnsupportedError(f"op {kind} has no integer kernel; those that have: {', '.join(names())}", where=where)
     return cast(Kernel, importlib.import_module(f"{__name__}.{kind.lower()}"))

@@ -21,6 +21,9 @@ class Survey:
     lost: list[str] = field(default_factory=list)
     """Where a process ended otherwise than by its own will: file, step, status and last words."""
 
+    differing: list[int] = field(default_factory=list)
+    """Files that LiteRT and the interpreter compute otherwise."""
+
     peak_mib: int = 0
     """The most memory that a process held."""
 
@@ -41,8 +44,10 @@ def _batch(found: Survey, kind: str, first: int, last: int) -> int:
         command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": places}
     )
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    for words in (one["outcomes"] for one in said if "outcomes" in one):
-        found.counts.update(["files", *words])
+    for one in (one for one in said if "outcomes" in one):
+        found.counts.update(["files", *one["outcomes"]])
+        if any("differs" in word for word in one["outcomes"]):
+            found.differing.append(int(one["seed"]))
     if done.returncode == 0:
         found.peak_mib = max(found.peak_mib, said[-1]["peak_mib"])
         return last

@@ -1,0 +1,69 @@
+"""What a runtime's C++ ends the process on, instead of refusing it: LiteRT asserts it of numbers it takes for granted.
+
+Asked of the file as it stands, before it is a graph: of files of other tools too, whatever else is in them.
+"""
+
+from collections.abc import Iterator
+
+from ai_edge_litert import schema_py_generated as schema
+
+from sr2tflite.errors import InputError
+from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor
+from sr2tflite.graph.tflite.optable import NAME_OF_BUILTIN
+
+_TYPE = schema.TensorType
+_CODES = {_TYPE.INT8: "int8", _TYPE.UINT8: "uint8", _TYPE.INT16: "int16"}
+
+_SUMS = ("ADD", "SUB")
+
+_SHIFTS = {_TYPE.INT8: 20, _TYPE.UINT8: 20, _TYPE.INT16: 15}
+"""By how many bits the builtin sums enlarge what they add (``add.cc: Prepare``, ``left_shift``)."""
+
+_RESCALING = (
+    *_SUMS, "MUL", "DIV", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "PRELU", "LEAKY_RELU",
+    "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LOGISTIC", "TANH", "HARD_SWISH", "DEQUANTIZE",
+)  # fmt: skip
+"""Ops that make numbers of codes: without a scale the codes mean nothing to them."""
+
+Fault = tuple[int, str, str]
+"""The tensor, what is wrong with it, and what to do."""
+
+
+def refuse_fatal(model: FlatModel, names: list[str], where: str) -> None:
+    """Refuse a file that would end the process that runs it.
+
+    Args:
+        model: The records of the file, sound.
+        names: Of its tensors.
+        where: The file, for messages.
+
+    Raises:
+        InputError: Codes without a scale are computed with, or scales are too far apart to be added.
+    """
+    for op in model.ops:
+        for index, message, hint in _faults(op, model.tensors):
+            raise InputError(message, where=f"{where}: tensor {names[index]}", hint=hint)
+
+
+def _faults(op: FlatOp, tensors: list[FlatTensor]) -> Iterator[Fault]:
+    kind = NAME_OF_BUILTIN.get(op.builtin, "")
+    if kind not in _RESCALING:
+        return
+    named = [index for index in (*op.inputs, *op.outputs) if index != -1]
+    for index in named:
+        tensor = tensors[index]
+        if tensor.type in _CODES and not tensor.scale:
+            message = f"is {_CODES[tensor.type]} without a scale, and {kind} computes with it; expected a scale"
+            yield index, message, "quantize the model again"
+    if kind in _SUMS and len(op.outputs) == 1 and tensors[op.outputs[0]].type in _SHIFTS:
+        yield from _far_apart(kind, op, tensors)
+
+
+def _far_apart(kind: str, op: FlatOp, tensors: list[FlatTensor]) -> Iterator[Fault]:
+    """The output's multiplier, ``2·max(s_a, s_b) / (2^shift·s_out)``, must be under 1."""
+    output = tensors[op.outputs[0]]
+    largest = max((tensors[index].scale[0] for index in op.inputs if index != -1 and tensors[index].scale), default=0.0)
+    limit = 2.0 ** (_SHIFTS[output.type] - 1)
+    if largest / output.scale[0] >= limit:
+        message = f"has scale {output.scale[0]:.3g}, and {kind} reads scale {largest:.3g}"
+        yield op.outputs[0], f"{message}; expected a ratio under {limit:.0f}", "quantize the model again"
