@@ -36,14 +36,8 @@ def code_range(activation: str, params: QuantParams, dtype: str, *, half_even: b
     return low, high
 
 
-_BEYOND = np.float32(2.0**40)
-"""Steps from zero, beyond every type's limits; a tiny scale's may be infinite."""
-
-
 def _code(real: float, params: QuantParams, *, half_even: bool) -> int:
-    with np.errstate(over="ignore"):
-        quotient, zero = np.float32(real) / np.float32(params.scale[0]), params.zero_point[0]
-    quotient = np.clip(quotient, -_BEYOND, _BEYOND)
+    quotient, zero = np.float32(real) / np.float32(params.scale[0]), params.zero_point[0]
     if half_even:
         return int(np.rint(quotient + np.float32(zero)))
     return int(np.copysign(np.floor(abs(float(quotient)) + 0.5), quotient)) + zero

@@ -1,18 +1,21 @@
-"""What a runtime's C++ ends the process on, instead of refusing it: LiteRT asserts it of numbers it takes for granted.
+"""What a runtime's C++ does not survive: LiteRT asserts it of numbers it takes for granted, or takes all memory.
 
 Asked of the file as it stands, before it is a graph: of files of other tools too, whatever else is in them.
 """
 
 from collections.abc import Iterator
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor
 from sr2tflite.graph.tflite.optable import NAME_OF_BUILTIN
+from sr2tflite.graph.tflite.soundness import HINT
 
 _TYPE = schema.TensorType
 _CODES = {_TYPE.INT8: "int8", _TYPE.UINT8: "uint8", _TYPE.INT16: "int16"}
+_EIGHT_BITS = (_TYPE.INT8, _TYPE.UINT8)
 
 _SUMS = ("ADD", "SUB")
 
@@ -38,7 +41,8 @@ def refuse_fatal(model: FlatModel, names: list[str], where: str) -> None:
         where: The file, for messages.
 
     Raises:
-        InputError: Codes without a scale are computed with, or scales are too far apart to be added.
+        InputError: Codes without a scale are computed with, scales are too far apart to be added, or an image is
+            resized to another size than it says.
     """
     for op in model.ops:
         for index, message, hint in _faults(op, model.tensors):
@@ -47,16 +51,28 @@ def refuse_fatal(model: FlatModel, names: list[str], where: str) -> None:
 
 def _faults(op: FlatOp, tensors: list[FlatTensor]) -> Iterator[Fault]:
     kind = NAME_OF_BUILTIN.get(op.builtin, "")
+    if kind.startswith("RESIZE_") and len(op.inputs) == 2 and len(op.outputs) == 1 and op.inputs[1] != -1:
+        yield from _resized(kind, tensors[op.inputs[1]], op.outputs[0], tensors)
     if kind not in _RESCALING:
         return
     named = [index for index in (*op.inputs, *op.outputs) if index != -1]
     for index in named:
         tensor = tensors[index]
-        if tensor.type in _CODES and not tensor.scale:
+        if tensor.type in (_SHIFTS if kind in _SUMS else _EIGHT_BITS) and not tensor.scale:
             message = f"is {_CODES[tensor.type]} without a scale, and {kind} computes with it; expected a scale"
             yield index, message, "quantize the model again"
     if kind in _SUMS and len(op.outputs) == 1 and tensors[op.outputs[0]].type in _SHIFTS:
         yield from _far_apart(kind, op, tensors)
+
+
+def _resized(kind: str, size: FlatTensor, index: int, tensors: list[FlatTensor]) -> Iterator[Fault]:
+    """A runtime makes what the size input says, however large."""
+    said = tensors[index].shape[1:3]
+    if size.type != _TYPE.INT32 or size.data is None or len(size.data) != 8 or len(tensors[index].shape) != 4:
+        return
+    made = tuple(np.frombuffer(size.data.tobytes(), np.int32).tolist())
+    if any(one not in (-1, other) for one, other in zip(said, made, strict=True)):
+        yield index, f"is {said[0]}×{said[1]}, and {kind} makes it {made[0]}×{made[1]}; expected the same", HINT
 
 
 def _far_apart(kind: str, op: FlatOp, tensors: list[FlatTensor]) -> Iterator[Fault]:

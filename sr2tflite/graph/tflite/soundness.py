@@ -55,7 +55,12 @@ def refuse_unsound(model: FlatModel, names: list[str], where: str) -> None:
             raise InputError(f"names tensor {index} of {len(names)}", where=where, hint=HINT)
     written = {*model.inputs, *(index for op in model.ops for index in op.outputs)}
     for index, (name, tensor) in enumerate(zip(names, model.tensors, strict=True)):
-        fault = _shape_fault(tensor) or _data_fault(tensor, index in written) or _scale_fault(tensor)
+        fault = (
+            _shape_fault(tensor)
+            or _data_fault(tensor, index in written)
+            or _scale_fault(tensor)
+            or (_axis_fault(tensor) if index in written else None)
+        )
         if fault:
             raise InputError(fault, where=f"{where}: tensor {name}", hint=HINT)
 
@@ -68,8 +73,8 @@ def _indices(model: FlatModel) -> Iterator[int]:
 
 
 def _shape_fault(tensor: FlatTensor) -> str | None:
-    if any(size < 0 for size in tensor.sizes):
-        return f"has shape {tensor.sizes}; expected sizes from 0 on"
+    if any(size < 1 for size in tensor.sizes):
+        return f"has shape {tensor.sizes}; expected sizes from 1 on"
     same = len(tensor.shape) == len(tensor.sizes) and all(
         free in (-1, size) for free, size in zip(tensor.shape, tensor.sizes, strict=True)
     )
@@ -81,8 +86,8 @@ def _shape_fault(tensor: FlatTensor) -> str | None:
 
 
 def _data_fault(tensor: FlatTensor, is_written: bool) -> str | None:
-    if tensor.data is not None and is_written:
-        return "is an activation and holds data"
+    if is_written and (tensor.data is not None or tensor.unread):
+        return f"is an activation and {tensor.unread or 'holds data'}"
     if tensor.data is None or tensor.type not in BITS:
         return None
     wanted = -(-BITS[tensor.type] * prod(tensor.sizes) // 8)
@@ -97,3 +102,10 @@ def _scale_fault(tensor: FlatTensor) -> str | None:
     if len(tensor.scale) != len(tensor.zero_point):
         return f"has {len(tensor.scale)} scales and {len(tensor.zero_point)} zero points; expected as many"
     return scale_fault(tensor.scale)
+
+
+def _axis_fault(tensor: FlatTensor) -> str | None:
+    """XNNPACK leaves the ops of such activations to other kernels, which round otherwise."""
+    if len(tensor.scale) != 1 or not tensor.axis or tensor.type in _FLOATS:
+        return None
+    return f"is an activation of one scale along axis {tensor.axis}; expected axis 0"

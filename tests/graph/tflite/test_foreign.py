@@ -108,7 +108,7 @@ BROKEN = {
     "graph_output": (lambda m: setattr(m.subgraphs[0], "outputs", np.array([4], np.int32)), "tensor 4 of 4"),
     "shape_too_large": (lambda m: set_shape(m, 6, 3, 3, 9), "432 bytes; expected 486"),
     "shape_overflows": (lambda m: set_shape(m, *[2**30] * 6), "at most 2,147,483,647 values"),
-    "negative_shape": (lambda m: set_shape(m, -1, -3, 3, 48), "sizes from 0 on"),
+    "negative_shape": (lambda m: set_shape(m, -1, -3, 3, 48), "sizes from 1 on"),
     "zero_scale": (lambda m: set_scale(m, 0), "scale 0.0"),
     "negative_scale": (lambda m: set_scale(m, -0.5), "scale -0.5"),
     "nan_scale": (lambda m: set_scale(m, np.nan), "scale nan"),
