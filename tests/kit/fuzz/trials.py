@@ -1,14 +1,17 @@
 """What is done with one damaged file: read, run and interpreted, each of which may refuse it in our own words."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kit.fuzz.onnx_mutants import foreign_mutant, our_mutant
 from kit.fuzz.tflite_mutants import tflite_mutant
 
 from sr2tflite.errors import InputError, Sr2TfliteError
-from sr2tflite.graph import Graph, Tensor, tflite
+from sr2tflite.graph import Graph, Tensor, onnx, tflite
 from sr2tflite.interpret import Interpreter
+from sr2tflite.ort import open_session
 from sr2tflite.runtime import Kernels, LiteRT
 
 Say = Callable[[str], None]
@@ -88,6 +91,51 @@ def _interpreted(graph: Graph, family: str, x: Any, wanted: Any) -> str:
     return "equal" if same else "differs"
 
 
-TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {"tflite": try_tflite}
-MUTANTS: dict[str, Callable[[int], bytes]] = {"tflite": tflite_mutant}
+def try_our_onnx(data: bytes, say: Say) -> Iterator[str]:
+    """What becomes of an ``.onnx`` of ours."""
+    say("read")
+    try:
+        graph = onnx.read(data, "mutant.onnx")
+    except Sr2TfliteError as error:
+        yield f"read: refused {error.exit_status}"
+        return
+    yield "read: graph"
+    say("write")
+    for codec in (onnx, tflite):
+        try:
+            codec.write(graph)
+        except Sr2TfliteError as error:
+            yield f"write: refused {error.exit_status}"
+    say("open")
+    try:
+        open_session(data, "mutant.onnx")
+        yield "open: done"
+    except Sr2TfliteError as error:
+        yield f"open: refused {error.exit_status}"
+
+
+def try_foreign_onnx(data: bytes, say: Say) -> Iterator[str]:
+    """What becomes of an ``.onnx`` of another tool."""
+    from sr2tflite.fuse.foreign import fuse_onnx
+
+    say("fuse")
+    try:
+        fuse_onnx(Path("mutant.onnx"), data)
+        yield "fuse: done"
+    except Sr2TfliteError as error:
+        yield f"fuse: refused {error.exit_status}"
+
+
+TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
+    "tflite": try_tflite,
+    "our onnx": try_our_onnx,
+    "foreign onnx": try_foreign_onnx,
+}
+"""Kind of file → what is done with one."""
+
+MUTANTS: dict[str, Callable[[int], bytes]] = {
+    "tflite": tflite_mutant,
+    "our onnx": our_mutant,
+    "foreign onnx": foreign_mutant,
+}
 """Kind of file → the damaged file of a number."""

@@ -25,6 +25,7 @@ def main(kind: str, first: int, last: int) -> None:
     faulthandler.enable()
     for seed in range(first, last):
         signal.alarm(SECONDS)
+        _say({"seed": seed, "step": "make"})
         outcomes = list(TRIALS[kind](MUTANTS[kind](seed), lambda step, seed=seed: _say({"seed": seed, "step": step})))
         _say({"seed": seed, "outcomes": outcomes})
     _say({"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10})

@@ -1,8 +1,8 @@
-"""An aarch64 Python with LiteRT that runs here: ``python tests/arm/setup.py [FOLDER]``.
+"""An aarch64 Python with LiteRT that runs here: ``python tests/outside/arm.py [FOLDER]``.
 
 Debian's packages (an aarch64 Python, and qemu's user-mode emulator for this machine) are unpacked into a folder of
 their own, and pip puts aarch64 wheels beside them: of the LiteRT and NumPy that are installed here. Needs apt-get,
-dpkg-deb, their registries and PyPI; neither root nor chroot. Takes a minute and 300 MB.
+dpkg-deb, their registries and PyPI; neither root nor chroot. Takes a minute and 500 MB while at it, and leaves 210.
 """
 
 import os
@@ -10,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,12 +43,12 @@ def ready(folder: Path = FOLDER) -> Path:
     return folder
 
 
-def command(folder: Path, cpu: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def command(folder: Path, cpu: str) -> tuple[list[str], dict[str, str]]:
     """The command line, and the environment, of the aarch64 Python on a processor that qemu knows."""
     root = folder / "root"
     words = [str(folder / "qemu-aarch64"), "-cpu", cpu, "-L", str(root)]
     environment = {"PYTHONPATH": str(folder / "site"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    return [*words, str(root / "usr/bin" / PYTHON), *arguments], environment
+    return [*words, str(root / "usr/bin" / PYTHON)], environment
 
 
 def _set_up(folder: Path) -> None:
