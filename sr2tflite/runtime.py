@@ -102,16 +102,27 @@ class LiteRT:
     def feed(self, x: NDArray[Any], *, strict: bool = True) -> None:
         """Put in the input; see :meth:`run`."""
         self._resize(x.shape, strict)
-        self._interpreter.set_tensor(self.input["index"], np.ascontiguousarray(x))
+        with self._named():
+            self._interpreter.set_tensor(self.input["index"], np.ascontiguousarray(x))
 
     def invoke(self) -> None:
         """Run the ops on what was fed."""
-        self._interpreter.invoke()
+        with self._named():
+            self._interpreter.invoke()
 
     def fetch(self) -> NDArray[Any]:
         """The output of the last :meth:`invoke`."""
-        result: NDArray[Any] = self._interpreter.get_tensor(self.output["index"])
+        with self._named():
+            result: NDArray[Any] = self._interpreter.get_tensor(self.output["index"])
         return result
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """A file that loads may still hold ops that cannot run: that is the file's fault."""
+        try:
+            yield
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"LiteRT cannot run the file: {error}", where=self.where) from error
 
     def plan(self) -> list[dict[str, Any]]:
         """The file's ops and, after them, the delegate's nodes: ``op_name``, tensors ``inputs`` and ``outputs``."""

@@ -1,5 +1,6 @@
 """What is done with one damaged file: read, run and interpreted, each of which may refuse it in our own words."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from kit.fuzz.onnx_mutants import foreign_mutant, our_mutant
 from kit.fuzz.tflite_mutants import tflite_mutant
 
 from sr2tflite.errors import InputError, Sr2TfliteError
+from sr2tflite.evaluate.runners import open_runner
 from sr2tflite.graph import Graph, Tensor, onnx, tflite
 from sr2tflite.interpret import Interpreter
 from sr2tflite.ort import open_session
@@ -47,6 +49,19 @@ def try_tflite(data: bytes, say: Say) -> Iterator[str]:
             yield f"interpret {family}: {_interpreted(graph, family, x, wanted)}"
 
 
+def try_eval(data: bytes, say: Say) -> Iterator[str]:
+    """What ``sr2tflite eval`` makes of a ``.tflite``, up to its first image."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mutant.tflite"
+        path.write_bytes(data)
+        say("open")
+        try:
+            open_runner(path, threads=1)
+            yield "open: done"
+        except Sr2TfliteError as error:
+            yield f"open: refused {error.exit_status}"
+
+
 def _written(graph: Graph) -> str:
     try:
         tflite.write(graph)
@@ -68,7 +83,7 @@ def _run(data: bytes, graph: Graph | None, kernels: Kernels) -> tuple[Any, Any]:
             engine.invoke()
             return x, engine.fetch()
         return x, engine.run(x)
-    except (InputError, ValueError, RuntimeError):  # the last two are LiteRT's own
+    except InputError:
         return x, None
 
 
@@ -128,6 +143,7 @@ def try_foreign_onnx(data: bytes, say: Say) -> Iterator[str]:
 
 TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
     "tflite": try_tflite,
+    "eval": try_eval,
     "our onnx": try_our_onnx,
     "foreign onnx": try_foreign_onnx,
 }
@@ -135,6 +151,7 @@ TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
 
 MUTANTS: dict[str, Callable[[int], bytes]] = {
     "tflite": tflite_mutant,
+    "eval": tflite_mutant,
     "our onnx": our_mutant,
     "foreign onnx": foreign_mutant,
 }
