@@ -1,10 +1,12 @@
 """The one door to the LiteRT interpreter."""
 
 import os
+import resource
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes
+from sr2tflite.memory import free_bytes
 
 
 class Kernels(Enum):
@@ -140,3 +143,37 @@ class LiteRT:
             raise InputError(
                 f"input of shape {tuple(shape)} does not fit; expected {current}", where=self.where
             ) from error
+
+
+def rehearse(content: bytes, where: str) -> None:
+    """Load and run a file once in a process of its own, which may be lost: for ops that nobody here knows.
+
+    Args:
+        content: The file's bytes.
+        where: Its name, for messages.
+
+    Raises:
+        InputError: LiteRT ends the process, or takes more memory than there is.
+    """
+    command = [sys.executable, "-m", "sr2tflite.runtime"]
+    done = subprocess.run(command, input=content, capture_output=True, check=False)
+    if done.returncode:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        raise InputError(
+            f"LiteRT ends its process on the file, with status {done.returncode}: {last}",
+            where=where,
+            hint="make the file again; `sr2tflite export` writes files that are proved",
+        )
+
+
+def main() -> None:
+    """The rehearsal of the file on stdin; what LiteRT refuses properly, it will refuse again."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = free_bytes()
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    with suppress(InputError):
+        LiteRT(sys.stdin.buffer.read()).invoke()
+
+
+if __name__ == "__main__":
+    main()

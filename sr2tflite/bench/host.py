@@ -67,6 +67,8 @@ def _round(path: Path, plan: Plan) -> dict[str, Any]:
         "runs": plan.runs,
     }
     done = subprocess.run(ARGV, input=json.dumps(job), capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        raise InputError(f"LiteRT ends the timed process, with signal {-done.returncode}", where=str(path))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DeviceError(f"the timed process ended with status {done.returncode}: {last}", where=str(path))

@@ -111,7 +111,10 @@ CASES: dict[str, tuple[bytes, str]] = {
     "a variable that is written": (changed(lambda m: setattr(tensor(m), "isVariable", True)), "is a variable"),
     "two subgraphs": (changed(lambda m: m.subgraphs.append(m.subgraphs[0])), "has 2 subgraphs"),
     "a missing buffer": (changed(lambda m: m.buffers.pop()), "names buffer"),
-    "less data than the shape": (changed(lambda m: setattr(m.buffers[1], "data", np.zeros(5, np.uint8))), "holds 5 byt"),
+    "less data than the shape": (
+        changed(lambda m: setattr(m.buffers[1], "data", np.zeros(5, np.uint8))),
+        "holds 5 byt",
+    ),
     "a wild dilation": (
         changed(lambda m: setattr(op(m).builtinOptions, "dilationHFactor", 2**30)),
         "expected at most 1024",

@@ -17,14 +17,14 @@ RELEASE, PYTHON = "bookworm", "python3.11"
 QEMU_RELEASE = "trixie"
 """Under qemu 7.2 of the release before, LiteRT 2.3 ends with a segmentation fault; under 10.0 it does not."""
 MIRROR, KEYS = "http://deb.debian.org/debian", "/usr/share/keyrings/debian-archive-keyring.gpg"
-WHEELS = tuple(f"--platform=manylinux_2_{minor}_aarch64" for minor in (28, 27, 17)) + ("--platform=manylinux2014_aarch64",)
+WHEELS = tuple(f"--platform=manylinux{name}_aarch64" for name in ("_2_28", "_2_27", "_2_17", "2014"))
 STAMP = "ready"
 
 FOLDER = Path(os.environ.get("SR2TFLITE_ARM") or Path.home() / ".cache" / "sr2tflite" / "arm")
 """Where it is kept; the environment variable names another place."""
 
 
-class NotSetUp(Exception):
+class NotSetUpError(Exception):
     """It cannot be had on this machine; the message says why."""
 
 
@@ -32,7 +32,7 @@ def ready(folder: Path = FOLDER) -> Path:
     """The folder, set up if it is not yet.
 
     Raises:
-        NotSetUp: A tool is missing, or a registry does not answer.
+        NotSetUpError: A tool is missing, or a registry does not answer.
     """
     wanted = f"{version('ai-edge-litert')} {version('numpy')}"
     stamp = folder / STAMP
@@ -54,7 +54,7 @@ def command(folder: Path, cpu: str) -> tuple[list[str], dict[str, str]]:
 def _set_up(folder: Path) -> None:
     for tool in ("apt-get", "dpkg-deb", KEYS):
         if not (shutil.which(tool) or Path(tool).is_file()):
-            raise NotSetUp(f"{tool} is not here: the packages are Debian's")
+            raise NotSetUpError(f"{tool} is not here: the packages are Debian's")
     folder.mkdir(parents=True)
     _unpacked(folder / "root", "arm64", RELEASE, PYTHON, "libstdc++6")
     here = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -99,8 +99,8 @@ def _called(words: list[str], environment: dict[str, str] | None = None) -> None
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})})
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise NotSetUp(f"{words[0]} ended with status {done.returncode}: {last}")
+        raise NotSetUpError(f"{words[0]} ended with status {done.returncode}: {last}")
 
 
 if __name__ == "__main__":
-    print(ready(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else FOLDER))
+    sys.stdout.write(f"{ready(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else FOLDER)}\n")

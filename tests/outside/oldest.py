@@ -1,4 +1,4 @@
-"""``tflite-runtime`` 2.14, the last of its name, in an environment of its own: ``python tests/outside/oldest.py [FOLDER]``.
+"""``tflite-runtime`` 2.14, the last of its name, apart: ``python tests/outside/oldest.py [FOLDER]``.
 
 It wants NumPy 1 and has wheels for Python up to 3.11; LiteRT, NumPy 2 and all else stay where they are.
 """
@@ -17,7 +17,7 @@ FOLDER = Path(os.environ.get("SR2TFLITE_OLDEST") or Path.home() / ".cache" / "sr
 """Where it is kept; the environment variable names another place."""
 
 
-class NotSetUp(Exception):
+class NotSetUpError(Exception):
     """It cannot be had on this machine; the message says why."""
 
 
@@ -25,7 +25,7 @@ def ready(folder: Path = FOLDER) -> Path:
     """Its Python, set up if it is not yet.
 
     Raises:
-        NotSetUp: pip cannot reach the wheels, or there are none for this Python.
+        NotSetUpError: pip cannot reach the wheels, or there are none for this Python.
     """
     python = folder / "bin" / "python"
     if not (folder / STAMP).is_file():
@@ -34,10 +34,10 @@ def ready(folder: Path = FOLDER) -> Path:
         words = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINS]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NotSetUp((done.stderr.strip() or "pip says nothing").splitlines()[-1])
+            raise NotSetUpError((done.stderr.strip() or "pip says nothing").splitlines()[-1])
         (folder / STAMP).touch()
     return python
 
 
 if __name__ == "__main__":
-    print(ready(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else FOLDER))
+    sys.stdout.write(f"{ready(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else FOLDER)}\n")

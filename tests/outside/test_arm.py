@@ -1,5 +1,6 @@
 """The same bytes on ARM: LiteRT's aarch64 wheel under qemu, on several processors, against the interpreter."""
 
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def folder() -> Path:
     """Of the aarch64 Python."""
     try:
         return arm.ready()
-    except arm.NotSetUp as reason:
+    except arm.NotSetUpError as reason:
         pytest.skip(f"no aarch64 Python: {reason}")
 
 
@@ -44,7 +45,7 @@ def on_arm(folder: Path, cpu: str, jobs: Jobs, place: Path) -> dict[str, Count]:
 @pytest.mark.parametrize("cpu", CPUS)
 def test_shipped_networks_give_the_interpreters_bytes_on_arm(cpu: str, folder: Path, tmp_path: Path) -> None:
     counts = on_arm(folder, cpu, both_shapes(shipped_graphs()), tmp_path)
-    print(cpu, total(counts))
+    sys.stdout.write(f"{cpu} {total(counts)}\n")
     assert total(counts).differ == 0, counts
 
 
@@ -56,7 +57,7 @@ def test_uint8_files_give_the_int8_bytes_on_arm_with_dot_products(cpu: str, fold
         for name, graph in shipped_graphs(weights="per-tensor").items()
     }
     counts = on_arm(folder, cpu, {name: (graph, noise(graph)) for name, graph in ready.items()}, tmp_path)
-    print(cpu, counts)
+    sys.stdout.write(f"{cpu} {counts}\n")
     assert cpu == "cortex-a53" or total(counts).differ == 0, counts
 
 
@@ -117,7 +118,7 @@ def swept(folder: Path, cpu: str, place: Path, strategies: dict[str, st.SearchSt
         parts[name.rpartition(" ")[0]][name] = count
     totals = {name: total(part) for name, part in sorted(parts.items())}
     for name, count in totals.items():
-        print(cpu, name, count)
+        sys.stdout.write(f"{cpu} {name} {count}\n")
     return totals
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
+from sr2tflite.graph.ops import Opaque
 from sr2tflite.numerics.qparams import LIMITS
-from sr2tflite.runtime import LiteRT
+from sr2tflite.runtime import LiteRT, rehearse
 
 _RAW_ZERO_POINT = {"int8": -128, "uint8": 0}
 _PROBE = 16
@@ -107,6 +108,8 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     graph = admit(data, where)  # before LiteRT sees the file
     if graph is not None:
         graph.input, graph.output  # noqa: B018 - refuses several
+    if graph is None or any(isinstance(node.op, Opaque) for node in graph.nodes):
+        rehearse(data, where)
     engine = LiteRT(path, threads=threads)
     unit = graph.value_range[1] / 255 if graph else 1.0
     file = _File(engine, pixels_of(engine.input, where, unit), pixels_of(engine.output, where, unit))

@@ -71,7 +71,9 @@ def _along(call: Call, part: Array, values: Array) -> Array:
     if part.size != 1:
         axis = int(call.attribute("axis", 1)) % max(values.ndim, 1)
         if not values.ndim or part.size != values.shape[axis]:
-            raise call.refuse(f"{part.size} scales or zero points along axis {axis} of {values.shape}", "as many", _HINT)
+            raise call.refuse(
+                f"{part.size} scales or zero points along axis {axis} of {values.shape}", "as many", _HINT
+            )
         shape[axis] = part.size
     return part.reshape(shape)
 

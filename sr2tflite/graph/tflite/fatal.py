@@ -28,6 +28,8 @@ _RESCALING = (
 )  # fmt: skip
 """Ops that make numbers of codes: without a scale the codes mean nothing to them."""
 
+_NEED_OPTIONS = ("SPLIT", "SPLIT_V", "STRIDED_SLICE")
+
 Fault = tuple[int, str, str]
 """The tensor, what is wrong with it, and what to do."""
 
@@ -41,12 +43,23 @@ def refuse_fatal(model: FlatModel, names: list[str], where: str) -> None:
         where: The file, for messages.
 
     Raises:
-        InputError: Codes without a scale are computed with, scales are too far apart to be added, or an image is
-            resized to another size than it says.
+        InputError: An op has another's options, codes without a scale are computed with, scales are too far apart to
+            be added, or an image is resized to another size than it says.
     """
     for op in model.ops:
+        _refuse_strange_options(op, where)
         for index, message, hint in _faults(op, model.tensors):
             raise InputError(message, where=f"{where}: tensor {names[index]}", hint=hint)
+
+
+def _refuse_strange_options(op: FlatOp, where: str) -> None:
+    """Where it finds no options of its own, an op's kernel reads what happens to lie in memory."""
+    kind = NAME_OF_BUILTIN.get(op.builtin, "")
+    wanted = getattr(schema.BuiltinOptions, "".join(part.capitalize() for part in kind.split("_")) + "Options", None)
+    none = schema.BuiltinOptions.NONE
+    if (wanted is not None and op.options_type not in (none, wanted)) or (kind in _NEED_OPTIONS and op.options is None):
+        whose = "no" if op.options_type == none else "another op's"
+        raise InputError(f"{kind} has {whose} options", where=where, hint=HINT)
 
 
 def _faults(op: FlatOp, tensors: list[FlatTensor]) -> Iterator[Fault]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import EncodeError
-from kit.foreign import Draft, conv_then
 from kit.fuzz.tflite_mutants import FLOATS, TEXTS, WORDS, Random, mutant, small_networks
 
 from sr2tflite.errors import UnsupportedError
@@ -104,7 +103,9 @@ def _other(value: Any, rng: Random) -> Any:
         case bool():
             return not value
         case int():
-            return int(np.int32(np.uint32(rng.choice(WORDS)))) if rng.random() < 0.5 else value + int(rng.integers(-2, 3))
+            return (
+                int(np.int32(np.uint32(rng.choice(WORDS)))) if rng.random() < 0.5 else value + int(rng.integers(-2, 3))
+            )
         case float():
             return float(np.float32(rng.choice(FLOATS)))
         case str():

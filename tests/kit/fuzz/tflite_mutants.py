@@ -14,6 +14,7 @@ from kit.one_op import CASES, one_op_graph, quantized_one_op_graph
 from sr2tflite.graph import Graph, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.file_io import with_io
+from sr2tflite.graph.tflite.optable import NAME_OF_BUILTIN
 
 Random = np.random.Generator
 
@@ -40,6 +41,20 @@ def small_networks() -> dict[str, Graph]:
 def seed_files() -> tuple[bytes, ...]:
     """The ``.tflite`` files that are damaged."""
     return tuple(tflite.write(graph) for graph in small_networks().values())
+
+
+def other_op(seed: int) -> bytes:
+    """A file whose first op code is that of another op, known or not, its options left as they are or taken away."""
+    files = seed_files()
+    code, rest = seed % (max(NAME_OF_BUILTIN) + 2), seed // (max(NAME_OF_BUILTIN) + 2)
+    model = schema.ModelT.InitFromPackedBuf(files[rest // 2 % len(files)], 0)
+    model.operatorCodes[0].builtinCode, model.operatorCodes[0].deprecatedBuiltinCode = code, min(code, 127)
+    if rest % 2:
+        for op in model.subgraphs[0].operators:
+            op.builtinOptionsType, op.builtinOptions = 0, None
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 def mutant(seed: int, files: tuple[bytes, ...], fields: Callable[[bytes, Random], bytes]) -> bytes:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from kit.fuzz.onnx_mutants import foreign_mutant, our_mutant
-from kit.fuzz.tflite_mutants import tflite_mutant
+from kit.fuzz.tflite_mutants import other_op, tflite_mutant
 
 from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.evaluate.runners import open_runner
 from sr2tflite.graph import Graph, Tensor, onnx, tflite
 from sr2tflite.interpret import Interpreter
 from sr2tflite.ort import open_session
-from sr2tflite.runtime import Kernels, LiteRT
+from sr2tflite.runtime import Kernels, LiteRT, rehearse
 
 Say = Callable[[str], None]
 
@@ -47,6 +47,24 @@ def try_tflite(data: bytes, say: Say) -> Iterator[str]:
         if graph is not None:
             say(f"interpret {family}")
             yield f"interpret {family}: {_interpreted(graph, family, x, wanted)}"
+
+
+def try_other_op(data: bytes, say: Say) -> Iterator[str]:
+    """What becomes of a ``.tflite`` of any op: as in ``eval``, it is rehearsed first."""
+    say("read")
+    try:
+        tflite.admit(data, "mutant.tflite")
+    except Sr2TfliteError as error:
+        yield f"read: refused {error.exit_status}"
+        return
+    say("rehearse")
+    try:
+        rehearse(data, "mutant.tflite")
+    except InputError:
+        yield "rehearse: lost"
+        return
+    say("run")
+    yield f"run: {'refused' if _run(data, None, Kernels.XNNPACK)[1] is None else 'done'}"
 
 
 def try_eval(data: bytes, say: Say) -> Iterator[str]:
@@ -144,6 +162,7 @@ def try_foreign_onnx(data: bytes, say: Say) -> Iterator[str]:
 TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
     "tflite": try_tflite,
     "eval": try_eval,
+    "other op": try_other_op,
     "our onnx": try_our_onnx,
     "foreign onnx": try_foreign_onnx,
 }
@@ -152,6 +171,7 @@ TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
 MUTANTS: dict[str, Callable[[int], bytes]] = {
     "tflite": tflite_mutant,
     "eval": tflite_mutant,
+    "other op": other_op,
     "our onnx": our_mutant,
     "foreign onnx": foreign_mutant,
 }

@@ -1,4 +1,4 @@
-"""Tries damaged files one after the other, in a process that may be lost: ``python -m kit.fuzz.worker KIND FIRST LAST``.
+"""Tries damaged files in a process that may be lost: ``python -m kit.fuzz.worker KIND FIRST LAST``.
 
 Before each step it says on stdout which file and which step it is at; last, what came of all.
 """
