@@ -69,9 +69,14 @@ class Node:
         """The only output.
 
         Raises:
-            UnsupportedError: There are several, or none.
+            UnsupportedError: There are several.
         """
-        return _only(self.outputs, "output", ", ".join(self.outputs))
+        if len(self.outputs) != 1:
+            kind = getattr(self.op, "name", self.op.kind)
+            raise UnsupportedError(
+                f"op {kind} writes {len(self.outputs)} tensors; expected 1", where=", ".join(self.outputs)
+            )
+        return self.outputs[0]
 
 
 @dataclass
