@@ -1,10 +1,12 @@
 """The one door to the LiteRT interpreter."""
 
 import os
+import resource
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes
+from sr2tflite.memory import free_bytes
 
 
 class Kernels(Enum):
@@ -76,8 +79,11 @@ class LiteRT:
             hint = "is it a whole .tflite file?"
             raise InputError(f"LiteRT refuses the file: {error}", where=where, hint=hint) from error
         self.where = where
-        self.input: dict[str, Any] = self._interpreter.get_input_details()[0]
-        self.output: dict[str, Any] = self._interpreter.get_output_details()[0]
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if not inputs or not outputs:
+            raise InputError(f"has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each", where=where)
+        self.input: dict[str, Any] = inputs[0]
+        self.output: dict[str, Any] = outputs[0]
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:
@@ -99,16 +105,27 @@ class LiteRT:
     def feed(self, x: NDArray[Any], *, strict: bool = True) -> None:
         """Put in the input; see :meth:`run`."""
         self._resize(x.shape, strict)
-        self._interpreter.set_tensor(self.input["index"], np.ascontiguousarray(x))
+        with self._named():
+            self._interpreter.set_tensor(self.input["index"], np.ascontiguousarray(x))
 
     def invoke(self) -> None:
         """Run the ops on what was fed."""
-        self._interpreter.invoke()
+        with self._named():
+            self._interpreter.invoke()
 
     def fetch(self) -> NDArray[Any]:
         """The output of the last :meth:`invoke`."""
-        result: NDArray[Any] = self._interpreter.get_tensor(self.output["index"])
+        with self._named():
+            result: NDArray[Any] = self._interpreter.get_tensor(self.output["index"])
         return result
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """A file that loads may still hold ops that cannot run: that is the file's fault."""
+        try:
+            yield
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"LiteRT cannot run the file: {error}", where=self.where) from error
 
     def plan(self) -> list[dict[str, Any]]:
         """The file's ops and, after them, the delegate's nodes: ``op_name``, tensors ``inputs`` and ``outputs``."""
@@ -126,3 +143,37 @@ class LiteRT:
             raise InputError(
                 f"input of shape {tuple(shape)} does not fit; expected {current}", where=self.where
             ) from error
+
+
+def rehearse(content: bytes, where: str) -> None:
+    """Load and run a file once in a process of its own, which may be lost: for ops that nobody here knows.
+
+    Args:
+        content: The file's bytes.
+        where: Its name, for messages.
+
+    Raises:
+        InputError: LiteRT ends the process, or takes more memory than there is.
+    """
+    command = [sys.executable, "-m", "sr2tflite.runtime"]
+    done = subprocess.run(command, input=content, capture_output=True, check=False)
+    if done.returncode:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        raise InputError(
+            f"LiteRT ends its process on the file, with status {done.returncode}: {last}",
+            where=where,
+            hint="make the file again; `sr2tflite export` writes files that are proved",
+        )
+
+
+def main() -> None:
+    """The rehearsal of the file on stdin; what LiteRT refuses properly, it will refuse again."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = free_bytes()
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    with suppress(InputError):
+        LiteRT(sys.stdin.buffer.read()).invoke()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ from sr2tflite.bench.ratio import ratio_of_medians
 from sr2tflite.bench.result import BenchResult, Coverage, End, ModelBench, Round
 from sr2tflite.errors import DeviceError, InputError
 from sr2tflite.files import read_bytes, sha256
+from sr2tflite.graph.tflite import admit
 from sr2tflite.progress import Progress, silent
 
 ARGV = (sys.executable, "-m", "sr2tflite.bench.worker")
@@ -36,10 +37,10 @@ def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress = silen
     """Measure models side by side.
 
     Raises:
-        InputError: A file cannot be read, or LiteRT refuses it.
+        InputError: A file cannot be read, is damaged, or LiteRT refuses it.
         DeviceError: A round's process died.
     """
-    hashes = [sha256(read_bytes(path)) for path in models]
+    hashes = [_admitted(path) for path in models]
     answers: list[list[dict[str, Any]]] = [[] for _ in models]
     for turn in range(plan.rounds):
         for index, path in enumerate(models):
@@ -48,6 +49,13 @@ def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress = silen
     measured = [_model(*one) for one in zip(models, hashes, answers, strict=True)]
     ratios = tuple(ratio_of_medians(model, measured[0]) for model in measured[1:])
     return BenchResult(_device(), plan.threads, plan.warmup, plan.runs, ARGV, tuple(measured), ratios)
+
+
+def _admitted(path: Path) -> str:
+    """The hash of a file that LiteRT may load."""
+    data = read_bytes(path)
+    admit(data, str(path))
+    return sha256(data)
 
 
 def _round(path: Path, plan: Plan) -> dict[str, Any]:
@@ -59,6 +67,8 @@ def _round(path: Path, plan: Plan) -> dict[str, Any]:
         "runs": plan.runs,
     }
     done = subprocess.run(ARGV, input=json.dumps(job), capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        raise InputError(f"LiteRT ends the timed process, with signal {-done.returncode}", where=str(path))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DeviceError(f"the timed process ended with status {done.returncode}: {last}", where=str(path))

@@ -104,15 +104,21 @@ class Graph:
 
     @property
     def input(self) -> Tensor:
-        """The only input tensor."""
-        (name,) = self.inputs
-        return self.tensors[name]
+        """The only input tensor.
+
+        Raises:
+            UnsupportedError: There are several, or none.
+        """
+        return self.tensors[_only(self.inputs, "input", self.name)]
 
     @property
     def output(self) -> Tensor:
-        """The only output tensor."""
-        (name,) = self.outputs
-        return self.tensors[name]
+        """The only output tensor.
+
+        Raises:
+            UnsupportedError: There are several, or none.
+        """
+        return self.tensors[_only(self.outputs, "output", self.name)]
 
     @property
     def is_quantized(self) -> bool:
@@ -195,3 +201,9 @@ class Graph:
     def summary(self) -> str:
         """The op list in one line: ``CONV_2D×10 ADD DEPTH_TO_SPACE``."""
         return " ".join(kind if count == 1 else f"{kind}×{count}" for kind, count in self.counts().items())
+
+
+def _only(names: tuple[str, ...], what: str, where: str) -> str:
+    if len(names) != 1:
+        raise UnsupportedError(f"has {len(names)} {what}s; expected 1", where=where)
+    return names[0]

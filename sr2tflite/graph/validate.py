@@ -3,12 +3,15 @@
 Both codecs ask this of what they read and of what they write, so that no later code meets a broken graph.
 """
 
+from collections.abc import Set
+from math import prod
+
 import numpy as np
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape, Tensor
-from sr2tflite.graph.shapes import conv_size, output_shape
+from sr2tflite.graph.shapes import MOST_VALUES, conv_size, output_shape
 from sr2tflite.numerics.qparams import LIMITS
 
 _ARITY = {
@@ -27,6 +30,9 @@ _LARGEST = 2**31 - 1
 """Sizes and steps are int32 in TFLite."""
 
 _INT4 = LIMITS["int4"]
+
+_FARTHEST = 1024
+"""Pixels from one end of a dilated kernel to the other; those of networks for images stay far below."""
 
 _IMAGE_OPS = (
     *("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
@@ -63,6 +69,25 @@ def validate_operands(graph: Graph, node: Node, where: str) -> None:
     _check(place, _arity_fault(node) or _operand_fault(graph, node))
 
 
+def validate_at(graph: Graph, shape: Shape) -> None:
+    """Refuse an input of this shape where some op could not do with it, which only a free shape leaves open.
+
+    Raises:
+        InputError: Two images no longer fit each other, or a tensor would hold nothing or too much.
+    """
+    sized = graph.copy()
+    sized.update(sized.input.name, shape=shape)
+    for node in sized.nodes:
+        validate_operands(sized, node, graph.name)
+        follows = output_shape(sized, node)
+        sizes = [size or 0 for size in follows]
+        if min(sizes, default=1) < 1 or prod(sizes) > MOST_VALUES:
+            place = f"{graph.name}: {', '.join(node.outputs)}"
+            raise InputError(f"would have shape {follows} of an input {shape}", where=place)
+        for name in node.outputs:
+            sized.update(name, shape=follows)
+
+
 def _check(where: str, fault: str | None) -> None:
     if fault:
         raise InputError(fault, where=where, hint="the file is damaged or was written by a faulty tool; make it again")
@@ -89,9 +114,9 @@ def _quant_fault(tensor: Tensor) -> str | None:
         return "is float32 and has a scale; expected an integer type"
     if not quant.scale or len(quant.scale) != len(quant.zero_point):
         return f"has {len(quant.scale)} scales and {len(quant.zero_point)} zero points"
-    strange = [s for s in quant.scale if not (0 < s < np.inf and float(np.float32(s)) == s)]
+    strange = scale_fault(quant.scale)
     if strange:
-        return f"has scale {strange[0]}; expected a positive finite float32"
+        return strange
     low, high = LIMITS[tensor.dtype]
     if not all(low <= zero <= high for zero in quant.zero_point):
         return f"has a zero point outside {low}…{high}"
@@ -103,12 +128,29 @@ def _quant_fault(tensor: Tensor) -> str | None:
     return None if len(quant.scale) == channels else f"has {len(quant.scale)} scales for {channels} channels"
 
 
+def scale_fault(scales: tuple[float, ...]) -> str | None:
+    """What is wrong with one of the scales."""
+    strange = [s for s in scales if not (0 < s < np.inf and float(np.float32(s)) == s)]
+    return f"has scale {strange[0]}; expected a positive finite float32" if strange else None
+
+
 def _flow_fault(graph: Graph) -> str | None:
-    """Every tensor is known, written once, and written before it is read."""
+    constants = {tensor.name for tensor in graph.tensors.values() if tensor.is_constant}
+    return flow_fault(graph, graph.tensors.keys(), constants)
+
+
+def flow_fault(graph: Graph, names: Set[str], constants: Set[str]) -> str | None:
+    """What is wrong with the order of things: every tensor is known, written once, and written before it is read.
+
+    Args:
+        graph: Its ends and nodes; its tensors are not looked at.
+        names: All tensors there are.
+        constants: Those that hold data.
+    """
     for name in (*graph.inputs, *graph.outputs, *(name for node in graph.nodes for name in node.inputs + node.outputs)):
-        if name not in graph.tensors:
+        if name not in names:
             return f"names tensor {name!r}, which is not there"
-    known = {tensor.name for tensor in graph.tensors.values() if tensor.is_constant}
+    known = set(constants)
     for name in graph.inputs:
         if name in known:
             return f"input {name!r} is a constant or named twice"
@@ -142,7 +184,7 @@ def _operand_fault(graph: Graph, node: Node) -> str | None:
         return f"reads {operands[0].shape}; expected N×H×W×C with a known C"
     match node.op:
         case ops.Conv2D() | ops.DepthwiseConv2D() as op:
-            return _window_fault(op) or _weight_fault(op, *operands)
+            return _window_fault(op) or _weight_fault(op, *operands) or _reach_fault(op, operands[1].shape)
         case ops.Concatenation(axis=axis):
             return _concatenation_fault(axis, [tensor.shape for tensor in operands])
         case ops.DepthToSpace(block_size=block):
@@ -176,6 +218,12 @@ def _window_fault(op: ops.Conv2D | ops.DepthwiseConv2D) -> str | None:
     steps = (*op.stride, *op.dilation)
     fits = len(steps) == 4 and min(steps) >= 1 and max(steps) <= _LARGEST
     return None if fits else f"has stride {op.stride} and dilation {op.dilation}; expected 1…{_LARGEST}"
+
+
+def _reach_fault(op: ops.Conv2D | ops.DepthwiseConv2D, weight: Shape) -> str | None:
+    """A wild dilation would make anyone's padded image that large."""
+    reach = max(step * ((size or 1) - 1) + 1 for step, size in zip(op.dilation, weight[1:3], strict=True))
+    return f"reaches over {reach} pixels; expected at most {_FARTHEST}" if reach > _FARTHEST else None
 
 
 def _weight_fault(op: ops.Conv2D | ops.DepthwiseConv2D, x: Tensor, weight: Tensor, bias: Tensor) -> str | None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Node
-from sr2tflite.interpret.kernels import Run, kernel
+from sr2tflite.graph.validate import validate_at
+from sr2tflite.interpret.kernels import Kernel, Run, kernel
 from sr2tflite.interpret.site import Codes, Family, Site
 from sr2tflite.interpret.workers import Workers
 
@@ -67,6 +68,8 @@ class Interpreter:
             raise InputError(
                 f"input is {codes.dtype.name} {codes.shape}; expected {wanted.dtype} {wanted.shape}", where=wanted.name
             )
+        if None in wanted.shape:
+            validate_at(self.graph, codes.shape)
         return codes
 
 
@@ -74,11 +77,11 @@ def _runs(graph: Graph, node: Node, family: Family) -> list[Run]:
     """One for each output of the node."""
     if not node.outputs:
         raise InputError(f"op {getattr(node.op, 'name', node.op.kind)} writes nothing", where=graph.name)
-    return [_prepare(Site.of(graph, node, position), family) for position in range(len(node.outputs))]
+    found = kernel(node.op, _place(node))
+    return [_prepare(found, Site.of(graph, node, position), family) for position in range(len(node.outputs))]
 
 
-def _prepare(site: Site, family: Family) -> Run:
-    found = kernel(site.op, _place(site.node))
+def _prepare(found: Kernel, site: Site, family: Family) -> Run:
     found.check(site)
     is_left = family == "xnnpack" and not (site.fits_xnnpack and found.is_delegated(site))
     return found.prepare(site, "builtin" if is_left else family)

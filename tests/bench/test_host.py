@@ -62,7 +62,7 @@ def test_two_models_are_measured_in_interleaved_rounds(model):
 REFUSED = {
     "no model": (lambda _: [], {}, "no model to measure"),
     "no such file": (lambda folder: [folder / "none.tflite"], {}, "cannot read"),
-    "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "LiteRT refuses the file"),
+    "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "not a TFLite file"),
     "no runs": (lambda folder: [folder / "text.tflite"], {"runs": 0}, "must be at least 1"),
     "no pixels": (lambda folder: [folder / "text.tflite"], {"size": (0, 8)}, "must be at least 1"),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit.absorbed import graph_of_case
 from kit.graphs import per_tensor, quantized_sr_graph
 from kit.one_op import quantized_one_op_graph
 from kit.sabotage import next_float, with_code, with_island, with_scale
@@ -20,6 +21,7 @@ from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.file_io import with_io
 from sr2tflite.interpret import Interpreter
 from sr2tflite.interpret.kernels import add
+from sr2tflite.numerics.qparams import QuantParams
 
 
 def asked(rule: str, case: Case, **settings: Any) -> Checked:
@@ -57,11 +59,14 @@ def test_an_op_that_no_kernel_computes_here_leaves_the_file_unproved(filed: Call
     island = asked("runtime_bytes", filed(with_island(quantized_sr_graph()))).findings
     # all families refuse it for the same reason, which is said once
     assert [one.severity for one in island] == ["error"]
-    assert island[0].found.startswith("xnnpack: RELU clipped: has tensors float32")
+    assert island[0].found.startswith("xnnpack: real: RELU has a float32 tensor")
     # the default kernels are compared, so that a family that is not modeled is a note
-    old = asked("runtime_bytes", filed(as_uint8(per_tensor(quantized_sr_graph()))))
-    assert [(one.severity, one.found.split(" trunk")[0]) for one in old.findings] == [("note", "builtin: ADD")]
-    assert "xnnpack: 0 of 179,550 values differ" in old.seen
+    fine = graph_of_case("mean", "int8")
+    fine.update("y", quant=QuantParams((2.0**-30,), (0,)))
+    checked = asked("runtime_bytes", filed(fine))
+    assert [(one.severity, one.found.partition(":")[0]) for one in checked.findings] == [("note", "builtin")]
+    assert "which is not modeled" in checked.findings[0].found
+    assert checked.seen.startswith("xnnpack: 0 of ")
 
 
 def test_a_map_is_drawn_for_every_family_that_differs(
@@ -78,7 +83,7 @@ def test_a_map_is_drawn_for_every_family_that_differs(
 def test_an_op_with_options_that_are_not_modeled_is_named() -> None:
     graph = quantized_one_op_graph("conv_grouped")
     graph.nodes = [replace(node, op=ops.Opaque("CONV_2D")) for node in graph.nodes]
-    with pytest.raises(UnsupportedError, match="CONV_2D has options"):
+    with pytest.raises(UnsupportedError, match="CONV_2D has attributes"):
         Interpreter(graph)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
-from sr2tflite.graph import Graph
+from sr2tflite.graph.ops import Opaque
 from sr2tflite.numerics.qparams import LIMITS
-from sr2tflite.runtime import LiteRT
+from sr2tflite.runtime import LiteRT, rehearse
 
 _RAW_ZERO_POINT = {"int8": -128, "uint8": 0}
 _PROBE = 16
@@ -100,20 +100,17 @@ class _File:
         return scale_between(probe, (height, width), self.engine.where)
 
 
-def _graph(data: bytes, where: str) -> Graph | None:
-    """The file as a deploy graph, or None for a foreign one that does not fit into it."""
-    from sr2tflite.graph.tflite import read
-
-    try:
-        return read(data, where)
-    except UnsupportedError:
-        return None
-
-
 def open_network(path: Path, data: bytes, threads: int) -> Network:
     """The file under LiteRT's default kernels; a fixed shape is tiled."""
+    from sr2tflite.graph.tflite import admit
+
     where = str(path)
-    engine, graph = LiteRT(path, threads=threads), _graph(data, where)
+    graph = admit(data, where)  # before LiteRT sees the file
+    if graph is not None:
+        graph.input, graph.output  # noqa: B018 - refuses several
+    if graph is None or any(isinstance(node.op, Opaque) for node in graph.nodes):
+        rehearse(data, where)
+    engine = LiteRT(path, threads=threads)
     unit = graph.value_range[1] / 255 if graph else 1.0
     file = _File(engine, pixels_of(engine.input, where, unit), pixels_of(engine.output, where, unit))
     notes = file.taken.note("input") + file.given.note("output")

@@ -84,6 +84,8 @@ class Call:
     def numbers(self, position: int) -> list[int] | None:
         """A constant input as whole numbers; None where it is left out."""
         found = self.constant(position)
+        if found is not None and not np.isfinite(found).all():
+            raise self.refuse(f"input {position} is {found.reshape(-1)[:4]}", "whole numbers")
         return None if found is None else [int(value) for value in found.reshape(-1)]
 
     def weights(self, position: int) -> Array | None:
@@ -122,6 +124,8 @@ class Call:
             InputError: It is NaN.
         """
         found = self.constant(position)
+        if found is not None and found.size != 1:
+            raise self.refuse(f"a bound of shape {found.shape}", "one value")
         value = None if found is None else float(found.reshape(-1)[0])
         if value is not None and np.isnan(value):
             raise InputError(f"bound {self.node.input[position]} is not a number", where=self.where, hint=_NOT_FINITE)

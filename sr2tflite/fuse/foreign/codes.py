@@ -63,13 +63,18 @@ def _zeros(call: Call) -> Array:
     return np.zeros(1, np.uint8) if found is None else found.reshape(-1)
 
 
-def _along(call: Call, part: Array, rank: int) -> Array:
+def _along(call: Call, part: Array, values: Array) -> Array:
     """Scales or zero points, shaped to broadcast against a constant."""
     if call.attribute("block_size", 0):
         raise call.refuse("scales by blocks", "one, or one per channel", _HINT)
-    shape = [1] * rank
-    if part.size > 1:
-        shape[int(call.attribute("axis", 1)) % rank] = part.size
+    shape = [1] * values.ndim
+    if part.size != 1:
+        axis = int(call.attribute("axis", 1)) % max(values.ndim, 1)
+        if not values.ndim or part.size != values.shape[axis]:
+            raise call.refuse(
+                f"{part.size} scales or zero points along axis {axis} of {values.shape}", "as many", _HINT
+            )
+        shape[axis] = part.size
     return part.reshape(shape)
 
 
@@ -80,8 +85,8 @@ def quantized(call: Call) -> Array:
     if zeros.dtype.name not in _SHIFT:
         raise call.refuse(f"a constant as {zeros.dtype.name}", "int8 or uint8", _HINT)
     limits = np.iinfo(zeros.dtype)
-    steps = np.rint(values / _along(call, _positive(call), values.ndim))
-    codes: Array = np.clip(steps + _along(call, zeros, values.ndim), limits.min, limits.max).astype(zeros.dtype)
+    steps = np.rint(values / _along(call, _positive(call), values))
+    codes: Array = np.clip(steps + _along(call, zeros, values), limits.min, limits.max).astype(zeros.dtype)
     return codes
 
 
@@ -94,8 +99,8 @@ def dequantized(call: Call) -> tuple[Array, Codes]:
     shift = _SHIFT.get(values.dtype.name, 0)
     wide = values.astype(np.int64) - shift
     zeros = (np.zeros(1, np.int64) if call.constant(2) is None else _zeros(call).astype(np.int64)) - shift
-    centered = wide - _along(call, zeros, values.ndim)
-    real: Array = centered.astype(np.float32) * _along(call, scale, values.ndim)
+    centered = wide - _along(call, zeros, values)
+    real: Array = centered.astype(np.float32) * _along(call, scale, values)
     return real, Codes(wide, scale, zeros, int(call.attribute("axis", 1)) % max(values.ndim, 1))
 
 

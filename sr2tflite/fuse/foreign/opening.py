@@ -157,7 +157,8 @@ def _image(value: Any, where: str, path: Path) -> tuple[int, tuple[int | None, i
     kind = value.type.tensor_type
     dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
     if kind.elem_type != onnx.TensorProto.FLOAT or len(dims) != 4:
-        name = onnx.TensorProto.DataType.Name(kind.elem_type)
+        known = kind.elem_type in onnx.TensorProto.DataType.values()
+        name = onnx.TensorProto.DataType.Name(kind.elem_type) if known else f"type {kind.elem_type}"
         hint = "convert the file to float32, and give its input the shape 1×C×H×W"
         raise InputError(f"is {name} of {len(dims)} axes; expected a float image N×C×H×W", where=where, hint=hint)
     batch, channels, height, width = dims

@@ -13,9 +13,21 @@ from sr2tflite.torch_view import same_padding
 Pair = tuple[int, int]
 
 
+_LARGEST = 1024
+"""Steps and pads beyond this are damage, and would make anyone's padded image that large."""
+
+
 def _pair(values: Sequence[int]) -> Pair:
     first, second = (int(value) for value in values)
     return first, second
+
+
+def _steps(call: Call, name: str, default: int, count: int = 2) -> list[int]:
+    """An attribute that says something of height and width, or of their ends."""
+    found = [int(value) for value in call.attribute(name, [default] * count)]
+    if len(found) != count or not all(0 <= value <= _LARGEST for value in found):
+        raise call.refuse(f"{name} {found}", f"{count} numbers of 0…{_LARGEST}")
+    return found
 
 
 def _weights(call: Call) -> list[Array]:
@@ -32,10 +44,10 @@ def _weights(call: Call) -> list[Array]:
 def conv(call: Call) -> nn.Module:
     """Conv: zero padded, grouped, dilated, strided."""
     weights = _weights(call)
-    kernel, stride = _pair(weights[0].shape[2:]), _pair(call.attribute("strides", (1, 1)))
-    dilation, groups = _pair(call.attribute("dilations", (1, 1))), int(call.attribute("group", 1))
+    kernel, stride = _pair(weights[0].shape[2:]), _pair(_steps(call, "strides", 1))
+    dilation, groups = _pair(_steps(call, "dilations", 1)), int(call.attribute("group", 1))
     automatic = call.attribute("auto_pad", "NOTSET")
-    top, left, bottom, right = call.attribute("pads", (0, 0, 0, 0)) if automatic == "NOTSET" else (0, 0, 0, 0)
+    top, left, bottom, right = _steps(call, "pads", 0, 4) if automatic == "NOTSET" else (0, 0, 0, 0)
     if (top, left) == (bottom, right) and not automatic.startswith("SAME"):
         return Apply(lambda x, w, b=None: F.conv2d(x, w, b, stride, (top, left), dilation, groups), *weights)
     if not automatic.startswith("SAME"):
@@ -57,9 +69,9 @@ def conv_transpose(call: Call) -> nn.Module:
     weights = _weights(call)
     if call.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or call.attribute("output_shape") is not None:
         raise call.refuse("auto_pad or output_shape", "pads", hint="export the network with explicit pads")
-    stride, dilation = _pair(call.attribute("strides", (1, 1))), _pair(call.attribute("dilations", (1, 1)))
-    extra, groups = _pair(call.attribute("output_padding", (0, 0))), int(call.attribute("group", 1))
-    top, left, bottom, right = call.attribute("pads", (0, 0, 0, 0))
+    stride, dilation = _pair(_steps(call, "strides", 1)), _pair(_steps(call, "dilations", 1))
+    extra, groups = _pair(_steps(call, "output_padding", 0)), int(call.attribute("group", 1))
+    top, left, bottom, right = _steps(call, "pads", 0, 4)
     least = min(top, bottom), min(left, right)
 
     def apply(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
@@ -78,6 +90,8 @@ def pad(call: Call) -> nn.Module:
         raise call.refuse(f"mode {mode}", "constant", hint="pad with zeros, inside the convolution at best")
     pads, value = call.numbers(1) or [], call.weights(2)
     axes = [axis % 4 for axis in call.numbers(3) or range(len(pads) // 2)]
+    if len(pads) != 2 * len(axes) or max(pads, default=0) > _LARGEST or (value is not None and not value.size):
+        raise call.refuse(f"pads {pads} on axes {axes}", f"two for each axis, of at most {_LARGEST}, and a value")
     before = dict(zip(axes, pads[: len(axes)], strict=True))
     after = dict(zip(axes, pads[len(axes) :], strict=True))
     if any(before.get(axis) or after.get(axis) for axis in (0, 1)) or min(pads, default=0) < 0:

@@ -1,23 +1,31 @@
-"""The flatbuffer itself, opened with suspicion: every count is checked before anything of its size is read.
+"""The flatbuffer itself, opened with suspicion: verified first, and every count is paid for before it is read.
 
-A damaged file can claim four billion tensors, or the same long string a thousand times; ``Budget`` bounds what is
-looked at by what the file's own length can honestly hold.
+A damaged file can claim the same long string a thousand times; ``Budget`` bounds what is taken out of it by what the
+file's own length can honestly hold.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.errors import InputError
+from sr2tflite.graph.tflite.layout import union_tables
+from sr2tflite.graph.tflite.verify_flat import verify
+
+T = TypeVar("T")
+Buffer = tuple[NDArray[np.uint8] | None, str]
+"""The bytes, and where they are instead when they are not in the flatbuffer."""
 
 IDENTIFIER = b"TFL3"
 _DAMAGED = (struct.error, ValueError, IndexError, TypeError, AttributeError, OverflowError)
-"""What the flatbuffers package raises at offsets that lead nowhere."""
+"""What the verifier and the flatbuffers package raise at offsets and indices that lead nowhere."""
+_BEHIND = 1
+"""Offsets of buffers up to this one mean that the data is in the flatbuffer."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,11 @@ class FlatTensor:
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
     axis: int
+    sizes: tuple[int, ...]
+    """What a runtime starts with; the shape where none is free."""
+
+    unread: str
+    """What it is beside a plain value that no reader here knows, such as ``is a variable``; empty as a rule."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,12 @@ class FlatOp:
 
     custom: str
     inputs: tuple[int, ...]
+    """−1 for one that is left out."""
+
     outputs: tuple[int, ...]
+    intermediates: tuple[int, ...]
+    """What some kernels keep between their steps."""
+
     options_type: int
     options: Any
     """The union's table, or None."""
@@ -62,6 +80,9 @@ class FlatModel:
     ops: list[FlatOp]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    signatures: tuple[int, ...]
+    """Every tensor that a signature names."""
+
     metadata: dict[str, bytes]
 
 
@@ -69,6 +90,7 @@ class Budget:
     """How many things may still be read: an honest file spends at least a byte on each."""
 
     def __init__(self, data: bytes) -> None:
+        self.file_bytes = len(data)
         self._left = 4 * len(data)
 
     def spend(self, count: int) -> int:
@@ -88,7 +110,6 @@ def open_model(data: bytes, where: str) -> FlatModel:
 
     Raises:
         InputError: The bytes are not a whole TFLite file, or it has several subgraphs.
-        UnsupportedError: It keeps its data outside the flatbuffer's vectors.
     """
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise InputError(
@@ -97,6 +118,7 @@ def open_model(data: bytes, where: str) -> FlatModel:
             hint="give a .tflite file",
         )
     try:
+        verify(data)
         return _model(schema.Model.GetRootAs(data, 0), Budget(data), where)
     except _DAMAGED as error:
         raise InputError(
@@ -110,7 +132,7 @@ def _model(model: Any, budget: Budget, where: str) -> FlatModel:
             f"has {model.SubgraphsLength()} subgraphs; expected 1", where=where, hint="export one network per file"
         )
     subgraph = model.Subgraphs(0)
-    buffers = [_buffer(model.Buffers(i), where) for i in budget.items(model.BuffersLength())]
+    buffers = [_buffer(model.Buffers(i), budget.file_bytes) for i in budget.items(model.BuffersLength())]
     codes = [_code(model.OperatorCodes(i)) for i in budget.items(model.OperatorCodesLength())]
     entries = [model.Metadata(i) for i in budget.items(model.MetadataLength())]
     return FlatModel(
@@ -119,32 +141,54 @@ def _model(model: Any, budget: Budget, where: str) -> FlatModel:
         ops=[_op(subgraph.Operators(i), codes, budget) for i in budget.items(subgraph.OperatorsLength())],
         inputs=_indices(subgraph, "Inputs", budget),
         outputs=_indices(subgraph, "Outputs", budget),
-        metadata={_text(entry.Name(), budget): _content(buffers[entry.Buffer()], budget) for entry in entries},
+        signatures=tuple(_signed(model, budget)),
+        metadata={_text(entry.Name(), budget): _content(entry, buffers, budget) for entry in entries},
     )
 
 
-def _buffer(buffer: Any, where: str) -> NDArray[np.uint8] | None:
-    if buffer.Offset() > 1:
-        raise UnsupportedError("keeps its weights behind the flatbuffer", where=where)
-    data: NDArray[np.uint8] | None = buffer.DataAsNumpy() if buffer.DataLength() else None
-    return data
+def _buffer(buffer: Any, file_bytes: int) -> Buffer:
+    if buffer.Offset() > _BEHIND:
+        if buffer.Offset() + buffer.Size() > file_bytes:
+            raise ValueError(f"a buffer of {buffer.Size()} bytes at {buffer.Offset()} lies outside the file")
+        return None, "keeps its data behind the flatbuffer"
+    return (buffer.DataAsNumpy() if buffer.DataLength() else None), ""
 
 
-def _content(buffer: NDArray[np.uint8] | None, budget: Budget) -> bytes:
-    if buffer is None:
+def _content(entry: Any, buffers: list[Buffer], budget: Budget) -> bytes:
+    content, _ = _at(buffers, entry.Buffer(), "buffer", "a metadata entry")
+    if content is None:
         return b""
-    budget.spend(len(buffer))
-    return buffer.tobytes()
+    budget.spend(len(content))
+    return content.tobytes()
 
 
 def _code(code: Any) -> tuple[int, int, str]:
-    custom = code.CustomCode()
-    return max(code.DeprecatedBuiltinCode(), code.BuiltinCode()), code.Version(), (custom or b"").decode()
+    builtin = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+    custom = code.CustomCode() if builtin == schema.BuiltinOperator.CUSTOM else b""
+    return builtin, code.Version(), (custom or b"").decode()
+
+
+def _signed(model: Any, budget: Budget) -> Iterator[int]:
+    """The tensors that signatures give names to."""
+    for index in budget.items(model.SignatureDefsLength()):
+        signature = model.SignatureDefs(index)
+        if signature.SubgraphIndex():
+            raise ValueError(f"a signature is of subgraph {signature.SubgraphIndex()} of 1")
+        for i in budget.items(signature.InputsLength()):
+            yield signature.Inputs(i).TensorIndex()
+        for i in budget.items(signature.OutputsLength()):
+            yield signature.Outputs(i).TensorIndex()
 
 
 def _text(text: bytes | None, budget: Budget) -> str:
     budget.spend(len(text or b""))
     return (text or b"").decode()
+
+
+def _at(items: list[T], index: int, what: str, who: str) -> T:
+    if not 0 <= index < len(items):
+        raise ValueError(f"{who} names {what} {index} of {len(items)}")
+    return items[index]
 
 
 def _indices(record: Any, field: str, budget: Budget) -> tuple[int, ...]:
@@ -158,30 +202,51 @@ def _numbers(record: Any, field: str) -> tuple[Any, ...]:
     return tuple(getattr(record, f"{field}AsNumpy")().tolist())
 
 
-def _tensor(tensor: Any, buffers: list[NDArray[np.uint8] | None], budget: Budget) -> FlatTensor:
+def _tensor(tensor: Any, buffers: list[Buffer], budget: Budget) -> FlatTensor:
     budget.spend(tensor.ShapeLength() + tensor.ShapeSignatureLength())
     quant = tensor.Quantization()
     if quant is not None:
         budget.spend(quant.ScaleLength() + quant.ZeroPointLength())
+    name = _text(tensor.Name(), budget)
+    data, place = _at(buffers, tensor.Buffer(), "buffer", f"tensor {name}")
+    if data is not None and tensor.Buffer() == 0:
+        raise ValueError("buffer 0, which stands for no data, holds some")
+    sizes = _numbers(tensor, "Shape")
     return FlatTensor(
-        name=_text(tensor.Name(), budget),
-        shape=_numbers(tensor, "ShapeSignature") or _numbers(tensor, "Shape"),
+        name=name,
+        shape=_numbers(tensor, "ShapeSignature") or sizes,
         type=tensor.Type(),
-        data=buffers[tensor.Buffer()],
+        data=data,
         scale=_numbers(quant, "Scale") if quant else (),
         zero_point=_numbers(quant, "ZeroPoint") if quant else (),
         axis=quant.QuantizedDimension() if quant else 0,
+        sizes=sizes,
+        unread=_unread(tensor, quant) or place,
     )
 
 
+def _unread(tensor: Any, quant: Any) -> str:
+    if tensor.IsVariable():
+        return "is a variable"
+    if tensor.Sparsity() is not None:
+        return "is sparse"
+    if tensor.VariantTensorsLength():
+        return "holds tensors"
+    if tensor.ExternalBuffer():
+        return "keeps its data in another file"
+    return "is quantized in a way of its tool's own" if quant is not None and quant.DetailsType() else ""
+
+
 def _op(op: Any, codes: list[tuple[int, int, str]], budget: Budget) -> FlatOp:
-    builtin, version, custom = codes[op.OpcodeIndex()]
+    builtin, version, custom = _at(codes, op.OpcodeIndex(), "op code", "an op")
+    options_type = op.BuiltinOptionsType()
     return FlatOp(
         builtin=builtin,
         version=version,
         custom=custom,
         inputs=_indices(op, "Inputs", budget),
         outputs=_indices(op, "Outputs", budget),
-        options_type=op.BuiltinOptionsType(),
-        options=op.BuiltinOptions(),
+        intermediates=_indices(op, "Intermediates", budget),
+        options_type=options_type,
+        options=op.BuiltinOptions() if options_type in union_tables("BuiltinOptions") else None,
     )

@@ -86,6 +86,9 @@ def _type_lie(x: FlatTensor, weight: FlatTensor) -> Lie | None:
 
 def _bias_lie(x: FlatTensor, weight: FlatTensor, bias: FlatTensor) -> Lie | None:
     """Kernels add biases to sums of products of codes: their scale *is* s_x·s_w."""
+    if bias.type == schema.TensorType.INT32 and not bias.scale:
+        message = "biases have no scale; expected input scale · weight scale"
+        return bias, message, "XNNPACK leaves such convolutions to kernels that round otherwise: quantize them again"
     scales = [one.scale for one in (x, weight, bias)]
     if bias.type != schema.TensorType.INT32 or len(x.scale) != 1 or not all(map(_usable, scales)):
         return None

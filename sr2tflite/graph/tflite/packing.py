@@ -21,12 +21,6 @@ def packed(tensor: Tensor) -> bytes:
     return bytes(pairs[:, 0] | pairs[:, 1] << 4)
 
 
-def packed_size(dtype: str, shape: Shape) -> int:
-    """How many bytes a constant takes; ``dtype`` is a NumPy type or int4."""
-    count = math.prod(size or 0 for size in shape)
-    return -(-count // 2) if dtype == "int4" else np.dtype(dtype).itemsize * count
-
-
 def unpacked(data: NDArray[np.uint8], dtype: str, shape: Shape) -> NDArray[np.generic]:
     """The codes of a constant, int4 one to an int8; the inverse of ``packed``."""
     sizes = tuple(size or 0 for size in shape)

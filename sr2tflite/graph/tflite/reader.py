@@ -11,12 +11,14 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import notes, ops
 from sr2tflite.graph.model import DType, Graph, Node, Shape, Tensor
 from sr2tflite.graph.tflite import int16
+from sr2tflite.graph.tflite.fatal import refuse_fatal
 from sr2tflite.graph.tflite.flat import FlatModel, FlatOp, FlatTensor, open_model
 from sr2tflite.graph.tflite.lies import refuse_lies
 from sr2tflite.graph.tflite.operands import absorb
 from sr2tflite.graph.tflite.optable import CODECS, NAME_OF_BUILTIN
-from sr2tflite.graph.tflite.packing import packed_size, unpacked
-from sr2tflite.graph.validate import validate
+from sr2tflite.graph.tflite.packing import unpacked
+from sr2tflite.graph.tflite.soundness import HINT, TYPE_NAMES, refuse_unsound
+from sr2tflite.graph.validate import flow_fault, validate
 from sr2tflite.numerics.qparams import QuantParams
 
 _DTYPES: dict[int, DType] = {
@@ -28,7 +30,6 @@ _DTYPES: dict[int, DType] = {
     schema.TensorType.INT32: "int32",
     schema.TensorType.INT64: "int64",
 }
-_TYPE_NAMES = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
 
 def read(data: bytes, where: str) -> Graph:
@@ -44,17 +45,23 @@ def read(data: bytes, where: str) -> Graph:
         InputError: The bytes are damaged or contradict themselves, or a runtime would read them otherwise.
         UnsupportedError: A tensor's type is outside the deploy graph.
     """
-    flat = open_model(data, where)
+    return graph_of(open_model(data, where), where)
+
+
+def graph_of(flat: FlatModel, where: str) -> Graph:
+    """The graph of a file's records; see :func:`read`."""
     known = notes.from_json(flat.metadata.get(notes.KEY, b"{}"), where)
     names = names_of(flat)
+    refuse_unsound(flat, names, where)
+    refuse_fatal(flat, names, where)
     refuse_lies(flat, names, where)
     graph = Graph(name=flat.name, value_range=known.value_range, metadata=known.metadata)
-    written = {*flat.inputs, *(index for op in flat.ops for index in op.outputs)}
-    for index, tensor in enumerate(flat.tensors):
-        graph.add_tensor(_tensor(names[index], tensor, known, f"{where}: tensor {names[index]}", index in written))
-    graph.inputs = _named(flat.inputs, names, where)
-    graph.outputs = _named(flat.outputs, names, where)
+    graph.inputs = _named(flat.inputs, names)
+    graph.outputs = _named(flat.outputs, names)
     graph.nodes = [_node(op, flat, names, where) for op in flat.ops]
+    _refuse_disorder(graph, dict(zip(names, flat.tensors, strict=True)), where)
+    for name, tensor in zip(names, flat.tensors, strict=True):
+        graph.add_tensor(_tensor(name, tensor, known, f"{where}: tensor {name}"))
     _drop_absorbed(graph, [names[index] for op in flat.ops for index in op.inputs if index >= 0])
     _absorb_float16_weights(graph)
     validate(graph, where)
@@ -74,45 +81,41 @@ def names_of(flat: FlatModel) -> list[str]:
     return names
 
 
-def _named(indices: tuple[int, ...], names: list[str], where: str) -> tuple[str, ...]:
-    for index in indices:
-        if not 0 <= index < len(names):
-            raise InputError(
-                f"names tensor {index} of {len(names)}", where=where, hint="the file is corrupt; make it again"
-            )
+def _named(indices: tuple[int, ...], names: list[str]) -> tuple[str, ...]:
     return tuple(names[index] for index in indices)
 
 
-def _tensor(name: str, flat: FlatTensor, known: notes.Notes, where: str, is_written: bool) -> Tensor:
+def _refuse_disorder(graph: Graph, tensors: dict[str, FlatTensor], where: str) -> None:
+    """Before any tensor is made: a file with types outside the graph is in order too."""
+    written = {name for node in graph.nodes for name in node.outputs}
+    constants = {name for name, tensor in tensors.items() if tensor.data is not None}
+    held = {name for name, tensor in tensors.items() if tensor.unread and name not in written}
+    fault = flow_fault(graph, tensors.keys(), constants | held)
+    if fault:
+        raise InputError(fault, where=where, hint=HINT)
+
+
+def _tensor(name: str, flat: FlatTensor, known: notes.Notes, where: str) -> Tensor:
+    if flat.unread:
+        raise UnsupportedError(f"{flat.unread}; expected a plain tensor", where=where)
     if flat.type == schema.TensorType.FLOAT16 and flat.data is not None:
-        return _float16_constant(name, flat, where)
+        return _float16_constant(name, flat)
     if flat.type not in _DTYPES:
-        kind = _TYPE_NAMES.get(flat.type, str(flat.type))
+        kind = TYPE_NAMES.get(flat.type, str(flat.type))
         raise UnsupportedError(f"is {kind}; expected one of: {', '.join(sorted(_DTYPES.values()))}", where=where)
     dtype = _DTYPES[flat.type]
     shape: Shape = tuple(None if size == -1 else size for size in flat.shape)
     tensor = Tensor(name, shape, dtype, _quant(flat, known.single_channel.get(name)))
-    if flat.data is None:
-        return tensor
-    if is_written:
-        raise InputError("is an activation and holds data", where=where, hint="the file is corrupt; make it again")
-    return replace(tensor, data=_data(flat, dtype, where))
+    return tensor if flat.data is None else replace(tensor, data=_data(flat, dtype))
 
 
-def _float16_constant(name: str, flat: FlatTensor, where: str) -> Tensor:
+def _float16_constant(name: str, flat: FlatTensor) -> Tensor:
     """As the float32 values it stands for."""
-    return Tensor(name, flat.shape, data=_data(flat, "float16", where).astype(np.float32))
+    return Tensor(name, flat.shape, data=_data(flat, "float16").astype(np.float32))
 
 
-def _data(flat: FlatTensor, dtype: str, where: str) -> Any:
+def _data(flat: FlatTensor, dtype: str) -> Any:
     assert flat.data is not None
-    wanted = packed_size(dtype, flat.shape)
-    if wanted != len(flat.data) or any(size < 1 for size in flat.shape):
-        raise InputError(
-            f"holds {len(flat.data)} bytes; expected {wanted} for {dtype} {flat.shape}",
-            where=where,
-            hint="the file is corrupt; make it again",
-        )
     return unpacked(flat.data, dtype, flat.shape)
 
 
@@ -120,13 +123,13 @@ def _quant(flat: FlatTensor, single_channel: int | None) -> QuantParams | None:
     if not flat.scale or _DTYPES[flat.type] == "float32":
         return None
     axis = flat.axis if len(flat.scale) > 1 else single_channel
-    return QuantParams(flat.scale, flat.zero_point or (0,) * len(flat.scale), axis)
+    return QuantParams(flat.scale, flat.zero_point, axis)
 
 
 def _node(flat: FlatOp, model: FlatModel, names: list[str], where: str) -> Node:
     kind = flat.custom or NAME_OF_BUILTIN.get(flat.builtin, f"BUILTIN_{flat.builtin}")
     given = tuple(index for index in flat.inputs if index != -1)
-    inputs, outputs = _named(given, names, where), _named(flat.outputs, names, where)
+    inputs, outputs = _named(given, names), _named(flat.outputs, names)
     place = f"{where}: {kind} {', '.join(outputs)}"
     operands = [model.tensors[index] for index in given]
     try:

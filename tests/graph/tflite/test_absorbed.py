@@ -158,7 +158,7 @@ REFUSED: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "an index outside": ("slice_shrinks", lambda m: set_numbers(m, 1, 0, 9, 0, 0), "value 9 of an axis of 5"),
     "parts of no equal size": ("split", lambda m: set_numbers(m, 0, 1), "equal parts"),
     "an axis outside": ("mean", lambda m: set_numbers(m, 1, 1, 7), "axes"),
-    "no width": ("resize_bilinear", lambda m: set_numbers(m, 1, 9, 0), "size"),
+    "no width": ("resize_bilinear", lambda m: set_numbers(m, 1, 9, 0), "makes it 9×0"),
     "no stride": ("transpose_conv", set_option("strideH", 0), "stride"),
 }
 

@@ -84,11 +84,18 @@ def unsigned_weights() -> Graph:
     return with_weight_bytes(graph, (graph.tensors["stem.weight"].data.astype(np.int16) + 128).astype(np.uint8), 128)
 
 
+def without_bias_scale() -> Graph:
+    graph = quantized_sr_graph()
+    graph.update("stem.bias", quant=None)
+    return graph
+
+
 LIES: dict[str, tuple[Callable[[], Graph], str, str]] = {
     "int8 weights under uint8": (signed_weights, "stem.weight", "weights are int8 and the activations.* uint8"),
     "uint8 weights under int8": (unsigned_weights, "stem.weight", "weights are uint8 and the activations.* int8"),
     "bias": (lambda: with_bias_scale(quantized_sr_graph(), 1.01), "stem.bias", "biases have scale"),
     "bias per tensor": (lambda: with_bias_scale(per_tensor(quantized_sr_graph()), 1.01), "stem.bias", "biases have"),
+    "bias of no scale": (without_bias_scale, "stem.bias", "biases have no scale"),
     **{case: (lambda case=case: moved(case), "y", f"{CASES[case]()[0].kind} reads scale 1 and") for case in MOVES},
 }
 
