@@ -14,6 +14,7 @@ from sr2tflite.check.expected import as_in_file, holds_uint8_weights, open_expec
 from sr2tflite.check.finding import Place
 from sr2tflite.check.images import Sample, Samples, fitted, samples
 from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.export.cross_check import raw_pixels
 from sr2tflite.export.match import Walk
 from sr2tflite.files import read_bytes, sha256
@@ -176,8 +177,10 @@ class Case:
         """The file in LiteRT.
 
         Raises:
-            InputError: It refuses the file.
+            InputError: It refuses the file, or would end the process.
         """
+        if not self._engines:
+            survived(self.data, str(self.path))
         if kernels not in self._engines:
             self._engines[kernels] = LiteRT(self.path, kernels, self.threads)
         return self._engines[kernels]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
+from sr2tflite.graph import Graph
 from sr2tflite.graph.ops import Opaque
 from sr2tflite.numerics.qparams import LIMITS
 from sr2tflite.runtime import LiteRT, rehearse
@@ -100,16 +101,26 @@ class _File:
         return scale_between(probe, (height, width), self.engine.where)
 
 
-def open_network(path: Path, data: bytes, threads: int) -> Network:
-    """The file under LiteRT's default kernels; a fixed shape is tiled."""
+def survived(data: bytes, where: str) -> Graph | None:
+    """The graph of a file that LiteRT may load; None for a sound one that does not fit into the deploy graph.
+
+    Raises:
+        InputError: The file is damaged, or LiteRT ends its process on it.
+    """
     from sr2tflite.graph.tflite import admit
 
-    where = str(path)
-    graph = admit(data, where)  # before LiteRT sees the file
-    if graph is not None:
-        graph.input, graph.output  # noqa: B018 - refuses several
+    graph = admit(data, where)
     if graph is None or any(isinstance(node.op, Opaque) for node in graph.nodes):
         rehearse(data, where)
+    return graph
+
+
+def open_network(path: Path, data: bytes, threads: int) -> Network:
+    """The file under LiteRT's default kernels; a fixed shape is tiled."""
+    where = str(path)
+    graph = survived(data, where)
+    if graph is not None:
+        graph.input, graph.output  # noqa: B018 - refuses several
     engine = LiteRT(path, threads=threads)
     unit = graph.value_range[1] / 255 if graph else 1.0
     file = _File(engine, pixels_of(engine.input, where, unit), pixels_of(engine.output, where, unit))
