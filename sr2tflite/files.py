@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from sr2tflite.errors import InputError, StorageError
 
+_TEMPORARY = re.compile(r"\..+\.torn-\w+")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -41,7 +43,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     make_folder(path.parent)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.torn-")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -52,6 +54,13 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise refused(path, error) from error
+
+
+def remove_torn(folder: Path) -> None:
+    """Remove what :func:`write_bytes` left in a folder where its process was killed; no other may be writing there."""
+    for path in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink()
 
 
 def append_bytes(path: Path, data: bytes) -> None:

@@ -31,7 +31,8 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
         error.show()
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; the same command goes on from here", err=True)
+        if not _number():
+            click.echo("interrupted; the same command goes on from here", err=True)
         return INTERRUPTED
     except Sr2TfliteError as error:
         return _fail(error, as_json)
@@ -44,7 +45,18 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _number() -> int | None:
+    """Which process of a training this is, where it has trained with others; the first, 0, tells how it goes."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return None
+    number: int = torch.distributed.get_rank()
+    return number
+
+
 def _fail(error: Sr2TfliteError, as_json: bool) -> int:
+    if _number():
+        return 0  # where one process fails, all do, and the first one says so
     if as_json:
         _print_form(type(error).__name__, error.message, error.where, error.hint)
     click.echo(f"error: {error}", err=True)
@@ -61,4 +73,13 @@ def main() -> None:
 
     # idle OpenMP threads sleep instead of spinning: beside other work, spinning makes two threads slower than one
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.exit(status_of(lambda: group.main(standalone_mode=False), as_json="--json" in sys.argv))
+    # as torchrun and Fabric number the processes of a training
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) != "0":
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
+    status = status_of(lambda: group.main(standalone_mode=False), as_json="--json" in sys.argv)
+    if _number() is not None:
+        # gloo's threads need Python to let go of the last tensors, and abort a process that is already ending
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -10,6 +10,7 @@ from sr2tflite.cli.options import (
     COUNT,
     FILE,
     data,
+    devices,
     ending,
     file_kind,
     json_out,
@@ -31,6 +32,7 @@ from sr2tflite.export.kinds import BACKENDS
 @student
 @teacher
 @start
+@devices
 @settings_of("training", "steps=5000")
 @json_out
 def train(
@@ -40,6 +42,7 @@ def train(
     fields: dict[str, Any],
     teacher: Path | None,
     start: Path | None,
+    devices: Any,
     told: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -53,7 +56,7 @@ def train(
     files = {key: path for key, path in (("teacher", teacher), ("start", start)) if path}
     settings = parse_settings(TrainSettings, {**told, **files}, "")
     with watching(as_json) as progress:
-        result = command({"name": name, **fields}, folders, target, settings, progress=progress)
+        result = command({"name": name, **fields}, folders, target, settings, devices=devices, progress=progress)
     if as_json:
         return show.as_json(result)
     show.left_out(result.skipped)
@@ -150,6 +153,7 @@ def ptq(
 @out(".onnx")
 @weights
 @teacher
+@devices
 @settings_of("training", "steps=1000")
 @json_out
 def qat(
@@ -159,6 +163,7 @@ def qat(
     target: Path,
     weights: str | None,
     teacher: Path | None,
+    devices: Any,
     told: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -174,7 +179,7 @@ def qat(
         assign(told, f"ptq.weights={weights}")
     settings = parse_settings(QatTrainSettings, {**told, **({"teacher": teacher} if teacher else {})}, "")
     with watching(as_json) as progress:
-        result = command(model, folders, target, settings, calibrate=calibrate, progress=progress)
+        result = command(model, folders, target, settings, calibrate=calibrate, devices=devices, progress=progress)
     if as_json:
         return show.as_json(result)
     show.left_out(result.skipped)

@@ -122,6 +122,22 @@ teacher = click.option(
     "--teacher", type=FILE, help="Whose output losses refer to: a published teacher, a checkpoint, a float .onnx."
 )
 
+
+def _count_or_auto(_context: click.Context, parameter: click.Parameter, text: str | None) -> int | str | None:
+    if text is None or text == "auto":
+        return text
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is no number of devices; expected one like 2, or auto", param=parameter)
+    return int(text)
+
+
+devices = click.option(
+    "--devices",
+    metavar="N|auto",
+    callback=_count_or_auto,
+    help="GPUs, or processes on a CPU, that share each batch; auto: all GPUs. Under torchrun, what it started.",
+)
+
 start = click.option("--start", type=FILE, help="A checkpoint of the same student, whose weights are gone on from.")
 
 student = click.option(

@@ -30,17 +30,28 @@ def watching(quiet: bool) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line at most every ten seconds."""
+    """A line at most every ten seconds, with what the rest takes at the pace since work was first heard of."""
 
     def __init__(self) -> None:
         self._said_at = time.monotonic()
+        self._began: dict[str, tuple[float, int]] = {}
 
     def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
         now = time.monotonic()
+        began, before = self._began.setdefault(what, (now, done))
         if now - self._said_at < QUIET_S:
             return
         self._said_at = now
-        click.echo(f"{what} {done}/{total} {detail}".rstrip(), err=True)
+        rest = _in_words((now - began) / (done - before) * (total - done)) if done > before else ""
+        click.echo(f"{what} {done}/{total} {rest}{detail}".rstrip(), err=True)
+
+
+def _in_words(rest_s: float) -> str:
+    """``(12 min left) ``."""
+    for unit, length_s in (("h", 3600), ("min", 60)):
+        if rest_s >= 2 * length_s:
+            return f"({rest_s / length_s:.0f} {unit} left) "
+    return f"({rest_s:.0f} s left) "
 
 
 @contextmanager

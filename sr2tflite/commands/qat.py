@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sr2tflite.commands.held_out import HeldOut
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.teaching import Lesson, own_output
-from sr2tflite.commands.train import held_out_psnr
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
@@ -19,6 +19,7 @@ from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_
 from sr2tflite.quant.clip import WeightClipper
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
+from sr2tflite.train.devices import Devices, launch
 from sr2tflite.train.loop import Fitted, Task, Training
 from sr2tflite.train.losses import WHITE
 from sr2tflite.train.settings import QatTrainSettings
@@ -45,6 +46,7 @@ def qat(
     settings: QatTrainSettings | None = None,
     *,
     calibrate: Sequence[Path] = (),
+    devices: Devices | None = None,
     progress: Progress = silent,
 ) -> QatResult:
     """Train a float deploy graph on the TFLite grid and write QDQ ONNX; the run's state lives in ``OUT.train/``.
@@ -58,38 +60,49 @@ def qat(
         out: The ``.onnx`` to write.
         settings: How.
         calibrate: Images for the first ranges; some of those it trains on where there are none.
+        devices: That share each batch; see :func:`sr2tflite.train.devices.launch`.
         progress: Told how it goes.
 
     Raises:
         InputError: The model, the data or the teacher cannot be used, or the run's folder holds another training.
+        RecipeError: The devices cannot share the work.
         UnsupportedError: An op cannot be quantized.
+        VerificationError: The GPU does not compute the integers that the CPU does.
         DivergedError: The loss is not finite.
     """
     keep_apart(model, out)
     settings = settings or QatTrainSettings()
     torch.manual_seed(settings.seed)
     graph = read_float(model)
-    images, held_out = open_cache(list(data), graph.scale_factor, progress).split(settings.held_out)
+    team = launch(settings, devices)
+    progress = team.told(progress)
+    cache = team.in_turn(lambda: open_cache(list(data), graph.scale_factor, progress))
+    images, held_out = cache.split(settings.held_out)
     limit = settings.ptq.images
     ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
-    view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
+    # once, and not once a process: every one must start from the same bits
+    view = team.by_first(lambda: QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress))
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
-    lesson = Lesson(patches, settings, own_output(FloatView(view.plan.graph), WHITE), progress)
+    own = own_output(FloatView(view.plan.graph), WHITE)
+    lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
+    judge = HeldOut(held_out, WHITE, settings.protocol)
     task = Task(
         view,
         view.parameter_groups(settings.range_rate, settings.ranges_until),
         lesson.batches,
-        lambda module, batch: lesson.loss(module(batch.lr), batch),
-        lambda module: held_out_psnr(module, held_out, peak=255),
+        lambda module, batch: lesson.terms(module(batch.lr), batch),
+        judge.psnr,
         WeightClipper(view, settings.weight_clip),
         origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
+        sample=judge.sample,
+        exact_on=judge.first_patch(),
     )
-    fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
+    fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
     quantized = view.freeze()
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
     quantized.metadata[CALIBRATED_ON] = listed(ranges.ids)
     quantized.metadata[TRAINED_ON] = listed([*seen(graph.metadata), *trained])
-    write_bytes(out, onnx.write(quantized))
+    team.by_first(lambda: write_bytes(out, onnx.write(quantized)))
     return QatResult(out, fitted, len(images), images.skipped, quantized.summary())
 
 

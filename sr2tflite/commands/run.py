@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from sr2tflite import __version__
 from sr2tflite.commands.steps import DEPLOY, FINAL, MODEL_FREE, PTQ_FREE, Step, steps
+from sr2tflite.errors import RecipeError
 from sr2tflite.evaluate.protocols import Score
 from sr2tflite.files import write_text
 from sr2tflite.progress import Progress, silent
@@ -80,8 +82,10 @@ def run(
         progress: Told how it goes.
 
     Raises:
+        RecipeError: ``torchrun`` started several processes of it.
         Sr2TfliteError: Whatever a stage raises; the same command goes on from there.
     """
+    _refuse_several()
     recipe = load(recipe_path, overrides)
     path = folder or Path("runs") / recipe.name
     manifest = RunFolder(path)
@@ -99,6 +103,15 @@ def run(
     write_text(path / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
     write_text(path / "report.md", report.to_markdown())
     return RunResult(path, report, tuple(skipped))
+
+
+def _refuse_several() -> None:
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started > 1:
+        raise RecipeError(
+            f"torchrun started {started} processes; expected one, as only trainings share their work",
+            hint="sr2tflite train --devices N, then qat --devices N",
+        )
 
 
 def _bound(step: Step, progress: Progress) -> Callable[[], dict[str, object]]:

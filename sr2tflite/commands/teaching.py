@@ -58,11 +58,17 @@ class Lesson:
                 raise RecipeError("losses: need a teacher, and there is none", hint="name one: --set teacher=FILE")
             self._teach = own
 
+    def terms(self, sr: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """What each loss adds to that of a batch, by name, from the student's output in pixels."""
+        return self.total.terms(self._sample(sr, batch))
+
     def loss(self, sr: Tensor, batch: Batch) -> Tensor:
         """The loss of a batch, from the student's output in pixels."""
-        progress = batch.step / self._steps
+        return self.total(self._sample(sr, batch))
+
+    def _sample(self, sr: Tensor, batch: Batch) -> Sample:
         taught = batch.taught if self._teach is None else self._teach(batch.lr)
-        return self.total(Sample(sr, batch.hr, taught, progress))
+        return Sample(sr, batch.hr, taught, batch.step / self._steps)
 
     def _refuse_idle(self, teacher: Path) -> None:
         if not self.total.needs_teacher:
@@ -90,7 +96,7 @@ def own_output(module: nn.Module, white: float) -> Teach:
 
     def teach(lr: Tensor) -> Tensor:
         with torch.no_grad():
-            found: Tensor = module(lr if white == WHITE else lr * (white / WHITE))
+            found: Tensor = module.to(lr.device)(lr if white == WHITE else lr * (white / WHITE))
             return (found if white == WHITE else found * (WHITE / white)).clamp_(0, WHITE)
 
     return teach

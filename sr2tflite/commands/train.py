@@ -10,16 +10,18 @@ import torch
 from torch import nn
 
 from sr2tflite import __version__
+from sr2tflite.commands.held_out import HeldOut
 from sr2tflite.commands.teaching import Lesson
-from sr2tflite.data.cache import ImageCache, open_cache
-from sr2tflite.data.patches import Batch, Patches, to_tensor
+from sr2tflite.data.cache import open_cache
+from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS, Student
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import TRAINED_ON, listed, seen
-from sr2tflite.train.loop import Fitted, Task, Training
+from sr2tflite.train.devices import Devices, launch
+from sr2tflite.train.loop import Fitted, Task, Terms, Training
 from sr2tflite.train.settings import TrainSettings
 
 
@@ -35,24 +37,12 @@ class TrainResult:
     """One message for each file that could not be used."""
 
 
-def held_out_psnr(module: nn.Module, held_out: ImageCache, peak: float) -> float:
-    """Mean RGB PSNR in dB, no shave, outputs rounded to 8 bits, over a cache's images."""
-    from sr2tflite.evaluate.metrics import psnr
-
-    total = 0.0
-    for index in range(len(held_out)):
-        sr = module(to_tensor(held_out.lr(index)) * (peak / 255)) * (255 / peak)
-        image = sr[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
-        total += psnr(image, held_out.hr(index))
-    return total / len(held_out)
-
-
-def _objective(lesson: Lesson, peak: float, channels_last: bool) -> Callable[[nn.Module, Batch], torch.Tensor]:
+def _objective(lesson: Lesson, peak: float, channels_last: bool) -> Callable[[nn.Module, Batch], Terms]:
     layout = torch.channels_last if channels_last else torch.contiguous_format
 
-    def objective(module: nn.Module, batch: Batch) -> torch.Tensor:
+    def objective(module: nn.Module, batch: Batch) -> Terms:
         sr = module((batch.lr * (peak / 255)).contiguous(memory_format=layout)).float()
-        return lesson.loss(sr * (255 / peak), batch)
+        return lesson.terms(sr * (255 / peak), batch)
 
     return objective
 
@@ -86,6 +76,7 @@ def train(
     out: Path,
     settings: TrainSettings,
     *,
+    devices: Devices | None = None,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train a student and write its checkpoint; the state of the run lives in ``OUT.train/``.
@@ -97,29 +88,35 @@ def train(
         data: Folders of high-resolution images.
         out: The checkpoint, ``.safetensors``.
         settings: How.
+        devices: That share each batch; see :func:`sr2tflite.train.devices.launch`.
         progress: Told how it goes.
 
     Raises:
-        RecipeError: The student or its settings are unknown.
+        RecipeError: The student or its settings are unknown, or the devices cannot share the work.
         InputError: The data, the teacher or the start cannot be used, or the run's folder holds another training.
         DivergedError: The loss is not finite.
     """
     torch.manual_seed(settings.seed)
     name, spec = STUDENTS.parse(student)
-    images, held_out = open_cache(list(data), spec.scale, progress).split(settings.held_out)
+    team = launch(settings, devices)
+    progress = team.told(progress)
+    cache = team.in_turn(lambda: open_cache(list(data), spec.scale, progress))
+    images, held_out = cache.split(settings.held_out)
     module = spec.build()
     started_from = _started(module, spec, settings.start)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
-    lesson = Lesson(patches, settings, None, progress)
+    lesson = team.in_turn(lambda: Lesson(patches, settings, None, progress))
+    judge = HeldOut(held_out, spec.peak, settings.protocol)
     task = Task(
         module,
         [{"params": list(module.parameters())}],
         lesson.batches,
         _objective(lesson, spec.peak, settings.channels_last),
-        lambda trained: held_out_psnr(trained, held_out, spec.peak),
+        judge.psnr,
         origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}{started_from.origin}".encode()),
+        sample=judge.sample,
     )
-    fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
+    fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
     facts = {
         "version": __version__,
         "train": settings.model_dump(mode="json"),
@@ -127,5 +124,5 @@ def train(
         "held_out_psnr": round(fitted.best_psnr, 4) if math.isfinite(fitted.best_psnr) else None,
         TRAINED_ON: listed([*started_from.seen, *(entry.sha256 for entry in (*images.entries, *held_out.entries))]),
     }
-    checkpoint.store(out, name, spec, module.state_dict(), facts)
+    team.by_first(lambda: checkpoint.store(out, name, spec, module.state_dict(), facts))
     return TrainResult(out, fitted, len(images), images.skipped)

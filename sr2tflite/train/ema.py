@@ -57,4 +57,6 @@ class Average:
         updates, kept = state["updates"], state["kept"]
         assert isinstance(updates, int)
         assert isinstance(kept, list)
-        self._updates, self._kept = updates, kept
+        self._updates = updates
+        for own, value in zip(self._kept, kept, strict=True):
+            own.copy_(value)

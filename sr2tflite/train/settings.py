@@ -1,15 +1,25 @@
 """What a float training is told."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from sr2tflite.errors import RecipeError
+from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.quant.settings import QatSettings
 from sr2tflite.registry import Settings
+from sr2tflite.train.schedules import Cosine, RateSchedule
 
 LossSpec = str | dict[str, Any]
 """A loss in a recipe: its name, or name and settings."""
+
+
+def _known(protocol: str) -> str:
+    try:
+        return protocol_named(protocol).name
+    except RecipeError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from error
 
 
 class LoopSettings(Settings):
@@ -19,7 +29,7 @@ class LoopSettings(Settings):
     """Optimizer steps."""
 
     batch: int = Field(default=16, ge=1)
-    """Patches a step."""
+    """Patches a step, on all devices together."""
 
     patch: int = Field(default=48, ge=8)
     """Side of an LR patch, in pixels."""
@@ -28,7 +38,10 @@ class LoopSettings(Settings):
     """Adam's peak learning rate of the first parameter group; other groups keep their ratio to it."""
 
     warmup: float = Field(default=0.02, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises from 0; then it falls by a cosine to 1 % of its peak."""
+    """Share of the steps over which the learning rate rises from 0; then it goes by ``schedule``."""
+
+    schedule: RateSchedule = Cosine()
+    """Of the learning rate: ``{kind: cosine}``, or ``{kind: step, milestones: [0.5, 0.75], gamma: 0.5}``."""
 
     gradient_clip: float = Field(default=1.0, gt=0)
     """Largest gradient norm."""
@@ -54,14 +67,20 @@ class LoopSettings(Settings):
     validate_every: int = Field(default=1000, ge=1)
     """Steps between validations."""
 
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Of the forward and backward pass."""
+    protocol: Annotated[str, AfterValidator(_known)] = "rgb"
+    """What the PSNR of validations, which chooses the checkpoint, is the PSNR of."""
+
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Of the forward and backward pass; 16-mixed needs a GPU."""
 
     channels_last: bool = False
     """Keep activations channels last in memory: faster on CPUs for networks without batch normalization."""
 
     save_every_s: float = Field(default=60.0, gt=0)
     """Seconds between checkpoints of the running training."""
+
+    tensorboard: bool = False
+    """Also log for TensorBoard, which the extra ``tensorboard`` brings."""
 
 
 class TrainSettings(LoopSettings):

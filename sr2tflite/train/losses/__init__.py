@@ -92,14 +92,25 @@ class Total:
     def __init__(self, specs: Sequence[LossSpec]) -> None:
         if not specs:
             raise RecipeError("there is no loss", hint="one of: " + ", ".join(LOSSES.names()))
-        self.losses = [LOSSES.parse(spec, "losses")[1] for spec in specs]
+        parsed = [LOSSES.parse(spec, "losses") for spec in specs]
+        self.losses = [loss for _, loss in parsed]
+        names = [name for name, _ in parsed]
+        self._names = [
+            name if names.count(name) == 1 else f"{name} {names[:index].count(name) + 1}"
+            for index, name in enumerate(names)
+        ]
 
     @property
     def needs_teacher(self) -> bool:
         return any(loss.needs_teacher for loss in self.losses)
 
+    def terms(self, sample: Sample) -> dict[str, Tensor]:
+        """Each weight · loss by name; those whose weight is 0 now are left out."""
+        weights = [
+            (name, loss, loss.weight_at(sample.progress)) for name, loss in zip(self._names, self.losses, strict=True)
+        ]
+        return {name: weight * loss(sample) for name, loss, weight in weights if weight}
+
     def __call__(self, sample: Sample) -> Tensor:
         """Σ weight · loss."""
-        zero = sample.sr.new_zeros(())
-        weights = [(loss, loss.weight_at(sample.progress)) for loss in self.losses]
-        return sum((weight * loss(sample) for loss, weight in weights if weight), zero)
+        return sum(self.terms(sample).values(), sample.sr.new_zeros(()))
