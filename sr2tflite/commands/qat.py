@@ -6,17 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.teaching import Lesson, own_output
 from sr2tflite.commands.train import held_out_psnr
 from sr2tflite.data.cache import ImageCache, open_cache
-from sr2tflite.data.patches import Patches
+from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import onnx
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
+from sr2tflite.quant.features import FeatureTap
+from sr2tflite.quant.observer import RangeObserver
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 from sr2tflite.train.loop import Fitted, Task, Training
@@ -75,13 +78,14 @@ def qat(
     view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
     lesson = Lesson(patches, settings, own_output(FloatView(view.plan.graph), WHITE), progress)
+    stage = _Stage(view, lesson, settings)
     task = Task(
         view,
         view.parameter_groups(settings.range_rate, settings.ranges_until),
         lesson.batches,
-        lambda module, batch: lesson.loss(module(batch.lr), batch),
+        stage.objective,
         lambda module: held_out_psnr(module, held_out, peak=255),
-        WeightClipper(view, settings.weight_clip),
+        stage.after_step,
         origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
     )
     fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
@@ -91,6 +95,27 @@ def qat(
     quantized.metadata[TRAINED_ON] = listed([*seen(graph.metadata), *trained])
     write_bytes(out, onnx.write(quantized))
     return QatResult(out, fitted, len(images), images.skipped, quantized.summary())
+
+
+class _Stage:
+    """What a step of quantized training does beside the optimizer's work."""
+
+    def __init__(self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings) -> None:
+        self._lesson = lesson
+        self._clip = WeightClipper(view, settings.weight_clip)
+        self._observer = RangeObserver(view, settings)
+        self._features = FeatureTap(view, lesson.total.compared)
+
+    def objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        """The loss of a batch, on ranges that have seen it where they are observed."""
+        self._observer.see(batch.lr, self._lesson.progress(batch))
+        sr = module(batch.lr)
+        return self._lesson.loss(sr, batch, self._features(batch.lr))
+
+    def after_step(self, _module: nn.Module) -> None:
+        """Weights go back within their bounds, observed ranges to what was seen."""
+        self._clip()
+        self._observer.hold()
 
 
 def _some_of(images: ImageCache, limit: int) -> Calibration:
