@@ -16,6 +16,7 @@ from sr2tflite.cli.options import (
     only_for_challenge,
     out,
     settings_of,
+    start,
     student,
     teacher,
     weights,
@@ -29,6 +30,7 @@ from sr2tflite.export.kinds import BACKENDS
 @out(".safetensors")
 @student
 @teacher
+@start
 @settings_of("training", "steps=5000")
 @json_out
 def train(
@@ -37,17 +39,19 @@ def train(
     target: Path,
     fields: dict[str, Any],
     teacher: Path | None,
+    start: Path | None,
     told: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Train a float student from fresh weights; the same command resumes."""
+    """Train a float student, from fresh weights or a checkpoint's; the same command resumes."""
     from sr2tflite.cli import show
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.train import train as command
     from sr2tflite.registry import parse_settings
     from sr2tflite.train.settings import TrainSettings
 
-    settings = parse_settings(TrainSettings, {**told, **({"teacher": teacher} if teacher else {})}, "")
+    files = {key: path for key, path in (("teacher", teacher), ("start", start)) if path}
+    settings = parse_settings(TrainSettings, {**told, **files}, "")
     with watching(as_json) as progress:
         result = command({"name": name, **fields}, folders, target, settings, progress=progress)
     if as_json:

@@ -122,6 +122,8 @@ teacher = click.option(
     "--teacher", type=FILE, help="Whose output losses refer to: a published teacher, a checkpoint, a float .onnx."
 )
 
+start = click.option("--start", type=FILE, help="A checkpoint of the same student, whose weights are gone on from.")
+
 student = click.option(
     "--student-set",
     "fields",

@@ -80,7 +80,7 @@ class _Chain:
             settings = recipe.train
             told = {"student": recipe.student, "train": settings.model_dump(mode="json")}
             self.source = folder / STUDENT
-            inputs = [*_images(recipe.data.train), *_teacher(settings)]
+            inputs = [*_images(recipe.data.train), *_teacher(settings), *([settings.start] if settings.start else [])]
             self._add("train", told, inputs, [STUDENT], self._train, work="student.train")
         else:
             self.source = recipe.weights or _weights(recipe.student)

@@ -13,11 +13,12 @@ from sr2tflite import __version__
 from sr2tflite.commands.teaching import Lesson
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches, to_tensor
-from sr2tflite.files import sha256
+from sr2tflite.errors import InputError
+from sr2tflite.files import read_bytes, sha256
 from sr2tflite.networks import checkpoint
-from sr2tflite.networks.students import STUDENTS
+from sr2tflite.networks.students import STUDENTS, Student
 from sr2tflite.progress import Progress, silent
-from sr2tflite.provenance import TRAINED_ON, listed
+from sr2tflite.provenance import TRAINED_ON, listed, seen
 from sr2tflite.train.loop import Fitted, Task, Training
 from sr2tflite.train.settings import TrainSettings
 
@@ -56,6 +57,29 @@ def _objective(lesson: Lesson, peak: float, channels_last: bool) -> Callable[[nn
     return objective
 
 
+@dataclass(frozen=True)
+class _Start:
+    """Where weights come from: nothing known of fresh ones."""
+
+    origin: str = ""
+    seen: frozenset[str] = frozenset()
+
+
+def _started(module: nn.Module, student: Student, path: Path | None) -> _Start:
+    """Fill in the weights of a checkpoint of the same student."""
+    if path is None:
+        return _Start()
+    loaded = checkpoint.load(path)
+    if loaded.student != student:
+        raise InputError(
+            f"holds {loaded.student!r}; expected {student!r}",
+            where=str(path),
+            hint="start from a checkpoint of the same student and settings",
+        )
+    module.load_state_dict(loaded.module.state_dict())
+    return _Start(sha256(read_bytes(path)), seen(loaded.metadata))
+
+
 def train(
     student: str | dict[str, Any],
     data: Sequence[Path],
@@ -64,7 +88,7 @@ def train(
     *,
     progress: Progress = silent,
 ) -> TrainResult:
-    """Train a student from fresh weights and write its checkpoint; the state of the run lives in ``OUT.train/``.
+    """Train a student and write its checkpoint; the state of the run lives in ``OUT.train/``.
 
     The same command goes on where a stopped one was.
 
@@ -77,13 +101,14 @@ def train(
 
     Raises:
         RecipeError: The student or its settings are unknown.
-        InputError: The data or the teacher cannot be used, or the run's folder holds another training.
+        InputError: The data, the teacher or the start cannot be used, or the run's folder holds another training.
         DivergedError: The loss is not finite.
     """
     torch.manual_seed(settings.seed)
     name, spec = STUDENTS.parse(student)
     images, held_out = open_cache(list(data), spec.scale, progress).split(settings.held_out)
     module = spec.build()
+    started_from = _started(module, spec, settings.start)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
     lesson = Lesson(patches, settings, None, progress)
     task = Task(
@@ -92,7 +117,7 @@ def train(
         lesson.batches,
         _objective(lesson, spec.peak, settings.channels_last),
         lambda trained: held_out_psnr(trained, held_out, spec.peak),
-        origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}".encode()),
+        origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}{started_from.origin}".encode()),
     )
     fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     facts = {
@@ -100,7 +125,7 @@ def train(
         "train": settings.model_dump(mode="json"),
         "best_step": fitted.best_step,
         "held_out_psnr": round(fitted.best_psnr, 4) if math.isfinite(fitted.best_psnr) else None,
-        TRAINED_ON: listed(entry.sha256 for entry in (*images.entries, *held_out.entries)),
+        TRAINED_ON: listed([*started_from.seen, *(entry.sha256 for entry in (*images.entries, *held_out.entries))]),
     }
     checkpoint.store(out, name, spec, module.state_dict(), facts)
     return TrainResult(out, fitted, len(images), images.skipped)

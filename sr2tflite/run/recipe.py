@@ -94,7 +94,7 @@ class Recipe(Settings):
     data: Data
 
     train: TrainSettings | None = None
-    """Float training from fresh weights; leave it out to start from trained ones."""
+    """Float training from fresh weights or ``start``; leave it out to take trained ones."""
 
     recalibrate: int = Field(default=0, ge=0)
     """Batches over which batch normalization is recalibrated before fusing; 0 leaves it alone (the seed paper: 64)."""
@@ -151,15 +151,16 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
         student = str((base / student).resolve())
     weights = (base / recipe.weights).resolve() if recipe.weights else None
-    told = {"train": _with_teacher(recipe.train, base), "qat": _with_teacher(recipe.qat, base)}
+    told = {"train": _with_files(recipe.train, base), "qat": _with_files(recipe.qat, base)}
     return recipe.model_copy(update={"data": Data(**data), "student": student, "weights": weights, **told})
 
 
-def _with_teacher(stage: StageT, base: Path) -> StageT:
-    """A stage whose teacher's path is absolute."""
-    if stage is None or stage.teacher is None:
+def _with_files(stage: StageT, base: Path) -> StageT:
+    """A stage whose paths, its teacher's and its start's, are absolute."""
+    if stage is None:
         return stage
-    return stage.model_copy(update={"teacher": (base / stage.teacher).resolve()})
+    told = {field: getattr(stage, field, None) for field in ("teacher", "start")}
+    return stage.model_copy(update={field: (base / path).resolve() for field, path in told.items() if path})
 
 
 def _check(recipe: Recipe, where: str) -> None:

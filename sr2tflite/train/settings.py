@@ -67,6 +67,9 @@ class LoopSettings(Settings):
 class TrainSettings(LoopSettings):
     """A float training."""
 
+    start: Path | None = None
+    """A checkpoint of the same student, whose weights are gone on from; fresh weights when None."""
+
 
 class QatTrainSettings(LoopSettings, QatSettings):
     """A quantized training: the loop's settings and the quantization's, in one record."""
