@@ -16,7 +16,7 @@ Features = dict[int, tuple[Tensor, Tensor]]
 
 
 class FeatureTap:
-    """Keeps what convolutions of a view write in its last forward, and asks its float graph for the same.
+    """Keeps what convolutions of a view write in its last forward in training, and asks its float graph for the same.
 
     Args:
         view: The view; hooks are put on its convolutions.
@@ -52,8 +52,9 @@ class FeatureTap:
         return {number: (self._kept.pop(number), wanted[name]) for number, name in self._names.items()}
 
     def _keep(self, number: int) -> Any:
-        def hook(_layer: nn.Module, arguments: tuple[Any, ...], codes: Tensor) -> None:
+        def hook(layer: nn.Module, arguments: tuple[Any, ...], codes: Tensor) -> None:
             grid: OutputGrid = arguments[2]
-            self._kept[number] = real(codes, grid.scale)
+            if layer.training:
+                self._kept[number] = real(codes, grid.scale)
 
         return hook

@@ -1,5 +1,6 @@
 """Ranges that follow what training sees, before gradients take over: a moving average of each batch's ends."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -22,6 +23,7 @@ class RangeObserver:
     Args:
         view: Whose ranges move.
         settings: Until when, how fast, and what an end of a batch is.
+        smallest: The smallest of every process's values, element by element, where each sees a part of the batch.
 
     References:
         arXiv 2604.20291, "deploy-before-QAT", step 4, epochs 0…30 of 150. As the authors ran it (PyTorch's moving
@@ -29,10 +31,16 @@ class RangeObserver:
         seen without the rounding of activations.
     """
 
-    def __init__(self, view: QuantizedView, settings: QatSettings) -> None:
+    def __init__(
+        self,
+        view: QuantizedView,
+        settings: QatSettings,
+        smallest: Callable[[Tensor], Tensor] = lambda values: values,
+    ) -> None:
         self._view, self._until, self._rate = view, settings.observe_until, settings.observe_rate
         keeps_all = settings.observe_percentile == 100
         self._ends = PtqSettings(method="minmax" if keeps_all else "percentile", percentile=settings.observe_percentile)
+        self._smallest = smallest
         self._held: Tensor | None = None
 
     def see(self, lr: Tensor, progress: float) -> None:
@@ -45,10 +53,8 @@ class RangeObserver:
         self._held = None
         if progress >= self._until:
             return
-        view = self._view
-        plan = replace(view.plan, graph=dequantized(view.freeze()))
-        seen, ranges = ranges_in(plan, lr, self._ends), view.ranges()
-        for index, batch in seen.items():
+        view, ranges = self._view, self._view.ranges()
+        for index, batch in self._ends_of(lr).items():
             low, high = (old + self._rate * (new - old) for old, new in zip(ranges[index], batch, strict=True))
             view.set_range(view.plan.groups[index].tensors[0], Range(low, high))
         self._held = view.relative_range.detach().clone()
@@ -58,3 +64,10 @@ class RangeObserver:
         if self._held is not None:
             with torch.no_grad():
                 self._view.relative_range.copy_(self._held)
+
+    def _ends_of(self, lr: Tensor) -> dict[int, Range]:
+        plan = replace(self._view.plan, graph=dequantized(self._view.freeze()))
+        found = ranges_in(plan, lr, self._ends)
+        ends = torch.tensor([(low, -high) for low, high in found.values()], dtype=torch.float64, device=lr.device)
+        together = self._smallest(ends).tolist()
+        return {index: Range(low, -minus_high) for index, (low, minus_high) in zip(found, together, strict=True)}

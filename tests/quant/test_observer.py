@@ -1,5 +1,7 @@
 """Observed ranges: what they follow, for how long, and that the forward is the device's at every moment of it."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +78,22 @@ def test_observed_ranges_are_the_optimizers_only_once_observing_is_over(view: Qu
         observer.hold()
         moved.append(not torch.equal(_ends(view), seen))
     assert moved == [False, False, False, True, True]
+
+
+def test_parts_of_a_batch_seen_apart_are_one_batch_once_the_smallest_are_exchanged(view: QuantizedView) -> None:
+    settings = QatSettings(observe_until=1, observe_rate=1)
+    whole, others = torch.cat([_batch(0), _batch(150)]), []
+
+    def told(ends: torch.Tensor) -> torch.Tensor:
+        others.append(ends)
+        return torch.stack(others).amin(0)
+
+    alone, first, second = (deepcopy(view) for _ in range(3))
+    RangeObserver(alone, settings).see(whole, 0)
+    RangeObserver(first, settings, told).see(whole[:2], 0)
+    RangeObserver(second, settings, told).see(whole[2:], 0)
+    assert torch.equal(_ends(second), _ends(alone))
+    assert not torch.equal(others[0], others[1])
 
 
 def test_nothing_is_observed_unless_told(view: QuantizedView) -> None:
