@@ -9,12 +9,15 @@ import torch
 
 from sr2tflite.commands.fuse import fuse
 from sr2tflite.commands.qat import qat
+from sr2tflite.commands.recalibrate import recalibrate
 from sr2tflite.commands.train import train
 from sr2tflite.data.images import write_image
 from sr2tflite.errors import RecipeError
+from sr2tflite.graph import onnx
 from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
 from sr2tflite.progress import Progress, silent
+from sr2tflite.provenance import image_id, seen
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.train.settings import QatTrainSettings, TrainSettings
 
@@ -107,3 +110,14 @@ def test_features_need_the_float_graph_of_a_quantized_training(photos: Path, tmp
     layers = {"name": "feature", "layers": [9]}
     with pytest.raises(RecipeError, match="convolution 9 is compared, and there are"):
         qat(deploy, [photos], tmp_path / "x.onnx", QatTrainSettings(**settings, losses=(layers,)))
+
+
+def test_images_that_statistics_come_from_are_known_to_the_deploy_graph(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    coarse = np.random.default_rng(9).integers(0, 256, (18, 18, 3), np.uint8)
+    write_image(large / "0.png", coarse.repeat(9, 0).repeat(9, 1))
+    recalibrate("aio_mai", [large], tmp_path / "fresh.safetensors", 1)
+    fuse(str(tmp_path / "fresh.safetensors"), tmp_path / "fresh.onnx")
+    trained_on = seen(checkpoint.load_named("aio_mai").metadata)
+    known = seen(onnx.read((tmp_path / "fresh.onnx").read_bytes(), "fresh.onnx").metadata)
+    assert known == trained_on | {image_id((large / "0.png").read_bytes())}
