@@ -45,7 +45,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     REFERENCE: {"losses": HALVES},
     "without teacher": {"losses": ["l1"]},
     "weights not clipped": {"losses": HALVES, "weight_clip": None},
-    "weights clipped to 4 sigma": {"losses": HALVES, "weight_clip": {"kind": "sigma", "k": 4}},
+    "weights clipped to 4 sigma": {"losses": HALVES, "weight_clip": {"kind": "sigma", "k": 4, "per_channel": True}},
     "ranges not learned": {"losses": HALVES, "range_rate": 0},
     "ranges frozen after 60 %": {"losses": HALVES, "ranges_until": 0.6},
     "ranges observed, learned, frozen": {"losses": HALVES, **PHASES},

@@ -56,7 +56,8 @@ class SigmaClip(Settings):
     """The multiple of σ(W)."""
 
     per_channel: bool = False
-    """Whether every output channel has a σ, and so a bound, of its own: it sets the scale where those do, too."""
+    """Whether every output channel has a σ, and so a bound, of its own; where ``ptq.equalize`` has made channels of
+    very different size, one bound for all would cut the largest to pieces."""
 
 
 class PercentileClip(Settings):
