@@ -78,7 +78,7 @@ class Study:
             if variant == UNTRAINED:
                 ptq(self.model, self.data, quantized, settings.ptq)
             else:
-                qat(self.model, self.data, quantized, settings)
+                qat(self.model, self.data, quantized, settings, calibrate=self.data)  # starts where ptq ends
             export(quantized, file, free_shape=True)
             _, of_float, of_int8 = evaluate([self.model, file], self.judged, threads=torch.get_num_threads()).rows
             psnr, ssim = of_int8.mean.drop_from(of_float.mean)
@@ -94,7 +94,9 @@ def line(name: str, cells: list[dict[str, float]], reference: list[dict[str, flo
     """A row of the table."""
     drops, others = ([cell["psnr"] for cell in some] for some in (cells, reference))
     gain, spread = mean(others) - mean(drops), max(spread_of(drops), spread_of(others))
-    verdict = "–" if cells is reference else "none" if abs(gain) <= spread else f"{gain:+.4f}"
+    verdict = "none" if abs(gain) <= spread else f"{gain:+.4f}"
+    if cells is reference or len(reference) < 2:
+        verdict = "–"  # one seed has no spread to be larger than
     ssim = f"{mean(cell['ssim'] for cell in cells):.5f}"
     return [name, f"{mean(drops):.4f}", f"{spread_of(drops):.4f}", " ".join(f"{d:.4f}" for d in drops), ssim, verdict]
 
