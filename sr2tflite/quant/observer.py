@@ -12,6 +12,9 @@ from sr2tflite.quant.ranges import ranges_in
 from sr2tflite.quant.settings import PtqSettings, QatSettings
 from sr2tflite.quant.view import QuantizedView
 
+Smallest = Callable[[Tensor], Tensor]
+"""The smallest of every process's values, element by element."""
+
 
 class RangeObserver:
     """``e ← e + c·(e_batch − e)`` for both ends of every learned range, in the first share of a training.
@@ -23,7 +26,7 @@ class RangeObserver:
     Args:
         view: Whose ranges move.
         settings: Until when, how fast, and what an end of a batch is.
-        smallest: The smallest of every process's values, element by element, where each sees a part of the batch.
+        smallest: What processes that see a part of the batch each exchange their ends by.
 
     References:
         arXiv 2604.20291, "deploy-before-QAT", step 4, epochs 0…30 of 150. As the authors ran it (PyTorch's moving
@@ -31,12 +34,7 @@ class RangeObserver:
         seen without the rounding of activations.
     """
 
-    def __init__(
-        self,
-        view: QuantizedView,
-        settings: QatSettings,
-        smallest: Callable[[Tensor], Tensor] = lambda values: values,
-    ) -> None:
+    def __init__(self, view: QuantizedView, settings: QatSettings, smallest: Smallest = lambda values: values) -> None:
         self._view, self._until, self._rate = view, settings.observe_until, settings.observe_rate
         keeps_all = settings.observe_percentile == 100
         self._ends = PtqSettings(method="minmax" if keeps_all else "percentile", percentile=settings.observe_percentile)
