@@ -38,6 +38,7 @@ def _table(words: list[str], *more: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_a_variant_and_stands_the_second_time(words: list[str], tmp_path: Path) -> None:
     first = _table(words, "--seeds", "0", "1")
     assert [row[0] for row in first] == ["as it comes", "not trained", "without teacher"]
