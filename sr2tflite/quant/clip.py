@@ -31,7 +31,8 @@ class WeightClipper:
         """Clip now."""
         with torch.no_grad():
             for weight, bound in self.bounds:
-                weight.clamp_(-bound, bound)
+                limit = bound.to(weight.device)  # where training has moved it since
+                weight.clamp_(-limit, limit)
 
 
 def _bound(layer: ConvLayer, settings: WeightClip) -> Tensor:

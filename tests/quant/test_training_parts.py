@@ -11,7 +11,7 @@ from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.quant.bn import recalibrate
 from sr2tflite.quant.clip import WeightClipper
-from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, SigmaClip
+from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, SigmaClip, WeightClip
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 
@@ -69,6 +69,14 @@ def test_a_bound_per_channel_follows_the_channel(
         bounds = old_rows.std(1) if kind is SigmaClip else np.quantile(np.abs(old_rows), 0.9, axis=1)
         np.testing.assert_allclose(rows, np.clip(old_rows, -bounds[:, None], bounds[:, None]), rtol=1e-5)
         assert bounds[0] > 10 * bounds[1:].max()
+
+
+@pytest.mark.parametrize("settings", [FixedClip(), SigmaClip(), PercentileClip(per_channel=True)])
+def test_bounds_follow_the_weights_to_another_device(view: QuantizedView, settings: WeightClip) -> None:
+    clip = WeightClipper(view, settings)
+    clip.bounds = [(torch.empty_like(weight, device="meta"), bound) for weight, bound in clip.bounds]
+    clip()
+    assert all(bound.device.type == "cpu" for _, bound in clip.bounds), "measured before the weights moved"
 
 
 def test_a_grouped_convolution_belongs_to_the_body() -> None:
