@@ -6,20 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from sr2tflite.commands.held_out import HeldOut
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.teaching import Lesson, own_output
 from sr2tflite.data.cache import ImageCache, open_cache
-from sr2tflite.data.patches import Patches
+from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import onnx
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
+from sr2tflite.quant.features import FeatureTap
+from sr2tflite.quant.observer import RangeObserver
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
-from sr2tflite.train.devices import Devices, launch
+from sr2tflite.train.devices import Devices, Team, launch
 from sr2tflite.train.loop import Fitted, Task, Training
 from sr2tflite.train.losses import WHITE
 from sr2tflite.train.settings import QatTrainSettings
@@ -85,14 +88,15 @@ def qat(
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
     own = own_output(FloatView(view.plan.graph), WHITE)
     lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
+    stage = _Stage(view, lesson, settings, team)
     judge = HeldOut(held_out, WHITE, settings.protocol)
     task = Task(
         view,
         view.parameter_groups(settings.range_rate, settings.ranges_until),
         lesson.batches,
-        lambda module, batch: lesson.terms(module(batch.lr), batch),
+        stage.objective,
         judge.psnr,
-        WeightClipper(view, settings.weight_clip),
+        stage.after_step,
         origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
         sample=judge.sample,
         exact_on=judge.first_patch(),
@@ -104,6 +108,27 @@ def qat(
     quantized.metadata[TRAINED_ON] = listed([*seen(graph.metadata), *trained])
     team.by_first(lambda: write_bytes(out, onnx.write(quantized)))
     return QatResult(out, fitted, len(images), images.skipped, quantized.summary())
+
+
+class _Stage:
+    """What a step of quantized training does beside the optimizer's work."""
+
+    def __init__(self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings, team: Team) -> None:
+        self._lesson = lesson
+        self._clip = WeightClipper(view, settings.weight_clip)
+        self._observer = RangeObserver(view, settings, team.smallest)
+        self._features = FeatureTap(view, lesson.total.compared)
+
+    def objective(self, module: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """What each loss adds to that of a batch, on ranges that have seen it where they are observed."""
+        self._observer.see(batch.lr, self._lesson.progress(batch))
+        sr = module(batch.lr)
+        return self._lesson.terms(sr, batch, self._features(batch.lr))
+
+    def after_step(self, _module: nn.Module) -> None:
+        """Weights go back within their bounds, observed ranges to what was seen."""
+        self._clip()
+        self._observer.hold()
 
 
 def _some_of(images: ImageCache, limit: int) -> Calibration:

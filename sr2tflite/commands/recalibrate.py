@@ -10,6 +10,7 @@ from sr2tflite.data.patches import Patches
 from sr2tflite.files import keep_apart
 from sr2tflite.networks import checkpoint
 from sr2tflite.progress import Progress, silent
+from sr2tflite.provenance import CALIBRATED_ON, listed
 from sr2tflite.quant import bn
 
 PATCH, BATCH, SEED = 48, 16, 0
@@ -53,9 +54,12 @@ def recalibrate(
         keep_apart(Path(source), out)
     loaded = checkpoint.open_student(source, student)
     found = loaded.student
-    patches = Patches(open_cache(list(data), found.scale, progress), patch=PATCH, batch=BATCH, seed=SEED)
+    images = open_cache(list(data), found.scale, progress)
+    patches = Patches(images, patch=PATCH, batch=BATCH, seed=SEED)
     lrs = (patches(step).lr * (found.peak / 255) for step in range(batches))
     layers = bn.recalibrate(loaded.module, lrs, batches)
-    facts = {**loaded.metadata, "recalibrated_batches": batches}
+    before = str(loaded.metadata.get(CALIBRATED_ON, "")).split()
+    known = listed([*before, *(entry.sha256 for entry in images.entries)])
+    facts = {**loaded.metadata, "recalibrated_batches": batches, CALIBRATED_ON: known}
     checkpoint.store(out, loaded.name, found, loaded.module.state_dict(), facts)
     return RecalibrateResult(out, layers)

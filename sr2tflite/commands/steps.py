@@ -10,9 +10,9 @@ from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress
 from sr2tflite.run.folder import Facts, Stage
 from sr2tflite.run.recipe import Recipe
-from sr2tflite.train.settings import LoopSettings
+from sr2tflite.train.settings import LoopSettings, TrainSettings
 
-STUDENT, RECALIBRATED = "student.safetensors", "recalibrated.safetensors"
+STUDENT, FINETUNED, RECALIBRATED = "student.safetensors", "finetuned.safetensors", "recalibrated.safetensors"
 DEPLOY, PTQ, QAT = "deploy.onnx", "ptq.onnx", "qat.onnx"
 MODEL, MODEL_FREE, MODEL_FLOAT, PTQ_FREE = "model.tflite", "model_free.tflite", "model_float.tflite", "ptq_free.tflite"
 CHART = "budget.png"
@@ -77,26 +77,31 @@ class _Chain:
         """Train one, or take the weights there are; recalibrate batch normalization where the recipe says so."""
         recipe, folder = self.recipe, self.folder
         if recipe.train is not None:
-            settings = recipe.train
-            told = {"student": recipe.student, "train": settings.model_dump(mode="json")}
-            self.source = folder / STUDENT
-            inputs = [*_images(recipe.data.train), *_teacher(settings), *([settings.start] if settings.start else [])]
-            self._add("train", told, inputs, [STUDENT], self._train, work="student.train")
+            self._training("train", recipe.train, STUDENT)
         else:
             self.source = recipe.weights or _weights(recipe.student)
+        if recipe.finetune is not None:
+            self._training("finetune", recipe.finetune.model_copy(update={"start": self.source}), FINETUNED)
         if recipe.recalibrate:
             before, self.source = self.source, folder / RECALIBRATED
             inputs = [before, *_images(recipe.data.train)]
             self._add("recalibrate", recipe.recalibrate, inputs, [RECALIBRATED], self._recalibration(before))
             self.told = None
 
-    def _train(self, progress: Progress) -> Facts:
-        from sr2tflite.commands.train import train
+    def _training(self, name: str, settings: TrainSettings, output: str) -> None:
+        """A float training, whose checkpoint what follows starts from."""
+        recipe, target = self.recipe, self.folder / output
 
-        assert self.recipe.train is not None
-        target = self.folder / STUDENT
-        result = train(self.recipe.student, self.recipe.data.train, target, self.recipe.train, progress=progress)
-        return {"images": result.images, "skipped": list(result.skipped), **vars(result.fitted)}
+        def action(progress: Progress) -> Facts:
+            from sr2tflite.commands.train import train
+
+            result = train(recipe.student, recipe.data.train, target, settings, progress=progress)
+            return {"images": result.images, "skipped": list(result.skipped), **vars(result.fitted)}
+
+        told = {"student": recipe.student, "train": settings.model_dump(mode="json", exclude={"start"})}
+        inputs = [*_images(recipe.data.train), *_teacher(settings), *([settings.start] if settings.start else [])]
+        self._add(name, told, inputs, [output], action, work=target.with_suffix(".train").name)
+        self.source = target
 
     def _recalibration(self, before: Path) -> Callable[[Progress], Facts]:
         told = self.told

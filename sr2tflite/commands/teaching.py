@@ -1,7 +1,8 @@
 """The teacher of a training: whose output losses compare with, and where that output comes from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,11 @@ class Lesson:
 
     def __init__(self, patches: Patches, settings: LoopSettings, own: Teach | None, progress: Progress) -> None:
         self.total = Total(settings.losses)
+        if own is None and self.total.compared:
+            raise RecipeError(
+                "losses: feature compares with the float graph that quantized training starts from",
+                hint="use it in qat",
+            )
         self._steps = settings.steps
         self.batches: Callable[[int], Batch] = patches
         self._teach = None
@@ -58,17 +64,22 @@ class Lesson:
                 raise RecipeError("losses: need a teacher, and there is none", hint="name one: --set teacher=FILE")
             self._teach = own
 
-    def terms(self, sr: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """What each loss adds to that of a batch, by name, from the student's output in pixels."""
-        return self.total.terms(self._sample(sr, batch))
+    def progress(self, batch: Batch) -> float:
+        """The share of the training that is over at a batch, 0…1."""
+        return batch.step / self._steps
 
-    def loss(self, sr: Tensor, batch: Batch) -> Tensor:
-        """The loss of a batch, from the student's output in pixels."""
-        return self.total(self._sample(sr, batch))
+    def terms(
+        self, sr: Tensor, batch: Batch, features: Mapping[int, tuple[Tensor, Tensor]] = MappingProxyType({})
+    ) -> dict[str, Tensor]:
+        """What each loss adds to that of a batch, by name.
 
-    def _sample(self, sr: Tensor, batch: Batch) -> Sample:
+        Args:
+            sr: The student's output in pixels.
+            batch: What it was made of, and towards what.
+            features: What ``total.compared`` names.
+        """
         taught = batch.taught if self._teach is None else self._teach(batch.lr)
-        return Sample(sr, batch.hr, taught, batch.step / self._steps)
+        return self.total.terms(Sample(sr, batch.hr, taught, self.progress(batch), features))
 
     def _refuse_idle(self, teacher: Path) -> None:
         if not self.total.needs_teacher:

@@ -246,6 +246,21 @@ class _Mul(torch.autograd.Function):
         return inside * b * spec.scale_b, inside * a * spec.scale_a, grad_range, None
 
 
+class _Real(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, codes: Tensor, scale: float) -> Tensor:  # noqa: ARG004  # the signature is torch's
+        return codes * scale
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:  # noqa: ARG004
+        return grads[0], None
+
+
+def real(codes: Tensor, scale: float) -> Tensor:
+    """``s·v``, the real values of centered codes; gradients of codes are those of real values already."""
+    return cast(Tensor, _Real.apply(codes, scale))  # type: ignore[no-untyped-call]
+
+
 def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
     """CONV_2D or DEPTHWISE_CONV_2D with bias, fused ReLU, requantization and saturation.
 

@@ -27,7 +27,7 @@ class Histogram:
         self.low, self.high = min(self.low, low), max(self.high, high)
         self._grow(max(-low, high))
         counts = torch.histc(values.float().reshape(-1), BINS, -self.limit, self.limit)
-        self.counts += counts.numpy().astype(np.int64)
+        self.counts += counts.cpu().numpy().astype(np.int64)
 
     def _grow(self, magnitude: float) -> None:
         while magnitude > self.limit:

@@ -56,6 +56,11 @@ class ConvLayer(nn.Module):
         channels = graph.tensors[node.inputs[0]].channels
         self.groups = channels if self.depthwise else channels // stored.shape[1]
 
+    @property
+    def keeps_channels(self) -> bool:
+        """Whether it writes as many channels as it reads."""
+        return len(self.weight) == self.groups * self.weight.shape[1]
+
     def weight_params(self, input_scale: float) -> QuantParams:
         """``s_w = max|w|/127`` per output channel or of all, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
         with torch.no_grad():

@@ -40,12 +40,32 @@ def find_ranges(
     settings = settings or PtqSettings()
     if not images:
         raise InputError("no images to calibrate on; expected at least 1")
-    histograms = {index: Histogram() for index, group in enumerate(plan.groups) if not group.fixed}
-    view = FloatView(plan.graph)
+    histograms, view = _histograms(plan), FloatView(plan.graph)
     for done, image in enumerate(images, start=1):
         for tile in tiles(image):
-            _observe(plan, view, tile, histograms)
+            _observe(plan, view, to_pixels(tile), histograms)
         progress("calibrating", done, len(images))
+    return _chosen(plan, histograms, settings)
+
+
+def ranges_in(plan: Plan, pixels: torch.Tensor, settings: PtqSettings) -> dict[int, Range]:
+    """What ``find_ranges`` says of one batch.
+
+    Args:
+        plan: The graph and its groups.
+        pixels: Batch × 3 × height × width, integers 0…255.
+        settings: The method, ``percentile`` or ``minmax``.
+    """
+    histograms = _histograms(plan)
+    _observe(plan, FloatView(plan.graph).to(pixels.device), pixels, histograms)
+    return _chosen(plan, histograms, settings)
+
+
+def _histograms(plan: Plan) -> dict[int, Histogram]:
+    return {index: Histogram() for index, group in enumerate(plan.groups) if not group.fixed}
+
+
+def _chosen(plan: Plan, histograms: Mapping[int, Histogram], settings: PtqSettings) -> dict[int, Range]:
     choose = _METHODS[settings.method]
     found = {index: choose(histogram, settings) for index, histogram in histograms.items()}
     # a percentile of what is never negative is not, either
@@ -71,9 +91,9 @@ def middle(image: Image) -> torch.Tensor:
     return to_pixels(image[top : top + MIDDLE, left : left + MIDDLE])
 
 
-def _observe(plan: Plan, view: FloatView, tile: Image, histograms: Mapping[int, Histogram]) -> None:
+def _observe(plan: Plan, view: FloatView, pixels: torch.Tensor, histograms: Mapping[int, Histogram]) -> None:
     with torch.no_grad():
-        values: dict[str, Any] = view.activations(to_pixels(tile))
+        values: dict[str, Any] = view.activations(pixels)
     for name, value in values.items():
         index = plan.group_of[name]
         if index in histograms:

@@ -1,8 +1,8 @@
 """What post-training quantization and quantized training can be told: the keys of a recipe's ``ptq`` and ``qat``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sr2tflite.registry import Settings
 
@@ -55,6 +55,10 @@ class SigmaClip(Settings):
     k: float = Field(default=4.0, gt=0)
     """The multiple of σ(W)."""
 
+    per_channel: bool = False
+    """Whether every output channel has a σ, and so a bound, of its own; where ``ptq.equalize`` has made channels of
+    very different size, one bound for all would cut the largest to pieces."""
+
 
 class PercentileClip(Settings):
     """Weights stay within a percentile of their layer's magnitudes, measured when training starts."""
@@ -63,6 +67,9 @@ class PercentileClip(Settings):
 
     percentile: float = Field(default=99.9, gt=50, le=100)
     """Share of the weights, in percent, that the bound leaves alone."""
+
+    per_channel: bool = False
+    """Whether every output channel has a bound of its own."""
 
 
 WeightClip = Annotated[FixedClip | SigmaClip | PercentileClip, Field(discriminator="kind")]
@@ -80,8 +87,24 @@ class QatSettings(Settings):
     above its range's width. Adam undervalues what is rarely clipped, so fast ranges shrink too far; 0 leaves them where
     calibration put them."""
 
+    observe_until: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training in which ranges follow what each batch shows instead of a gradient: ``e ← e + c·(e_batch −
+    e)`` for both ends. 0 learns them from the first step; the seed paper: 0.2."""
+
+    observe_rate: float = Field(default=0.01, gt=0, le=1)
+    """The c of that moving average."""
+
+    observe_percentile: float = Field(default=100.0, gt=50, le=100)
+    """Share of a batch's values, in percent, that each of its ends keeps; 100 is minimum and maximum."""
+
     ranges_until: float = Field(default=1.0, ge=0, le=1)
     """Share of the training after which ranges stay as they are; the seed paper freezes them at 0.6."""
 
     weight_clip: WeightClip | None = FixedClip()
     """Weight clipping after each step; None leaves the weights alone."""
+
+    @model_validator(mode="after")
+    def _observes_before_it_freezes(self) -> Self:
+        if self.observe_until > self.ranges_until:
+            raise ValueError(f"observe_until is {self.observe_until:g}; expected at most ranges_until")
+        return self

@@ -96,6 +96,9 @@ class Recipe(Settings):
     train: TrainSettings | None = None
     """Float training from fresh weights or ``start``; leave it out to take trained ones."""
 
+    finetune: TrainSettings | None = None
+    """More float training, from the weights that ``train`` ends with: other losses, another teacher, other patches."""
+
     recalibrate: int = Field(default=0, ge=0)
     """Batches over which batch normalization is recalibrated before fusing; 0 leaves it alone (the seed paper: 64)."""
 
@@ -151,7 +154,11 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
         student = str((base / student).resolve())
     weights = (base / recipe.weights).resolve() if recipe.weights else None
-    told = {"train": _with_files(recipe.train, base), "qat": _with_files(recipe.qat, base)}
+    told = {
+        "train": _with_files(recipe.train, base),
+        "finetune": _with_files(recipe.finetune, base),
+        "qat": _with_files(recipe.qat, base),
+    }
     return recipe.model_copy(update={"data": Data(**data), "student": student, "weights": weights, **told})
 
 
@@ -172,6 +179,12 @@ def _check(recipe: Recipe, where: str) -> None:
         raise RecipeError("data.train: is empty; expected images to train on", where=where, hint="name some folders")
     if recipe.weights is not None and recipe.train is not None:
         raise RecipeError("weights: are given, and train makes some; expected one of them", where=where)
+    if recipe.finetune is not None and (recipe.train is None or recipe.finetune.start is not None):
+        raise RecipeError(
+            "finetune: goes on from the weights of train, and from no others",
+            where=where,
+            hint="to go on from a checkpoint, give train a start",
+        )
     if not (recipe.data.calibrate or recipe.data.train):
         raise RecipeError("data.calibrate: is empty; expected images", where=where, hint="name some folders")
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.commands.run import run
+from sr2tflite.commands.run import plan, run
+from sr2tflite.networks import checkpoint
 from sr2tflite.networks.students import STUDENTS
 from sr2tflite.run.recipe import load
 
@@ -21,18 +22,38 @@ def test_every_student_has_a_recipe() -> None:
     assert named == set(STUDENTS.names())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_runs_in_miniature(path: Path, tmp_path: Path) -> None:
-    images = {key: ", ".join(str(PHOTOGRAPHS / name) for name in names) for key, names in DATA.items()}
+def _miniature(path: Path) -> tuple[str, ...]:
+    """What makes a recipe tiny, on photographs that are here."""
     if not (PHOTOGRAPHS / "coffee.png").exists():
         pytest.skip("calib_data is empty: sr2tflite photographs calib_data")
     recipe = load(path)
-    trainings = [name for name in ("train", "qat") if getattr(recipe, name) is not None]
+    trainings = [name for name in ("train", "finetune", "qat") if getattr(recipe, name) is not None]
+    images = {key: ", ".join(str(PHOTOGRAPHS / name) for name in names) for key, names in DATA.items()}
     overrides = [f"data.{key}=[{names}]" for key, names in images.items()]
     overrides += [f"{training}.{setting}" for training in trainings for setting in TINY]
-    overrides += ["export.height=24", "export.width=30", "bench=null", "gates={}", "evaluate.protocols=[rgb]"]
-    result = run(path, tmp_path / "run", tuple(overrides))
+    if recipe.finetune is not None and recipe.finetune.teacher is not None:
+        overrides.append(f"finetune.teacher={checkpoint.shipped('anchor_rep')}")
+    if recipe.recalibrate:
+        overrides.append("recalibrate=2")
+    return (*overrides, "export.height=24", "export.width=30", "bench=null", "gates={}", "evaluate.protocols=[rgb]")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_says_what_it_would_do(path: Path, tmp_path: Path) -> None:
+    recipe = load(path)
+    wanted = [name for name in ("train", "finetune", "recalibrate") if getattr(recipe, name)]
+    wanted += ["fuse", "ptq", "qat", "export", "evaluate"]
+    planned = plan(path, tmp_path / "run", _miniature(path))
+    assert [name for name, _, _ in planned.stages] == wanted
+    assert not any(stands for _, stands, _ in planned.stages)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs_in_miniature(path: Path, tmp_path: Path) -> None:
+    overrides = _miniature(path)
+    result = run(path, tmp_path / "run", overrides)
     assert result.passed
     exported = result.report.stages["export"]["files"]
     assert [one["file"] for one in exported] == [

@@ -7,9 +7,11 @@ from kit.graphs import float_sr_graph
 from torch import nn
 
 from sr2tflite.errors import InputError
+from sr2tflite.graph import Graph, Tensor, ops
+from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.quant.bn import recalibrate
 from sr2tflite.quant.clip import WeightClipper
-from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, SigmaClip
+from sr2tflite.quant.settings import FixedClip, PercentileClip, PtqSettings, SigmaClip, WeightClip
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 
@@ -49,6 +51,56 @@ def test_measured_bounds_do_not_move_with_the_weights(
     clip()
     for weight, before in zip(view.weights(), once, strict=True):
         assert weight.abs().max().item() == pytest.approx(float(before.abs().max()))
+
+
+@pytest.mark.parametrize("kind", [SigmaClip, PercentileClip])
+def test_a_bound_per_channel_follows_the_channel(
+    view: QuantizedView, kind: type[SigmaClip] | type[PercentileClip]
+) -> None:
+    with torch.no_grad():
+        for weight in view.weights():
+            weight.normal_()
+            weight[0] *= 100
+    before = [weight.detach().clone() for weight in view.weights()]
+    settings = kind.model_validate({"per_channel": True, **({"k": 1.0} if kind is SigmaClip else {"percentile": 90})})
+    WeightClipper(view, settings)()
+    for weight, old in zip(view.weights(), before, strict=True):
+        rows, old_rows = weight.detach().flatten(1).numpy(), old.flatten(1).numpy()
+        bounds = old_rows.std(1) if kind is SigmaClip else np.quantile(np.abs(old_rows), 0.9, axis=1)
+        np.testing.assert_allclose(rows, np.clip(old_rows, -bounds[:, None], bounds[:, None]), rtol=1e-5)
+        assert bounds[0] > 10 * bounds[1:].max()
+
+
+@pytest.mark.parametrize("settings", [FixedClip(), SigmaClip(), PercentileClip(per_channel=True)])
+def test_bounds_follow_the_weights_to_another_device(view: QuantizedView, settings: WeightClip) -> None:
+    clip = WeightClipper(view, settings)
+    clip.bounds = [(torch.empty_like(weight, device="meta"), bound) for weight, bound in clip.bounds]
+    clip()
+    assert all(bound.device.type == "cpu" for _, bound in clip.bounds), "measured before the weights moved"
+
+
+def test_a_grouped_convolution_belongs_to_the_body() -> None:
+    graph = Graph(inputs=("x",))
+    graph.add_tensor(Tensor("x", (1, None, None, 3)))
+    body = (ops.DepthwiseConv2D(multiplier=1), np.zeros((1, 3, 3, 3)), 3)
+    others = (ops.Conv2D(), np.zeros((27, 3, 3, 3)), 27)
+    for name, (op, weight, width) in {"body": body, "others": others}.items():
+        constants = (
+            graph.constant(f"{name}_w", weight.astype(np.float32)),
+            graph.constant(f"{name}_b", np.zeros(width, np.float32)),
+        )
+        source = "x" if name == "body" else "body"
+        graph.append(op, (source, *constants), Tensor(name, (1, None, None, width)))
+    graph.append(ops.DepthToSpace(3), ("others",), Tensor("y", (1, None, None, 3)))
+    graph.outputs = ("y",)
+    infer_shapes(graph)
+    view = QuantizedView.from_float(graph, IMAGES, QUICK)
+    clip = WeightClipper(view, FixedClip())
+    with torch.no_grad():
+        for weight in view.weights():
+            weight.fill_(9)
+    clip()
+    assert [weight.max().item() for weight in view.weights()] == [3, 2]
 
 
 def test_no_clipping_leaves_the_weights(view: QuantizedView) -> None:

@@ -5,18 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from kit.device import on_device
 from kit.graphs import float_sr_graph
 from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Tensor, onnx, ops, tflite
-from sr2tflite.graph.shapes import infer_shapes, with_size
+from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.numerics.qparams import bias_params
 from sr2tflite.quant.limits import Range
 from sr2tflite.quant.plan import plan_quantization
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.view import QuantizedView
-from sr2tflite.runtime import LiteRT
 from sr2tflite.torch_view import FloatView
 
 MakeView = Callable[..., QuantizedView]
@@ -28,13 +28,6 @@ def random_image(seed: int, largest: int = 70) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     height, width = (int(size) for size in rng.integers(1, largest, 2))
     return rng.integers(0, 256, (height, width, 3), np.uint8)
-
-
-def on_device(view: QuantizedView, image: NDArray[np.uint8], *, fixed: bool = False) -> NDArray[np.uint8]:
-    """What LiteRT makes of an image."""
-    codes = (image.astype(np.int16) - 128).astype(np.int8)[None]
-    graph = with_size(view.freeze(), *image.shape[:2]) if fixed else view.freeze()
-    return (LiteRT(tflite.write(graph)).run(codes)[0].astype(np.int16) + 128).astype(np.uint8)
 
 
 def count_differences(view: QuantizedView, seed: int, largest: int = 70) -> tuple[int, int]:

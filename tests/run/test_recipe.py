@@ -63,6 +63,32 @@ def test_weights_are_relative_to_the_recipe_and_not_trained_over(tmp_path: Path)
         load(_recipe(tmp_path, text + "train: {steps: 9}\n"))
 
 
+FINETUNE = {
+    "nothing before it": ("finetune: {steps: 9}\n", "goes on from the weights of train"),
+    "weights of its own": ("train: {steps: 9}\nfinetune: {start: other.safetensors}\n", "and from no others"),
+    "trained weights": ("weights: w.pth\nfinetune: {steps: 9}\n", "goes on from the weights of train"),
+}
+
+
+@pytest.mark.parametrize("case", FINETUNE)
+def test_finetuning_goes_on_from_training_alone(case: str, tmp_path: Path) -> None:
+    text, message = FINETUNE[case]
+    with pytest.raises(RecipeError, match=message) as caught:
+        load(_recipe(tmp_path, MINIMAL + text))
+    assert "train a start" in (caught.value.hint or "")
+
+
+def test_each_training_of_a_recipe_has_its_own_teacher_relative_to_it(tmp_path: Path) -> None:
+    stages = "train: {teacher: a.pth}\nfinetune: {teacher: b.pth, patch: 32}\nqat: {teacher: c.onnx}\n"
+    recipe = load(_recipe(tmp_path, MINIMAL + stages), ("finetune.steps=7",))
+    assert recipe.train is not None
+    assert recipe.finetune is not None
+    assert recipe.qat is not None
+    found = [stage.teacher for stage in (recipe.train, recipe.finetune, recipe.qat)]
+    assert found == [(tmp_path / name).resolve() for name in ("a.pth", "b.pth", "c.onnx")]
+    assert (recipe.finetune.steps, recipe.finetune.patch) == (7, 32)
+
+
 def test_the_resolved_recipe_says_the_same(tmp_path: Path) -> None:
     recipe = load(_recipe(tmp_path, MINIMAL + "train: {steps: 9}"))
     again = load(_recipe(tmp_path, resolved(recipe)))

@@ -15,7 +15,14 @@ VARIANTS = [*LOSSES.names(), {"name": "dct", "orthonormal": True}, {"name": "dct
 def _sample(dtype: torch.dtype = torch.float64) -> Sample:
     draw = torch.Generator().manual_seed(3)
     sr, hr, taught = (255 * torch.rand(2, 3, 8, 12, generator=draw, dtype=dtype) for _ in range(3))
-    return Sample(sr, hr, taught)
+    return _with(sr, Sample(sr, hr, taught))
+
+
+def _with(sr: torch.Tensor, sample: Sample) -> Sample:
+    """The sample of another output; features are what follows from it and from the teacher's output."""
+    assert sample.taught is not None
+    features = {layer: (sr * layer, sample.taught * layer) for layer in (2, 4, 6)}
+    return Sample(sr, sample.hr, sample.taught, features=features)
 
 
 @pytest.mark.parametrize("spec", VARIANTS, ids=str)
@@ -23,7 +30,7 @@ def test_gradients_are_those_of_the_value(spec: str | dict[str, object]) -> None
     sample, loss = _sample(), LOSSES.parse(spec)[1]
 
     def value(sr: torch.Tensor) -> torch.Tensor:
-        return loss(Sample(sr, sample.hr, sample.taught))
+        return loss(_with(sr, sample))
 
     assert gradcheck(value, (sample.sr.clone().requires_grad_(),), eps=1e-4, atol=1e-9)
 
@@ -31,9 +38,9 @@ def test_gradients_are_those_of_the_value(spec: str | dict[str, object]) -> None
 @pytest.mark.parametrize("spec", VARIANTS, ids=str)
 def test_a_loss_is_a_positive_scalar_and_least_at_its_target(spec: str | dict[str, object]) -> None:
     sample, loss = _sample(torch.float32), LOSSES.parse(spec)[1]
-    target = sample.taught if loss.needs_teacher else sample.hr
+    target = sample.taught if loss.needs_teacher or loss.compared else sample.hr
     assert target is not None
-    value, least = loss(sample), loss(Sample(target, sample.hr, sample.taught))
+    value, least = loss(sample), loss(_with(target, sample))
     assert value.shape == ()
     assert value.dtype == torch.float32
     assert 0 <= least < value
@@ -81,6 +88,40 @@ def test_a_teacher_that_errs_is_trusted_less() -> None:
     sr = taught + 25.5
     found = LOSSES["distillation"]()(Sample(sr, hr, taught))
     assert float(found) == pytest.approx(0.1 * (0.75 + np.exp(-1) + 0.10) / 3, rel=1e-5)
+
+
+def test_the_feature_loss_compares_maps_of_length_one() -> None:
+    draw = torch.Generator().manual_seed(0)
+    ours, theirs = torch.randn(2, 4, 3, 5, generator=draw), torch.randn(2, 7, 3, 5, generator=draw)
+    sample = _sample()
+    image = Sample(sample.sr, sample.hr, features={0: (ours, theirs), 3: (theirs, theirs * 9)})
+    distances = []
+    for number in range(2):
+        maps = [(features[number] ** 2).sum(0).numpy() for features in (ours, theirs)]
+        distances.append(np.abs(maps[0] / np.linalg.norm(maps[0]) - maps[1] / np.linalg.norm(maps[1])).mean())
+    assert float(LOSSES["feature"](layers=(0,))(image)) == pytest.approx(np.mean(distances), rel=1e-5)
+    assert float(LOSSES["feature"](layers=(3,))(image)) == pytest.approx(0, abs=1e-7)
+    assert float(LOSSES["feature"](layers=(0, 3))(image)) == pytest.approx(np.mean(distances) / 2, rel=1e-5)
+
+
+def test_dark_features_have_a_gradient() -> None:
+    features = torch.zeros(1, 4, 3, 3, requires_grad=True)
+    sample = _sample()
+    loss = LOSSES["feature"](layers=(0,))
+    loss(Sample(sample.sr, sample.hr, features={0: (features, torch.ones(1, 4, 3, 3))})).backward()
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
+
+
+def test_features_that_nobody_knows_are_refused() -> None:
+    sample = _sample()
+    total = Total([{"name": "feature", "layers": [5, 1]}, {"name": "feature", "layers": [1, 3]}, "l1"])
+    assert total.compared == (1, 3, 5)
+    assert not total.needs_teacher
+    with pytest.raises(RecipeError, match="there are none"):
+        total(Sample(sample.sr, sample.hr))
+    with pytest.raises(RecipeError, match="layers"):
+        LOSSES.parse({"name": "feature", "layers": []})
 
 
 def test_the_total_is_the_weighted_sum() -> None:

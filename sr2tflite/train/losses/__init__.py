@@ -1,8 +1,8 @@
 """The kind *loss*: one term of what training minimizes, one file each."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -33,6 +33,9 @@ class Sample:
     progress: float = 0.0
     """The share of the training that is over, 0…1."""
 
+    features: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """What convolutions of a quantized student write, N·C·H·W by their number, and what its float graph has there."""
+
     def of_teacher(self) -> Tensor:
         """The teacher's output.
 
@@ -42,6 +45,16 @@ class Sample:
         if self.taught is None:
             raise RecipeError("a loss needs a teacher, and there is none", hint="name one: --teacher FILE")
         return self.taught
+
+    def features_of(self, layer: int) -> tuple[Tensor, Tensor]:
+        """What a convolution writes, in the student and in its float graph.
+
+        Raises:
+            RecipeError: Nobody knows.
+        """
+        if layer not in self.features:
+            raise RecipeError("a loss compares features, and there are none", hint="use it in qat")
+        return self.features[layer]
 
 
 def _rising(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
@@ -63,6 +76,11 @@ class Loss(Settings):
 
     weight: PositiveFloat | Schedule = 1.0
     """What it counts in the sum: a number, or corners ``[[progress, weight], …]`` with straight lines between them."""
+
+    @property
+    def compared(self) -> tuple[int, ...]:
+        """Convolutions of the deploy graph, counted from 0, whose features it compares."""
+        return ()
 
     def weight_at(self, progress: float) -> float:
         """The weight when this share of the training is over."""
@@ -103,6 +121,11 @@ class Total:
     @property
     def needs_teacher(self) -> bool:
         return any(loss.needs_teacher for loss in self.losses)
+
+    @property
+    def compared(self) -> tuple[int, ...]:
+        """The convolutions whose features some loss compares."""
+        return tuple(sorted({layer for loss in self.losses for layer in loss.compared}))
 
     def terms(self, sample: Sample) -> dict[str, Tensor]:
         """Each weight · loss by name; those whose weight is 0 now are left out."""
