@@ -1,10 +1,14 @@
 """Writing files so that nothing is ever half-written: a temporary name beside the target, then a rename."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from sr2tflite.errors import InputError, StorageError
 
@@ -33,18 +37,19 @@ def make_folder(path: Path) -> None:
         raise refused(path, error) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path``, whole or not at all.
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes ``path`` at the end of the block, or nothing where that is left by an error.
 
     Raises:
         StorageError: The disk is full, or the folder may not be written.
     """
     make_folder(path.parent)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
@@ -52,6 +57,46 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise refused(path, error) from error
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all.
+
+    Raises:
+        StorageError: The disk is full, or the folder may not be written.
+    """
+    with writing(path) as file:
+        file.write(data)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what a kill left of writing ``path``; nobody else may be writing it."""
+    for left in path.parent.glob(f"{_prefix(path)}*"):
+        left.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one process at a time into the block; the lock of one that is killed is gone.
+
+    Args:
+        path: A file or folder that stands for the work.
+        waiting: Called where another process is at it.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def append_bytes(path: Path, data: bytes) -> None:

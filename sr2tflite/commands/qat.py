@@ -10,6 +10,7 @@ import torch
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.teaching import Lesson, own_output
 from sr2tflite.commands.train import held_out_psnr
+from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
@@ -54,7 +55,7 @@ def qat(
 
     Args:
         model: A float ONNX deploy graph.
-        data: Folders of high-resolution images.
+        data: Folders of images, HR or HR and LR; see :mod:`sr2tflite.data.pairs`.
         out: The ``.onnx`` to write.
         settings: How.
         calibrate: Images for the first ranges; some of those it trains on where there are none.
@@ -73,18 +74,19 @@ def qat(
     limit = settings.ptq.images
     ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
     view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
-    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
+    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     lesson = Lesson(patches, settings, own_output(FloatView(view.plan.graph), WHITE), progress)
-    task = Task(
-        view,
-        view.parameter_groups(settings.range_rate, settings.ranges_until),
-        lesson.batches,
-        lambda module, batch: lesson.loss(module(batch.lr), batch),
-        lambda module: held_out_psnr(module, held_out, peak=255),
-        WeightClipper(view, settings.weight_clip),
-        origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
-    )
-    fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
+    with Ahead(lesson.batches, settings.steps, settings.workers) as batches:
+        task = Task(
+            view,
+            view.parameter_groups(settings.range_rate, settings.ranges_until),
+            batches,
+            lambda module, batch: lesson.loss(module(batch.lr), batch),
+            lambda module: held_out_psnr(module, held_out, peak=255),
+            WeightClipper(view, settings.weight_clip),
+            origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
+        )
+        fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     quantized = view.freeze()
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
     quantized.metadata[CALIBRATED_ON] = listed(ranges.ids)

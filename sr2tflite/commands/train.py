@@ -11,6 +11,7 @@ from torch import nn
 
 from sr2tflite import __version__
 from sr2tflite.commands.teaching import Lesson
+from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches, to_tensor
 from sr2tflite.files import sha256
@@ -70,7 +71,7 @@ def train(
 
     Args:
         student: Name, or name and settings.
-        data: Folders of high-resolution images.
+        data: Folders of images, HR or HR and LR; see :mod:`sr2tflite.data.pairs`.
         out: The checkpoint, ``.safetensors``.
         settings: How.
         progress: Told how it goes.
@@ -84,17 +85,18 @@ def train(
     name, spec = STUDENTS.parse(student)
     images, held_out = open_cache(list(data), spec.scale, progress).split(settings.held_out)
     module = spec.build()
-    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
+    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     lesson = Lesson(patches, settings, None, progress)
-    task = Task(
-        module,
-        [{"params": list(module.parameters())}],
-        lesson.batches,
-        _objective(lesson, spec.peak, settings.channels_last),
-        lambda trained: held_out_psnr(trained, held_out, spec.peak),
-        origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}".encode()),
-    )
-    fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
+    with Ahead(lesson.batches, settings.steps, settings.workers) as batches:
+        task = Task(
+            module,
+            [{"params": list(module.parameters())}],
+            batches,
+            _objective(lesson, spec.peak, settings.channels_last),
+            lambda trained: held_out_psnr(trained, held_out, spec.peak),
+            origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}".encode()),
+        )
+        fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     facts = {
         "version": __version__,
         "train": settings.model_dump(mode="json"),
