@@ -113,7 +113,8 @@ def _announce(pairs: Sequence[Pair], scale: int, folder: Path, progress: Progres
             where=str(folder),
             hint=ELSEWHERE,
         )
-    remark(progress, "decoding", f"{len(pairs)} training images, once, into about {_size(room)} in {folder}")
+    if room:
+        remark(progress, "decoding", f"{len(pairs)} training images, once, into about {_size(room)} in {folder}")
 
 
 def _room(pairs: Sequence[Pair], scale: int) -> int:
