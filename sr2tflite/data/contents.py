@@ -23,6 +23,9 @@ THREADS = min(os.cpu_count() or 1, 4)
 SAMPLE = 8
 """Images that are looked at to say how much room all of them take."""
 
+WORTH_SAYING = 10**8
+"""Bytes that are announced before they are taken: seconds of work, and room that may be wanted for something else."""
+
 ELSEWHERE = "free some space, or choose another place: export SR2TFLITE_CACHE=DIR"
 
 
@@ -113,7 +116,7 @@ def _announce(pairs: Sequence[Pair], scale: int, folder: Path, progress: Progres
             where=str(folder),
             hint=ELSEWHERE,
         )
-    if room:
+    if room >= WORTH_SAYING:
         remark(progress, "decoding", f"{len(pairs)} training images, once, into about {_size(room)} in {folder}")
 
 

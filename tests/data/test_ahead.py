@@ -73,8 +73,12 @@ def test_a_batch_that_fails_fails_at_its_step_and_is_tried_anew() -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_the_threads_end_with_a_training_that_is_stopped(error: type[BaseException]) -> None:
-    with pytest.raises(error), Ahead(lambda step: step, 10**9, 2) as batches:
-        batches(0)
-        assert _threads() > 0
-        raise error
+    def train() -> None:
+        with Ahead(lambda step: step, 10**9, 2) as batches:
+            batches(0)
+            assert _threads() > 0
+            raise error
+
+    with pytest.raises(error):
+        train()
     assert _threads() == 0

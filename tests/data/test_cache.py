@@ -78,3 +78,12 @@ def test_a_patch_is_the_bicubic_of_its_hr_patch_away_from_the_border(folder: Pat
 def test_images_smaller_than_a_patch_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="no training image is 192×192"):
         Patches(open_cache([folder], 3), patch=64, batch=1, seed=0)
+
+
+def test_images_that_are_never_drawn_are_told(folder: Path) -> None:
+    told = []
+    patches = Patches(
+        open_cache([folder], 3), patch=14, batch=1, seed=0, progress=lambda *words: told.append((words[0], words[3]))
+    )
+    assert told == [("left out", "1 of 3 images, smaller than a patch of 42×42")]
+    assert {place.index for place in patches.places(50)} == {0, 1}
