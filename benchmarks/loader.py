@@ -110,9 +110,7 @@ def main() -> None:
             waited, step = (statistics.median(column) for column in zip(*times, strict=True))
             share = sum(wait for wait, _ in times) / sum(wait + took for wait, took in times)
             ratio = step / max(waited, 1e-9)
-            print(
-                f"workers {count}: waits {waited:.2f} ms a step of {step:.0f} ms, {ratio:.0f}×; {100 * share:.2f} % of it"
-            )
+            print(f"workers {count}: waits {waited:.2f} ms a step of {step:.0f} ms, {ratio:.0f}×; {100 * share:.2f} %")
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {told.threads} threads")
 
 

@@ -42,8 +42,7 @@ class ImageCache:
 
     @cached_property
     def _bytes(self) -> Image:
-        mapped: Image = np.memmap(self.path, np.uint8, "r")
-        return mapped
+        return np.asarray(np.memmap(self.path, np.uint8, "r"))  # a plain array: slicing it costs less
 
     def lr(self, index: int) -> Image:
         """Low-resolution image, height × width × 3."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from sr2tflite.data.cache import ImageCache
 from sr2tflite.data.images import Image
 from sr2tflite.errors import InputError
 from sr2tflite.progress import Progress, remark, silent
+
+_QUARTERS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 
 def to_tensor(image: Image) -> Tensor:
@@ -41,9 +44,11 @@ class Place:
 
 
 def augmented(image: Image, turn: int) -> Image:
-    """One of the eight symmetries of the square."""
-    image = np.rot90(image, turn % 4)
-    return image[:, ::-1] if turn >= 4 else image
+    """One of the eight symmetries of the square: so many quarter turns to the left, and from 4 on, mirrored."""
+    turned = np.ascontiguousarray(image)
+    if turn % 4:
+        turned = np.asarray(cv2.rotate(turned, _QUARTERS[turn % 4 - 1]), np.uint8)
+    return np.asarray(cv2.flip(turned, 1), np.uint8) if turn >= 4 else turned
 
 
 class Patches:
