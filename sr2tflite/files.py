@@ -86,17 +86,27 @@ def alone(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[No
     Args:
         path: A file or folder that stands for the work.
         waiting: Called where another process is at it.
+
+    Raises:
+        StorageError: The place knows no locks.
     """
     handle = os.open(path, os.O_RDONLY)
+    try:
+        _lock(handle, path, waiting)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path, waiting: Callable[[], None]) -> None:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting()
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    except OSError as error:
+        raise refused(path, error) from error
 
 
 def append_bytes(path: Path, data: bytes) -> None:

@@ -178,3 +178,18 @@ def test_a_photograph_is_read_the_way_up_it_is_shown(kind: str, orientation: int
     plain = decode_image(encoded, "plain")
     turned = decode_image(_oriented(encoded, orientation), "turned")
     assert (turned == UPRIGHT[orientation](plain)).all()
+
+
+def test_a_gif_of_two_colors_is_read_exactly(tmp_path: Path) -> None:
+    image = np.zeros((16, 24, 3), np.uint8)
+    image[:, 12:] = 255
+    assert (read_image(_save(tmp_path / "a.gif", image)) == image).all()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp", ".jp2", ".avif", ".ppm"])
+def test_a_file_that_is_cut_off_is_refused_not_filled_up(suffix: str, share: float) -> None:
+    encoded = cv2.imencode(suffix, RNG.integers(0, 256, (90, 120, 3), dtype=np.uint8))[1].tobytes()
+    decode_image(encoded, "whole")
+    with pytest.raises(InputError, match="does not decode"):
+        decode_image(encoded[: int(len(encoded) * share)], "cut")
