@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from sr2tflite.data.bicubic import crop_to_multiple, downscale
 from sr2tflite.data.images import Image, list_images, read_image
 from sr2tflite.errors import InputError
@@ -40,7 +42,7 @@ class Pair:
         return (self.hr,) if self.lr is None else (self.hr, self.lr)
 
     def load(self, scale: int) -> tuple[Image, Image]:
-        """(LR, HR): a given LR image as it is; HR cropped to a multiple of the scale.
+        """(LR, HR): HR cropped to a multiple of the scale, and a given LR image to what is whole pixels of that.
 
         Raises:
             OtherScaleError: The LR image is another whole number of times smaller.
@@ -51,9 +53,9 @@ class Pair:
         if self.lr is None:
             return downscale(hr, scale), hr
         lr = read_image(self.lr)
-        if lr.shape[:2] != (hr.shape[0] // scale, hr.shape[1] // scale):
+        if not _fits(lr.shape, whole.shape, scale):
             raise self._unfit(lr.shape, whole.shape, scale)
-        return lr, hr
+        return np.ascontiguousarray(lr[: hr.shape[0] // scale, : hr.shape[1] // scale]), hr
 
     def _unfit(self, lr: tuple[int, ...], hr: tuple[int, ...], scale: int) -> InputError:
         found = f"is {lr[0]}×{lr[1]}, {self.hr} is {hr[0]}×{hr[1]}"
@@ -66,12 +68,14 @@ class Pair:
         return OtherScaleError(f"{found}: made for ×{ratio}; {expected}", where=str(self.lr), hint=hint)
 
 
+def _fits(lr: tuple[int, ...], hr: tuple[int, ...], scale: int) -> bool:
+    """Whether LR is HR over the scale, what is left over dropped, or made one pixel as MATLAB's imresize does."""
+    return all(low in (high // scale, -(-high // scale)) for low, high in zip(lr[:2], hr[:2], strict=True))
+
+
 def whole_ratio(lr: tuple[int, ...], hr: tuple[int, ...]) -> int | None:
-    """The scale of two shapes, HR a multiple of it or not; None where none from 1 to 16 explains them."""
-    for ratio in range(1, 17):
-        if all(low in (high // ratio, -(-high // ratio)) for low, high in zip(lr[:2], hr[:2], strict=True)):
-            return ratio
-    return None
+    """The scale of two shapes; None where none from 1 to 16 explains them."""
+    return next((ratio for ratio in range(1, 17) if _fits(lr, hr, ratio)), None)
 
 
 @dataclass(frozen=True)

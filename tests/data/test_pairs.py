@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sr2tflite.data.bicubic import downscale
-from sr2tflite.data.images import write_image
+from sr2tflite.data.images import read_image, write_image
 from sr2tflite.data.pairs import OtherScaleError, Part, absolute, files_of, find_pairs, whole_ratio
 from sr2tflite.errors import InputError
 
@@ -110,6 +110,15 @@ def test_a_given_lr_image_is_used_as_it_is_and_hr_cropped_to_it(tmp_path: Path) 
     lr, hr = pair.load(3)
     assert (lr.shape, hr.shape) == ((10, 12, 3), (30, 36, 3))
     assert not (lr == downscale(hr, 3)).all()
+
+
+def test_an_lr_image_made_of_all_of_hr_is_cropped_with_it(tmp_path: Path) -> None:
+    given = read_image(_place(tmp_path / "LR" / "a.png", 11, 13))
+    _place(tmp_path / "HR" / "a.png", 31, 37)
+    (pair,) = find_pairs(tmp_path, 3, "train").pairs
+    lr, hr = pair.load(3)
+    assert hr.shape == (30, 36, 3)
+    assert (lr == given[:10, :12]).all()
 
 
 @pytest.mark.parametrize(("height", "width", "found"), [(15, 18, 2), (7, 9, 4), (8, 9, 4), (30, 36, 1)])
