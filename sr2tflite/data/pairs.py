@@ -110,8 +110,8 @@ def folders_of(entry: Path, part: Part) -> Folders:
         InputError: It holds several sets, and more or fewer than one of them is called ``part``.
     """
     if not entry.exists() and BETWEEN in str(entry):
-        hr, _, lr = str(entry).partition(BETWEEN)
-        return Folders(_name_of(Path(hr)), Path(hr), Path(lr))
+        hr, lr = map(Path, str(entry).split(BETWEEN, 1))
+        return Folders(_name_of(hr.parent if hr.name == "HR" else hr), hr, lr)
     name = _name_of(entry)
     hr_folders = [one for one in _subfolders(entry) if one.name == "HR" or one.name.endswith("_HR")]
     if not hr_folders:
@@ -123,9 +123,8 @@ def folders_of(entry: Path, part: Part) -> Folders:
 
 
 def _name_of(path: Path) -> str:
-    """The folder's; that of the folder around an image or one that is called ``HR``."""
     path = path.resolve()
-    return path.parent.name if path.is_file() or path.name == "HR" else path.name
+    return path.parent.name if path.is_file() else path.name
 
 
 def _subfolders(folder: Path) -> list[Path]:

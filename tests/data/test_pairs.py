@@ -48,6 +48,8 @@ def test_two_folders_are_named_with_a_colon_between(tmp_path: Path) -> None:
     assert found.name == "GTmod12"
     assert files_of(entry, "valid") == [hr, lr]
     assert absolute(Path("GTmod12:LRbicx3"), tmp_path) == entry
+    hr.parent.rename(tmp_path / "HR")
+    assert find_pairs(Path(f"{tmp_path / 'HR'}:{lr.parent}"), 3, "valid").name == tmp_path.name
 
 
 @pytest.mark.parametrize(("part", "expected"), [("train", "DIV2K_train_HR"), ("valid", "DIV2K_valid_HR")])
