@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import BinaryIO
 
 from sr2tflite.errors import InputError, StorageError
 
+_TEMPORARY = re.compile(r"\..+\.torn-\w+")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -46,7 +48,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     """
     make_folder(path.parent)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.torn-")
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -59,10 +61,6 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         raise refused(path, error) from error
 
 
-def _prefix(path: Path) -> str:
-    return f".{path.name}."
-
-
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, whole or not at all.
 
@@ -73,10 +71,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def remove_unfinished(path: Path) -> None:
-    """Remove what a kill left of writing ``path``; nobody else may be writing it."""
-    for left in path.parent.glob(f"{_prefix(path)}*"):
-        left.unlink(missing_ok=True)
+def remove_torn(folder: Path) -> None:
+    """Remove what :func:`writing` left in a folder where its process was killed; no other may be writing there."""
+    for path in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink()
 
 
 @contextmanager

@@ -76,16 +76,17 @@ def qat(
     view = QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     lesson = Lesson(patches, settings, own_output(FloatView(view.plan.graph), WHITE), progress)
-    with Ahead(lesson.batches, settings.steps, settings.workers) as batches:
-        task = Task(
-            view,
-            view.parameter_groups(settings.range_rate, settings.ranges_until),
-            batches,
-            lambda module, batch: lesson.loss(module(batch.lr), batch),
-            lambda module: held_out_psnr(module, held_out, peak=255),
-            WeightClipper(view, settings.weight_clip),
-            origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
-        )
+    batches = Ahead(lesson.batches, settings.steps, settings.workers)
+    task = Task(
+        view,
+        view.parameter_groups(settings.range_rate, settings.ranges_until),
+        batches,
+        lambda module, batch: lesson.loss(module(batch.lr), batch),
+        lambda module: held_out_psnr(module, held_out, peak=255),
+        WeightClipper(view, settings.weight_clip),
+        origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
+    )
+    with batches:
         fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     quantized = view.freeze()
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]

@@ -87,15 +87,16 @@ def train(
     module = spec.build()
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     lesson = Lesson(patches, settings, None, progress)
-    with Ahead(lesson.batches, settings.steps, settings.workers) as batches:
-        task = Task(
-            module,
-            [{"params": list(module.parameters())}],
-            batches,
-            _objective(lesson, spec.peak, settings.channels_last),
-            lambda trained: held_out_psnr(trained, held_out, spec.peak),
-            origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}".encode()),
-        )
+    batches = Ahead(lesson.batches, settings.steps, settings.workers)
+    task = Task(
+        module,
+        [{"params": list(module.parameters())}],
+        batches,
+        _objective(lesson, spec.peak, settings.channels_last),
+        lambda trained: held_out_psnr(trained, held_out, spec.peak),
+        origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}".encode()),
+    )
+    with batches:
         fitted = Training(task, settings, out.with_suffix(".train")).run(progress)
     facts = {
         "version": __version__,

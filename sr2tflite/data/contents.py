@@ -14,7 +14,7 @@ from sr2tflite.data.ahead import in_order
 from sr2tflite.data.images import Image, read_image
 from sr2tflite.data.pairs import OtherScaleError, Pair
 from sr2tflite.errors import InputError, StorageError
-from sr2tflite.files import remove_unfinished, write_text, writing
+from sr2tflite.files import remove_torn, write_text, writing
 from sr2tflite.progress import Progress, remark
 
 THREADS = min(os.cpu_count() or 1, 4)
@@ -96,7 +96,7 @@ def build(
         InputError: No image can be used.
         StorageError: The disk is full, or has too little room; nothing is left behind.
     """
-    remove_unfinished(target)
+    remove_torn(target.parent)
     _announce(pairs, scale, target.parent, progress)
     try:
         with writing(target) as file:

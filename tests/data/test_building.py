@@ -192,7 +192,7 @@ def test_what_a_kill_left_is_gone_after_the_next_try(photos: Path) -> None:
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert len(list(cache_folder().glob(".*.u8.*"))) == 1
+    assert len(list(cache_folder().glob(".*.u8.torn-*"))) == 1
     cache = open_cache([photos], 3)
     assert len(cache) == 208
     assert sorted(os.listdir(cache_folder())) == sorted([cache.path.name, cache.path.with_suffix(".json").name])
