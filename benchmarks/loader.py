@@ -1,9 +1,10 @@
 """Whether training waits for its data: the loader against a training step, and both together, with and without workers.
 
 Usage: python benchmarks/loader.py [--data DIR ...] [--threads 2] [--workers 0 1 2] [--seconds 20]
+           [--student aio_mai]
 
-Batches are 16 × 64² LR ×3; the step is the float one of aio_mai 32×8. Without --data, images are generated. Rounds with
-each number of workers take turns, so that what else the machine does is shared alike.
+Batches are 16 × 64² LR ×3; the step is the float one of a student, by default aio_mai 32×8. Without --data, images are
+generated. Rounds with each number of workers take turns, so that what else the machine does is shared alike.
 """
 
 import argparse
@@ -37,10 +38,10 @@ def generated(folder: Path) -> Path:
     return folder
 
 
-def training_step() -> Callable[[Batch], None]:
-    """A whole step of the multi-branch student: forward, L1, backward, Adam."""
+def training_step(name: str) -> Callable[[Batch], None]:
+    """A whole step of a student: forward, L1, backward, Adam."""
     torch.manual_seed(0)
-    _, student = STUDENTS.parse("aio_mai")
+    _, student = STUDENTS.parse(name)
     module = student.build()
     optimizer = torch.optim.Adam(module.parameters(), 1e-4)
 
@@ -58,10 +59,13 @@ def milliseconds(call: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def loader_alone(patches: Patches, workers: int) -> float:
-    """Median milliseconds a batch, nothing else going on in this process."""
-    with Ahead(patches, 40, workers) as batches:
-        return statistics.median(milliseconds(lambda step=step: batches(step)) for step in range(40))
+def loader_alone(patches: Patches, workers: int) -> tuple[float, float]:
+    """(milliseconds a batch, milliseconds of the processor's own a batch), nothing else going on in this process."""
+    count = 100
+    with Ahead(patches, count, workers) as batches:
+        own = time.process_time()
+        took = milliseconds(lambda: [batches(step) for step in range(count)])
+        return took / count, 1000 * (time.process_time() - own) / count
 
 
 def one_round(patches: Patches, step: Callable[[Batch], None], workers: int) -> list[tuple[float, float]]:
@@ -76,9 +80,10 @@ def one_round(patches: Patches, step: Callable[[Batch], None], workers: int) -> 
     return times
 
 
-def together(patches: Patches, workers: list[int], seconds: float) -> dict[int, list[tuple[float, float]]]:
+def together(
+    patches: Patches, step: Callable[[Batch], None], workers: list[int], seconds: float
+) -> dict[int, list[tuple[float, float]]]:
     """What :func:`one_round` gives for each number of workers, rounds taking turns."""
-    step = training_step()
     times: dict[int, list[tuple[float, float]]] = {count: [] for count in workers}
     until = time.monotonic() + seconds * len(workers)
     while time.monotonic() < until:
@@ -92,6 +97,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--student", default="aio_mai")
     parser.add_argument("--seconds", type=float, default=20.0)
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
@@ -104,9 +110,9 @@ def main() -> None:
         print(f"{len(cache)} images, {cache.path.stat().st_size / 1e6:.0f} MB: decoded in {decoding:.1f} s")
         patches = Patches(cache, patch=PATCH, batch=BATCH, seed=0)
         for count in told.workers:
-            alone = loader_alone(patches, count)
-            print(f"workers {count}: {1000 / alone:.0f} batches/s ({alone:.1f} ms a batch)")
-        for count, times in together(patches, told.workers, told.seconds).items():
+            took, own = loader_alone(patches, count)
+            print(f"workers {count}: {1000 / took:.0f} batches/s; {took:.1f} ms a batch, {own:.1f} ms of a processor's")
+        for count, times in together(patches, training_step(told.student), told.workers, told.seconds).items():
             waited, step = (statistics.median(column) for column in zip(*times, strict=True))
             share = sum(wait for wait, _ in times) / sum(wait + took for wait, took in times)
             ratio = step / max(waited, 1e-9)
