@@ -1,11 +1,15 @@
 """Writing files so that nothing is ever half-written: a temporary name beside the target, then a rename."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from sr2tflite.errors import InputError, StorageError
 
@@ -35,8 +39,9 @@ def make_folder(path: Path) -> None:
         raise refused(path, error) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path``, whole or not at all.
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes ``path`` at the end of the block, or nothing where that is left by an error.
 
     Raises:
         StorageError: The disk is full, or the folder may not be written.
@@ -46,7 +51,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.torn-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
@@ -56,11 +61,51 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise refused(path, error) from error
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all.
+
+    Raises:
+        StorageError: The disk is full, or the folder may not be written.
+    """
+    with writing(path) as file:
+        file.write(data)
+
+
 def remove_torn(folder: Path) -> None:
-    """Remove what :func:`write_bytes` left in a folder where its process was killed; no other may be writing there."""
+    """Remove what :func:`writing` left in a folder where its process was killed; no other may be writing there."""
     for path in folder.glob(".*"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink()
+
+
+@contextmanager
+def alone(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one process at a time into the block; the lock of one that is killed is gone.
+
+    Args:
+        path: A file or folder that stands for the work.
+        waiting: Called where another process is at it.
+
+    Raises:
+        StorageError: The place knows no locks.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        _lock(handle, path, waiting)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path, waiting: Callable[[], None]) -> None:
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        raise refused(path, error) from error
 
 
 def append_bytes(path: Path, data: bytes) -> None:

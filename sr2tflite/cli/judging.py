@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from sr2tflite.cli.group import group
-from sr2tflite.cli.options import COUNT, FILE, data, decibels, json_out, out
+from sr2tflite.cli.options import COUNT, FILE, IMAGES, data, decibels, json_out, out
 
 
 @group.command("eval", short_help="PSNR and SSIM, side by side.")
 @click.argument("artifacts", type=FILE, nargs=-1, metavar="ARTIFACT...")
-@data("Folder of high-resolution images, or with HR/ and LR/; may be given more than once.")
+@data(IMAGES)
 @click.option(
     "--protocol", "protocols", multiple=True, default=("rgb",), show_default=True, help="rgb, rgb-shave3, y-shave3."
 )
@@ -41,7 +41,7 @@ def evaluate(
 @group.command(short_help="What the quantization of each tensor costs, in dB.")
 @click.argument("model", type=FILE, metavar="QUANTIZED.onnx|MODEL.tflite")
 @click.option("--float", "source", type=FILE, required=True, metavar="DEPLOY.onnx", help="What it was made from.")
-@data("Folder of high-resolution images; may be given more than once.", required=False)
+@data(IMAGES, required=False)
 @data("Folder of low-resolution images instead: costs against float alone.", required=False, flag="--lr", name="small")
 @click.option("--protocol", default="rgb", show_default=True, help="rgb, rgb-shave3, y-shave3.")
 @click.option("--limit", type=COUNT, help="Only the first so many images of each folder.")

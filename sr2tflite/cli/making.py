@@ -9,6 +9,7 @@ from sr2tflite.cli.group import group
 from sr2tflite.cli.options import (
     COUNT,
     FILE,
+    IMAGES,
     data,
     devices,
     ending,
@@ -27,7 +28,7 @@ from sr2tflite.export.kinds import BACKENDS
 
 @group.command(short_help="Train a float student.")
 @click.argument("name", metavar="STUDENT")
-@data("Folder of high-resolution images; may be given more than once.")
+@data(IMAGES)
 @out(".safetensors")
 @student
 @teacher
@@ -59,14 +60,13 @@ def train(
         result = command({"name": name, **fields}, folders, target, settings, devices=devices, progress=progress)
     if as_json:
         return show.as_json(result)
-    show.left_out(result.skipped)
     click.echo(f"{result.path}: {show.fitted(result.fitted)}")
     return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
 
 
 @group.command(short_help="Take batch-normalization statistics anew.")
 @click.argument("source", metavar="STUDENT|CHECKPOINT")
-@data("Folder of high-resolution images; may be given more than once.")
+@data(IMAGES)
 @out(".safetensors")
 @click.option("--batches", default=64, type=COUNT, show_default=True, help="Batches of random patches.")
 @json_out
@@ -114,7 +114,7 @@ def fuse(source: str, target: Path, name: str | None, fields: dict[str, Any], pe
 
 @group.command(short_help="Quantize without training.")
 @click.argument("model", type=FILE)
-@data("Folder of high-resolution images, or an image; may be given more than once.", flag="--calibrate")
+@data(IMAGES, flag="--calibrate")
 @out(".onnx")
 @weights
 @settings_of("calibration", "method=minmax")
@@ -148,7 +148,7 @@ def ptq(
 
 @group.command(short_help="Train on the TFLite grid.")
 @click.argument("model", type=FILE)
-@data("Folder of high-resolution images; may be given more than once.")
+@data(IMAGES)
 @data("Images for the first ranges, if others than --data.", flag="--calibrate", name="calibrate", required=False)
 @out(".onnx")
 @weights
@@ -182,7 +182,6 @@ def qat(
         result = command(model, folders, target, settings, calibrate=calibrate, devices=devices, progress=progress)
     if as_json:
         return show.as_json(result)
-    show.left_out(result.skipped)
     click.echo(f"{result.path}: {result.summary}, {show.fitted(result.fitted)}")
     return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
 

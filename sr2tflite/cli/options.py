@@ -11,6 +11,7 @@ from sr2tflite.errors import RecipeError
 
 Decorated = Callable[..., Any]
 
+IMAGES = "Folder of high-resolution images, or with HR/ and LR/, or DIV2K's, or two: HR:LR; may be given several times."
 COUNT = click.IntRange(min=1)
 FILE = click.Path(path_type=Path)
 

@@ -72,12 +72,6 @@ def next_step(line: str) -> None:
     click.echo(f"next: {line}")
 
 
-def left_out(messages: Sequence[str]) -> None:
-    """Name the files that could not be used."""
-    for message in messages:
-        click.echo(f"left out: {message}", err=True)
-
-
 def remarks(messages: Sequence[str]) -> None:
     """Say what was taken for granted."""
     for message in messages:

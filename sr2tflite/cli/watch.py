@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -30,13 +31,17 @@ def watching(quiet: bool) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line at most every ten seconds, with what the rest takes at the pace since work was first heard of."""
+    """Every remark, and a line at most every ten seconds, with what the rest takes at the pace so far."""
 
     def __init__(self) -> None:
         self._said_at = time.monotonic()
         self._began: dict[str, tuple[float, int]] = {}
+        self._remarks: set[str] = set()
 
     def __call__(self, what: str, done: int, total: int, detail: str = "") -> None:
+        if total == 0:
+            _say_once(f"{what}: {detail}", self._remarks, partial(click.echo, err=True))
+            return
         now = time.monotonic()
         began, before = self._began.setdefault(what, (now, done))
         if now - self._said_at < QUIET_S:
@@ -52,6 +57,12 @@ def _in_words(rest_s: float) -> str:
         if rest_s >= 2 * length_s:
             return f"({rest_s / length_s:.0f} {unit} left) "
     return f"({rest_s:.0f} s left) "
+
+
+def _say_once(text: str, said: set[str], say: Callable[[str], None]) -> None:
+    if text not in said:
+        said.add(text)
+        say(text)
 
 
 @contextmanager
@@ -70,8 +81,13 @@ def _bars() -> Iterator[Progress]:
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
+        remarks: set[str] = set()
+        above_the_bars = partial(bars.console.print, markup=False, highlight=False, soft_wrap=True)
 
         def progress(what: str, done: int, total: int, detail: str = "") -> None:
+            if total == 0:
+                _say_once(f"{what}: {detail}", remarks, above_the_bars)
+                return
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total, detail=detail)
             bars.update(tasks[what], completed=done, total=total, detail=detail)

@@ -48,7 +48,7 @@ def ptq(
 
     Args:
         model: A float ONNX deploy graph.
-        calibrate: The folders; low-resolution images are made by MATLAB-compatible bicubic.
+        calibrate: Folders of images; low-resolution ones are made by MATLAB-compatible bicubic where none are given.
         out: The ``.onnx`` to write.
         settings: How ranges are found.
         progress: Told how it goes.
@@ -91,18 +91,14 @@ def spread(total: int, limit: int) -> list[int]:
 
 
 def calibration_images(folders: Sequence[Path], factor: int, limit: int) -> Calibration:
-    """At most ``limit`` low-resolution images, spread evenly over folders of high-resolution ones.
+    """At most ``limit`` low-resolution images, spread evenly over folders; see :mod:`sr2tflite.data.pairs`.
 
     Raises:
         InputError: The folder is empty, or an image cannot be used.
     """
-    from sr2tflite.data.bicubic import crop_to_multiple, downscale
-    from sr2tflite.data.images import decode_image, list_images
+    from sr2tflite.data.pairs import find_pairs
 
-    found = [path for folder in folders for path in list_images(folder)]
-    images, ids = [], []
-    for path in (found[index] for index in spread(len(found), limit)):
-        data = read_bytes(path)
-        images.append(downscale(crop_to_multiple(decode_image(data, str(path)), factor, str(path)), factor))
-        ids.append(image_id(data))
-    return Calibration(tuple(images), tuple(ids))
+    found = [pair for folder in folders for pair in find_pairs(folder, factor, "train").pairs]
+    chosen = [found[index] for index in spread(len(found), limit)]
+    images = tuple(pair.load(factor)[0] for pair in chosen)
+    return Calibration(images, tuple(image_id(read_bytes(pair.hr)) for pair in chosen))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sr2tflite.commands.held_out import HeldOut
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.teaching import Lesson, own_output
+from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
@@ -59,7 +60,7 @@ def qat(
 
     Args:
         model: A float ONNX deploy graph.
-        data: Folders of high-resolution images.
+        data: Folders of images, HR or HR and LR; see :mod:`sr2tflite.data.pairs`.
         out: The ``.onnx`` to write.
         settings: How.
         calibrate: Images for the first ranges; some of those it trains on where there are none.
@@ -85,15 +86,16 @@ def qat(
     ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
     # once, and not once a process: every one must start from the same bits
     view = team.by_first(lambda: QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress))
-    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
+    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     own = own_output(FloatView(view.plan.graph), WHITE)
     lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
+    batches = Ahead(lesson.batches, settings.steps, settings.workers)
     stage = _Stage(view, lesson, settings, team)
     judge = HeldOut(held_out, WHITE, settings.protocol)
     task = Task(
         view,
         view.parameter_groups(settings.range_rate, settings.ranges_until),
-        lesson.batches,
+        batches,
         stage.objective,
         judge.psnr,
         stage.after_step,
@@ -101,7 +103,8 @@ def qat(
         sample=judge.sample,
         exact_on=judge.first_patch(),
     )
-    fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
+    with batches:
+        fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
     quantized = view.freeze()
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
     quantized.metadata[CALIBRATED_ON] = listed(ranges.ids)

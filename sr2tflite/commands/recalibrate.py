@@ -38,7 +38,7 @@ def recalibrate(
 
     Args:
         source: A student's name, or a checkpoint's path.
-        data: Folders of high-resolution images.
+        data: Folders of images, HR or HR and LR; see :mod:`sr2tflite.data.pairs`.
         out: The checkpoint to write.
         batches: How many; the seed paper takes 64.
         student: The student that a bare state dict belongs to, where its shapes do not tell.
@@ -55,7 +55,7 @@ def recalibrate(
     loaded = checkpoint.open_student(source, student)
     found = loaded.student
     images = open_cache(list(data), found.scale, progress)
-    patches = Patches(images, patch=PATCH, batch=BATCH, seed=SEED)
+    patches = Patches(images, patch=PATCH, batch=BATCH, seed=SEED, progress=progress)
     lrs = (patches(step).lr * (found.peak / 255) for step in range(batches))
     layers = bn.recalibrate(loaded.module, lrs, batches)
     before = str(loaded.metadata.get(CALIBRATED_ON, "")).split()

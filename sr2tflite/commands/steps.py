@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
@@ -11,6 +11,9 @@ from sr2tflite.progress import Progress
 from sr2tflite.run.folder import Facts, Stage
 from sr2tflite.run.recipe import Recipe
 from sr2tflite.train.settings import LoopSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from sr2tflite.data.pairs import Part
 
 STUDENT, FINETUNED, RECALIBRATED = "student.safetensors", "finetuned.safetensors", "recalibrated.safetensors"
 DEPLOY, PTQ, QAT = "deploy.onnx", "ptq.onnx", "qat.onnx"
@@ -192,7 +195,7 @@ class _Chain:
             protocols = recipe.evaluate.protocols
             return evaluate(artifacts, recipe.data.evaluate, protocols=protocols, progress=progress).to_json()
 
-        inputs = [*artifacts, *_images(recipe.data.evaluate)]
+        inputs = [*artifacts, *_images(recipe.data.evaluate, "valid")]
         self._add("evaluate", recipe.evaluate.model_dump(mode="json"), inputs, [], action)
 
     def budget(self, limit: int) -> None:
@@ -206,7 +209,7 @@ class _Chain:
             on = On(recipe.data.evaluate, protocol=recipe.evaluate.protocols[0], limit=limit)
             return budget(model, source, on, plot=folder / CHART, progress=progress).to_json()
 
-        inputs = [model, source, *_images(recipe.data.evaluate)]
+        inputs = [model, source, *_images(recipe.data.evaluate, "valid")]
         self._add("budget", [limit, recipe.evaluate.protocols[0]], inputs, [CHART], action)
 
     def bench(self, threads: int, runs: int, rounds: int) -> None:
@@ -231,17 +234,17 @@ class _Chain:
 
 def _refuse_leak(recipe: Recipe) -> None:
     used = {sha256(read_bytes(path)) for path in _images((*recipe.data.train, *recipe.data.calibrate))}
-    for path in _images(recipe.data.evaluate):
+    for path in _images(recipe.data.evaluate, "valid"):
         if sha256(read_bytes(path)) in used:
             raise InputError(
                 "serves training or calibration, and evaluation", where=str(path), hint="evaluate on other images"
             )
 
 
-def _images(folders: tuple[Path, ...]) -> list[Path]:
-    from sr2tflite.data.images import list_images
+def _images(entries: tuple[Path, ...], part: "Part" = "train") -> list[Path]:
+    from sr2tflite.data.pairs import files_of
 
-    return [path for folder in folders for path in list_images(folder)]
+    return [path for entry in entries for path in files_of(entry, part)]
 
 
 def _teacher(settings: LoopSettings) -> list[Path]:

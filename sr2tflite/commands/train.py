@@ -12,6 +12,7 @@ from torch import nn
 from sr2tflite import __version__
 from sr2tflite.commands.held_out import HeldOut
 from sr2tflite.commands.teaching import Lesson
+from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import open_cache
 from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.errors import InputError
@@ -85,7 +86,7 @@ def train(
 
     Args:
         student: Name, or name and settings.
-        data: Folders of high-resolution images.
+        data: Folders of images, HR or HR and LR; see :mod:`sr2tflite.data.pairs`.
         out: The checkpoint, ``.safetensors``.
         settings: How.
         devices: That share each batch; see :func:`sr2tflite.train.devices.launch`.
@@ -104,19 +105,21 @@ def train(
     images, held_out = cache.split(settings.held_out)
     module = spec.build()
     started_from = _started(module, spec, settings.start)
-    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed)
+    patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     lesson = team.in_turn(lambda: Lesson(patches, settings, None, progress))
+    batches = Ahead(lesson.batches, settings.steps, settings.workers)
     judge = HeldOut(held_out, spec.peak, settings.protocol)
     task = Task(
         module,
         [{"params": list(module.parameters())}],
-        lesson.batches,
+        batches,
         _objective(lesson, spec.peak, settings.channels_last),
         judge.psnr,
         origin=sha256(f"{name} {spec!r} {images.path.name}{lesson.origin}{started_from.origin}".encode()),
         sample=judge.sample,
     )
-    fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
+    with batches:
+        fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
     facts = {
         "version": __version__,
         "train": settings.model_dump(mode="json"),

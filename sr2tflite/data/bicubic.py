@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from sr2tflite.data.images import Image
 from sr2tflite.errors import InputError
 
+BLOCK = 1 << 15
+"""Samples that are summed at a time: 256 KiB."""
+
 
 def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' cubic convolution kernel, a = −0.5.
@@ -43,13 +46,19 @@ def _taps(size_in: int, size_out: int, factor: float) -> tuple[NDArray[np.intp],
 
 
 def _resize_rows(image: Image, factor: float, size_out: int) -> Image:
+    """Tap by tap, a few rows at a time: what is summed stays in the processor's cache."""
     indices, weights = _taps(image.shape[0], size_out, factor)
-    matrix = np.zeros((size_out, image.shape[0]))
-    np.add.at(matrix, (np.arange(size_out)[:, None], indices), weights)
-    flat = matrix @ image.reshape(image.shape[0], -1).astype(np.float64)
-    # half up, as MATLAB rounds; 1e-9 undoes what summing in another order takes from exact halves
-    rounded = np.floor(np.clip(flat, 0, 255) + 0.5 + 1e-9).astype(np.uint8)
-    return rounded.reshape(size_out, *image.shape[1:])
+    source = image.reshape(image.shape[0], -1)
+    result = np.empty((size_out, source.shape[1]), np.uint8)
+    rows = max(1, BLOCK // source.shape[1])
+    for start in range(0, size_out, rows):
+        block = slice(start, start + rows)
+        total = np.zeros(result[block].shape)
+        for taken, weight in zip(indices[block].T, weights[block].T, strict=True):
+            total += weight[:, None] * source[taken]
+        # half up, as MATLAB rounds; 1e-9 undoes what summing in another order takes from exact halves
+        result[block] = np.floor(np.clip(total, 0, 255) + (0.5 + 1e-9))
+    return result.reshape(size_out, *image.shape[1:])
 
 
 def _resize(image: Image, factor: float, height: int, width: int) -> Image:

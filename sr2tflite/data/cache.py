@@ -2,35 +2,29 @@
 
 import json
 import os
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from sr2tflite.data.bicubic import crop_to_multiple, downscale
-from sr2tflite.data.images import Image, decode_image, list_images
+from sr2tflite.data.ahead import in_order
+from sr2tflite.data.contents import THREADS, Contents, Entry, build
+from sr2tflite.data.images import Image
+from sr2tflite.data.pairs import Pair, find_pairs
 from sr2tflite.errors import InputError
-from sr2tflite.files import read_bytes, sha256, write_bytes, write_text
-from sr2tflite.progress import Progress, silent
+from sr2tflite.files import alone, make_folder, read_bytes, sha256
+from sr2tflite.progress import Progress, remark, silent
+
+MOST_NAMED = 20
+"""Files that are named one by one where many are left out."""
 
 
 def cache_folder() -> Path:
     """Where decoded images are kept: ``$SR2TFLITE_CACHE``, else ``~/.cache/sr2tflite``."""
     return Path(os.environ.get("SR2TFLITE_CACHE") or Path.home() / ".cache" / "sr2tflite")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image in the cache."""
-
-    name: str
-    sha256: str
-    height: int
-    """Of the LR image; the HR image is ``scale`` times as high."""
-    width: int
-    offset: int
-    """Of the LR image's first byte; the HR image follows it."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +42,7 @@ class ImageCache:
 
     @cached_property
     def _bytes(self) -> Image:
-        mapped: Image = np.memmap(self.path, np.uint8, "r")
-        return mapped
+        return np.asarray(np.memmap(self.path, np.uint8, "r"))  # a plain array: slicing it costs less
 
     def lr(self, index: int) -> Image:
         """Low-resolution image, height × width × 3."""
@@ -80,45 +73,71 @@ class ImageCache:
         )
 
 
-def _collect(paths: list[Path], scale: int, progress: Progress) -> tuple[list[bytes], list[Entry], list[str]]:
-    chunks: list[bytes] = []
-    entries: list[Entry] = []
-    skipped: list[str] = []
-    offset = 0
-    for done, path in enumerate(paths):
-        progress("decoding training images", done, len(paths))
-        data = read_bytes(path)
-        try:
-            hr = crop_to_multiple(decode_image(data, str(path)), scale, str(path))
-            lr = downscale(hr, scale)
-        except InputError as error:
-            skipped.append(f"{error.where or path}: {error.message}")
-            continue
-        entries.append(Entry(path.name, sha256(data), lr.shape[0], lr.shape[1], offset))
-        chunks += [lr.tobytes(), hr.tobytes()]
-        offset += lr.size + hr.size
-    return chunks, entries, skipped
+def open_cache(entries: Sequence[Path], scale: int, progress: Progress = silent) -> ImageCache:
+    """The cache of some entries' images at a scale, built when there is none for exactly these files.
 
+    A file that cannot be used is left out and named, to ``progress`` and in ``skipped``.
 
-def open_cache(folders: list[Path], scale: int, progress: Progress = silent) -> ImageCache:
-    """The cache of some folders' images at a scale, built when there is none for exactly these files.
-
-    A file that does not decode is left out and named in ``skipped``.
+    Args:
+        entries: Folders of HR images, or of HR and LR images; see :mod:`sr2tflite.data.pairs`.
+        scale: HR over LR.
+        progress: Told how it goes, what is left out, and how much room images will take before they are decoded.
 
     Raises:
-        InputError: A folder holds no image, or none that can be used.
-        StorageError: The disk is full.
+        InputError: A folder holds no image, or none that can be used, or LR images of another scale.
+        StorageError: The disk is full, or has too little room; nothing is left behind.
     """
-    paths = [path for folder in folders for path in list_images(folder)]
-    if not paths:
-        raise InputError("no folder of training images is given", hint="name at least one")
-    key = sha256(json.dumps([2, scale, [sha256(read_bytes(path)) for path in paths]]).encode())[:24]
-    images, index = cache_folder() / f"{key}.u8", cache_folder() / f"{key}.json"
-    if not index.exists():
-        chunks, entries, skipped = _collect(paths, scale, progress)
-        if not entries:
-            raise InputError(f"no image could be used; {skipped[0]}", where=str(folders[0]), hint="give other images")
-        write_bytes(images, b"".join(chunks))
-        write_text(index, json.dumps({"entries": [vars(entry) for entry in entries], "skipped": skipped}))
-    saved = json.loads(index.read_text())
-    return ImageCache(images, scale, tuple(Entry(**entry) for entry in saved["entries"]), tuple(saved["skipped"]))
+    found = [find_pairs(entry, scale, "train") for entry in entries]
+    pairs = [pair for one in found for pair in one.pairs]
+    single = [f"{path}: has no partner" for one in found for path in one.alone]
+    if not pairs:
+        message = f"{single[0]}, nor has any other image" if single else "no folder of training images is given"
+        raise InputError(message, hint="name at least one folder of images; LR images are named like HR ones")
+    path, contents = _contents(pairs, scale, progress)
+    bad = [f"{pairs[one.pair].files[one.file]}: {one.message}" for one in contents.unusable]
+    skipped = (*bad, *single)
+    for message in skipped[:MOST_NAMED]:
+        remark(progress, "left out", message)
+    if len(skipped) > MOST_NAMED:
+        remark(progress, "left out", f"{len(skipped) - MOST_NAMED} files more")
+    return ImageCache(path, scale, contents.entries, skipped)
+
+
+def _contents(pairs: list[Pair], scale: int, progress: Progress) -> tuple[Path, Contents]:
+    """(cache file, what it holds); built where it is not there."""
+    with closing(in_order(_digests, pairs, THREADS)) as read:
+        digests = []
+        for done, one in enumerate(read):
+            progress("reading training images", done, len(pairs))
+            digests.append(one)
+    key = sha256(json.dumps([3, scale, digests]).encode())[:24]
+    folder = cache_folder()
+    path, index = folder / f"{key}.u8", folder / f"{key}.json"
+    contents = _saved(path, index)
+    if contents is None:
+        make_folder(folder)
+        with alone(folder, lambda: remark(progress, "waiting", f"another process fills {folder}")):
+            contents = _saved(path, index) or build(path, index, pairs, [one[0] for one in digests], scale, progress)
+    return path, contents
+
+
+def _digests(pair: Pair) -> list[str]:
+    """SHA-256 of a pair's files; empty where one cannot be read, which decoding it will name."""
+    digests = []
+    for path in pair.files:
+        try:
+            digests.append(sha256(read_bytes(path)))
+        except InputError:
+            digests.append("")
+    return digests
+
+
+def _saved(path: Path, index: Path) -> Contents | None:
+    """What a cache file holds; None where it is not there, or not whole."""
+    if not (path.exists() and index.exists()):
+        return None
+    try:
+        contents = Contents.from_json(index.read_text())
+    except (ValueError, KeyError, TypeError):  # damaged: it can be made again
+        return None
+    return contents if path.stat().st_size == contents.size_bytes else None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +10,9 @@ from torch import Tensor
 from sr2tflite.data.cache import ImageCache
 from sr2tflite.data.images import Image
 from sr2tflite.errors import InputError
+from sr2tflite.progress import Progress, remark, silent
+
+_QUARTERS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 
 def to_tensor(image: Image) -> Tensor:
@@ -40,9 +44,11 @@ class Place:
 
 
 def augmented(image: Image, turn: int) -> Image:
-    """One of the eight symmetries of the square."""
-    image = np.rot90(image, turn % 4)
-    return image[:, ::-1] if turn >= 4 else image
+    """One of the eight symmetries of the square: so many quarter turns to the left, and from 4 on, mirrored."""
+    turned = np.ascontiguousarray(image)
+    if turn % 4:
+        turned = np.asarray(cv2.rotate(turned, _QUARTERS[turn % 4 - 1]), np.uint8)
+    return np.asarray(cv2.flip(turned, 1), np.uint8) if turn >= 4 else turned
 
 
 class Patches:
@@ -55,20 +61,23 @@ class Patches:
         patch: P, side of an LR patch.
         batch: N, patches in a batch.
         seed: Of the draws.
+        progress: Told of images that are smaller than a patch: they are never drawn.
 
     Raises:
         InputError: No image is as large as a patch.
     """
 
-    def __init__(self, cache: ImageCache, *, patch: int, batch: int, seed: int) -> None:
+    def __init__(self, cache: ImageCache, *, patch: int, batch: int, seed: int, progress: Progress = silent) -> None:
         self.cache, self.patch, self.batch, self.seed = cache, patch, batch, seed
         areas = np.array([e.height * e.width * (min(e.height, e.width) >= patch) for e in cache.entries], np.float64)
+        side = patch * cache.scale
         if not areas.any():
-            side = patch * cache.scale
             raise InputError(
                 f"no training image is {side}×{side} pixels or larger; expected room for an LR patch of {patch}",
                 hint="give larger images, or lower patch where it is a setting",
             )
+        if small := int((areas == 0).sum()):
+            remark(progress, "left out", f"{small} of {len(areas)} images, smaller than a patch of {side}×{side}")
         self._probability = areas / areas.sum()
 
     def __call__(self, step: int) -> Batch:

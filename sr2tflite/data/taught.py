@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from sr2tflite.data.cache import cache_folder
 from sr2tflite.data.images import Image
 from sr2tflite.data.patches import Batch, Patches, augmented, stacked
-from sr2tflite.files import append_bytes, make_folder, sha256
-from sr2tflite.progress import Progress, silent
+from sr2tflite.files import alone, append_bytes, make_folder, sha256
+from sr2tflite.progress import Progress, remark, silent
 
 Enlarge = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Images 1·H·W·3 → 1·sH·sW·3 in 0…255."""
@@ -65,17 +66,26 @@ def _outputs(
     path, size = folder / f"{key}.u8", int(np.prod(shape))
     if not path.exists():
         unfinished = folder / f"{key}.part"
-        done = unfinished.stat().st_size // size if unfinished.exists() else 0
-        if done:
-            with unfinished.open("r+b") as file:
-                file.truncate(done * size)  # what a kill left of a crop
-        began = time.monotonic()
-        for number in range(done, len(lrs)):
-            spent = (time.monotonic() - began) / max(number - done, 1) * (len(lrs) - number)
-            rest = f"{spent / 60:.0f} min left, " if number > done else ""
-            progress(WORK, number, len(lrs), f"{rest}{len(lrs) * size / 1e6:.0f} MB in {folder}")
-            output = np.clip(np.rint(enlarge(lrs[number][None])[0]), 0, 255).astype(np.uint8)
-            append_bytes(unfinished, output.tobytes())
-        progress(WORK, len(lrs), len(lrs))
-        unfinished.replace(path)
+        append_bytes(unfinished, b"")
+        with alone(unfinished, lambda: remark(progress, "waiting", "another process asks the teacher the same")):
+            if path.exists():
+                unfinished.unlink(missing_ok=True)
+            else:
+                _ask(unfinished, size, lrs, enlarge, progress)
+                unfinished.replace(path)
     return np.memmap(path, np.uint8, "r", shape=(len(lrs), *shape))
+
+
+def _ask(unfinished: Path, size: int, lrs: list[Image], enlarge: Enlarge, progress: Progress) -> None:
+    """Append the teacher's output for the crops that are not there yet, ``size`` bytes each."""
+    done = unfinished.stat().st_size // size
+    with unfinished.open("r+b") as file:
+        file.truncate(done * size)  # what a kill left of a crop
+    began = time.monotonic()
+    for number in range(done, len(lrs)):
+        spent = (time.monotonic() - began) / max(number - done, 1) * (len(lrs) - number)
+        rest = f"{spent / 60:.0f} min left, " if number > done else ""
+        progress(WORK, number, len(lrs), f"{rest}{len(lrs) * size / 1e6:.0f} MB in {unfinished.parent}")
+        output = np.clip(np.rint(enlarge(lrs[number][None])[0]), 0, 255).astype(np.uint8)
+        append_bytes(unfinished, output.tobytes())
+    progress(WORK, len(lrs), len(lrs))

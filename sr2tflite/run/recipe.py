@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import Field, model_validator
 
+from sr2tflite.data.pairs import absolute
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.files import read_bytes
@@ -18,16 +19,21 @@ StageT = TypeVar("StageT", TrainSettings | None, QatTrainSettings | None)
 
 
 class Data(Settings):
-    """Which images serve what. Each entry is an image or a folder, relative to the recipe."""
+    """Which images serve what; each entry is relative to the recipe.
+
+    An entry is an image; a folder of high-resolution ones; one with ``HR/`` and ``LR/`` or ``LR_bicubic/``, or in
+    DIV2K's layout; or two folders, ``HR:LR``. Low-resolution images lie in ``X3/`` (×3) or directly inside; where there
+    are none, MATLAB-compatible bicubic makes them.
+    """
 
     train: tuple[Path, ...] = ()
-    """High-resolution images for ``train``, ``recalibrate`` and ``qat``."""
+    """Images for ``train``, ``recalibrate`` and ``qat``; of several sets in a folder, the one named train."""
 
     calibrate: tuple[Path, ...] = ()
-    """High-resolution images for the first ranges; ``train`` serves where this is empty."""
+    """Images for the first ranges; ``train`` serves where this is empty."""
 
     evaluate: tuple[Path, ...] = Field(min_length=1)
-    """High-resolution images for the figures; none of them may serve anything else."""
+    """Images for the figures, none of which may serve anything else; of several sets, the one named valid."""
 
 
 class Export(Settings):
@@ -147,7 +153,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     _check(recipe, path.name)
     base = path.parent.resolve()
     data = {
-        field: tuple((base / entry).resolve() for entry in getattr(recipe.data, field))
+        field: tuple(absolute(entry, base) for entry in getattr(recipe.data, field))
         for field in ("train", "calibrate", "evaluate")
     }
     student = recipe.student

@@ -76,6 +76,9 @@ class LoopSettings(Settings):
     channels_last: bool = False
     """Keep activations channels last in memory: faster on CPUs for networks without batch normalization."""
 
+    workers: int = Field(default=1, ge=0, exclude=True)
+    """Threads that make the next batches meanwhile; 0 makes each when it is needed. The result is the same."""
+
     save_every_s: float = Field(default=60.0, gt=0)
     """Seconds between checkpoints of the running training."""
 

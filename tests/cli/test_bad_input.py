@@ -174,6 +174,52 @@ def test_images_that_cannot_be_used_are_named(case: str, end: Callable[..., tupl
     assert not list(Path.cwd().glob("x.*"))
 
 
+def test_a_bad_training_image_is_named_once_in_every_run(end: Callable[..., tuple[int, str]], folder: Path) -> None:
+    (folder / "photos" / "zzz.png").write_bytes(b"broken")
+    command = ("train", "anchor_rep", *TINY, *SHORT, "--set=steps=4", "--data", "photos", "-o", "x.safetensors")
+    for _ in ("trained", "gone on with"):
+        status, err = end(*command)
+        assert (status, err.count("zzz.png")) == (0, 1), err
+        assert "left out: photos/zzz.png: does not decode as an image\n" in err
+
+
+def _given(*sizes: int) -> None:
+    for index, size in enumerate(sizes):
+        write_image(Path(f"given/HR/{index}.png"), RNG.integers(0, 256, (60, 60, 3), dtype=np.uint8))
+        write_image(Path(f"given/LR/X3/{index}x3.png"), RNG.integers(0, 256, (size, size, 3), dtype=np.uint8))
+
+
+def _elsewhere() -> None:
+    _given(20)
+    Path("given/LR/X3").rename("given/LR/X2")
+
+
+PAIRS = {
+    "LR of another scale": (
+        lambda: _given(20, 15),
+        "1x3.png: is 15×15, given/HR/1.png is 60×60: made for ×4",
+    ),
+    "LR of no scale": (lambda: _given(25), "0x3.png: is 25×25, given/HR/0.png is 60×60; expected 20×20 at scale 3"),
+    "no LR of the scale": (_elsewhere, "given/LR: holds X2; expected X3"),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_lr_images_that_do_not_fit_are_named(case: str, end: Callable[..., tuple[int, str]], deploy: Path) -> None:
+    make, message = PAIRS[case]
+    make()
+    for words in (
+        ("train", "anchor_rep", *TINY, *SHORT, "--data", "given", "-o", "x.safetensors"),
+        ("recalibrate", "tiny.safetensors", "--data", "given", "-o", "x.safetensors"),
+        ("qat", deploy, "--data", "given", "-o", "x.onnx", *SHORT),
+        ("ptq", deploy, "--calibrate", "given", "-o", "x.onnx"),
+        ("eval", deploy, "--data", "given"),
+    ):
+        status, err = end(*words)
+        assert (status, err.count("error: "), message in err) == (2, 1, True), err
+    assert not list(Path.cwd().glob("x.*"))
+
+
 PLACES = {
     "its own input": (("ptq", "deploy.onnx", "--calibrate", "photos", "-o", "./deploy.onnx"), 2, "is input and output"),
     "another kind of file": (("fuse", "tiny.safetensors", "-o", "x.tflite"), 2, "does not end in .onnx"),

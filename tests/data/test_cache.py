@@ -7,7 +7,7 @@ import torch
 from sr2tflite.data.bicubic import downscale
 from sr2tflite.data.cache import open_cache
 from sr2tflite.data.images import write_image
-from sr2tflite.data.patches import Patches
+from sr2tflite.data.patches import Patches, augmented
 from sr2tflite.errors import InputError
 
 RNG = np.random.default_rng(1)
@@ -78,3 +78,19 @@ def test_a_patch_is_the_bicubic_of_its_hr_patch_away_from_the_border(folder: Pat
 def test_images_smaller_than_a_patch_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="no training image is 192×192"):
         Patches(open_cache([folder], 3), patch=64, batch=1, seed=0)
+
+
+def test_images_that_are_never_drawn_are_told(folder: Path) -> None:
+    told = []
+    patches = Patches(
+        open_cache([folder], 3), patch=14, batch=1, seed=0, progress=lambda *words: told.append((words[0], words[3]))
+    )
+    assert told == [("left out", "1 of 3 images, smaller than a patch of 42×42")]
+    assert {place.index for place in patches.places(50)} == {0, 1}
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_patch_is_seen_in_all_eight_ways(turn: int) -> None:
+    image = RNG.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    turned = np.rot90(image, turn % 4)
+    assert (augmented(image, turn) == (turned[:, ::-1] if turn >= 4 else turned)).all()

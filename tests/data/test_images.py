@@ -1,10 +1,12 @@
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from sr2tflite.data.images import list_images, read_image, write_image
+from sr2tflite.data.images import decode_image, list_images, read_image, write_image
 from sr2tflite.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -66,3 +68,129 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         list_images(tmp_path / "nowhere")
+
+
+EXACT = (".png", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pnm", ".pam", ".ras", ".sr")
+LOSSY = (".jpg", ".jpeg", ".jpe", ".webp", ".jp2", ".avif")
+
+
+@pytest.mark.parametrize("suffix", EXACT + LOSSY)
+def test_what_opencv_reads_is_found_and_read(suffix: str, tmp_path: Path) -> None:
+    ramp = np.add.outer(np.arange(0, 96, 2), np.arange(0, 128, 2))
+    image = np.stack([ramp, ramp[::-1], ramp[:, ::-1]], axis=2).astype(np.uint8)
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV does not know {suffix}")
+    path = _save(tmp_path / f"a{suffix.upper()}", image[:, :, ::-1])
+    assert list_images(tmp_path) == [path]
+    found = read_image(path)
+    assert (found.dtype, found.shape) == (np.uint8, image.shape)
+    apart = np.abs(found.astype(int) - image)
+    assert apart.max() == 0 if suffix in EXACT else apart.mean() < 4  # a JPEG of a smooth ramp is some steps off
+
+
+@pytest.mark.parametrize("suffix", [".pgm", ".pbm", ".tif", ".png", ".jpg"])
+def test_a_grey_image_of_any_format_is_repeated(suffix: str, tmp_path: Path) -> None:
+    grey = np.zeros((16, 24), np.uint8)
+    grey[:, 12:] = 255
+    assert (read_image(_save(tmp_path / f"a{suffix}", grey)) == grey[:, :, None]).all()
+
+
+FLOATS = {".hdr": np.float32, ".pfm": np.float32, ".tiff": np.float32, ".tif": np.uint16}
+
+
+@pytest.mark.parametrize("suffix", FLOATS)
+def test_more_than_8_bits_are_refused_in_any_format(suffix: str, tmp_path: Path) -> None:
+    path = _save(tmp_path / f"a{suffix}", np.ones((8, 9, 3), FLOATS[suffix]))
+    assert list_images(tmp_path) == [path]
+    with pytest.raises(InputError, match=r"has (16|32) bits a channel; expected 8"):
+        read_image(path)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(header: tuple[int, ...], rows: bytes, *chunks: bytes) -> bytes:
+    parts = (_chunk(b"IHDR", struct.pack(">IIBBBBB", *header)), *chunks, _chunk(b"IDAT", zlib.compress(rows)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + _chunk(b"IEND", b"")
+
+
+PALETTE = _chunk(b"PLTE", bytes(range(1, 10)))
+PNGS = {
+    "a palette": ((2, 1, 8, 3, 0, 0, 0), b"\0\1\2", (PALETTE,), [[[4, 5, 6], [7, 8, 9]]]),
+    "1 bit": ((2, 1, 1, 0, 0, 0, 0), b"\0\x40", (), [[[0] * 3, [255] * 3]]),
+    "grey with an opaque alpha": ((2, 1, 8, 4, 0, 0, 0), b"\0\7\xff\x09\xff", (), [[[7] * 3, [9] * 3]]),
+}
+
+
+@pytest.mark.parametrize("case", PNGS)
+def test_a_png_of_another_kind_becomes_rgb(case: str) -> None:
+    header, rows, chunks, expected = PNGS[case]
+    assert decode_image(_png(header, rows, *chunks), "a.png").tolist() == expected
+
+
+TRANSPARENT = {
+    "a palette": _png((2, 1, 8, 3, 0, 0, 0), b"\0\0\2", PALETTE, _chunk(b"tRNS", b"\0")),
+    "grey": _png((2, 1, 8, 4, 0, 0, 0), b"\0\7\xff\x09\x10"),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPARENT)
+def test_any_transparent_pixel_is_refused(case: str) -> None:
+    with pytest.raises(InputError, match="has transparent pixels"):
+        decode_image(TRANSPARENT[case], "a.png")
+
+
+def test_a_header_that_promises_too_many_pixels_is_refused() -> None:
+    with pytest.raises(InputError, match="does not decode"):
+        decode_image(_png((60000, 60000, 8, 2, 0, 0, 0), b"\0"), "a.png")
+
+
+def _oriented(encoded: bytes, orientation: int) -> bytes:
+    """A JPEG or PNG with an EXIF block that says how the camera was held."""
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
+    if encoded.startswith(b"\x89PNG"):
+        return encoded[:33] + _chunk(b"eXIf", tiff) + encoded[33:]
+    return encoded[:2] + b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff + encoded[2:]
+
+
+UPRIGHT = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
+    8: lambda image: np.rot90(image, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["color.png", "grey.png", "opaque.png", "color.jpg", "grey.jpg"])
+def test_a_photograph_is_read_the_way_up_it_is_shown(kind: str, orientation: int) -> None:
+    color, suffix = kind.split(".")
+    shape = {"color": (8, 16, 3), "grey": (8, 16), "opaque": (8, 16, 4)}[color]
+    lying = RNG.integers(0, 256, shape, dtype=np.uint8)
+    if color == "opaque":
+        lying[:, :, 3] = 255
+    encoded = cv2.imencode(f".{suffix}", lying)[1].tobytes()
+    plain = decode_image(encoded, "plain")
+    turned = decode_image(_oriented(encoded, orientation), "turned")
+    assert (turned == UPRIGHT[orientation](plain)).all()
+
+
+def test_a_gif_is_read() -> None:
+    header = b"GIF89a" + bytes([2, 0, 1, 0, 0x80, 0, 0]) + bytes([0, 0, 0, 255, 255, 255])  # 2×1, black and white
+    codes = (4 | 0 << 3 | 1 << 6 | 5 << 9).to_bytes(2, "little")  # clear, black, white, end
+    image = b"," + bytes([0, 0, 0, 0, 2, 0, 1, 0, 0]) + bytes([2, 2]) + codes + b"\0;"
+    assert decode_image(header + image, "a.gif").tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp", ".jp2", ".avif", ".ppm"])
+def test_a_file_that_is_cut_off_is_refused_not_filled_up(suffix: str, share: float) -> None:
+    encoded = cv2.imencode(suffix, RNG.integers(0, 256, (90, 120, 3), dtype=np.uint8))[1].tobytes()
+    decode_image(encoded, "whole")
+    with pytest.raises(InputError, match="does not decode"):
+        decode_image(encoded[: int(len(encoded) * share)], "cut")

@@ -1,7 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sr2tflite.commands.steps import steps
+from sr2tflite.data.images import write_image
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.run.recipe import load, resolved
 
@@ -98,3 +101,23 @@ def test_the_resolved_recipe_says_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("recipes").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_recipe_is_valid_and_named_as_its_file(path: Path) -> None:
     assert load(path).name == path.stem
+
+
+def test_both_folders_of_an_entry_are_relative_to_the_recipe(tmp_path: Path) -> None:
+    recipe = load(_recipe(tmp_path, MINIMAL.replace("scenes", "'hr:../lr/X3'")))
+    assert recipe.data.train == (Path(f"{(tmp_path / 'hr').resolve()}:{(tmp_path.parent / 'lr' / 'X3').resolve()}"),)
+
+
+def test_one_folder_of_several_sets_trains_with_one_and_judges_by_another(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "valid")):
+        for place, side in (("HR", 30), ("LR_bicubic/X3", 10)):
+            image = np.full((side, side, 3), number * 100 + side, np.uint8)
+            write_image(tmp_path / f"DIV2K_{part}_{place}" / f"{number}.png", image)
+    path = _recipe(tmp_path, MINIMAL.replace("scenes", ".").replace("photos", "."))
+    evaluated = steps(load(path), tmp_path / "run")[-2].stage
+    assert evaluated.name == "evaluate"
+    judged = [file for file in evaluated.inputs if file.suffix == ".png"]
+    assert [file.parent.name for file in judged] == ["DIV2K_valid_HR", "X3"]
+    (tmp_path / "DIV2K_valid_HR" / "1.png").write_bytes((tmp_path / "DIV2K_train_HR" / "0.png").read_bytes())
+    with pytest.raises(InputError, match=r"DIV2K_valid_HR/1\.png: serves training or calibration, and evaluation"):
+        steps(load(path), tmp_path / "run")
