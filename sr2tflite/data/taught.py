@@ -1,6 +1,5 @@
 """Patches that come with a teacher's output: a fixed choice of crops, worked out once and kept on disk."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,11 +80,8 @@ def _ask(unfinished: Path, size: int, lrs: list[Image], enlarge: Enlarge, progre
     done = unfinished.stat().st_size // size
     with unfinished.open("r+b") as file:
         file.truncate(done * size)  # what a kill left of a crop
-    began = time.monotonic()
     for number in range(done, len(lrs)):
-        spent = (time.monotonic() - began) / max(number - done, 1) * (len(lrs) - number)
-        rest = f"{spent / 60:.0f} min left, " if number > done else ""
-        progress(WORK, number, len(lrs), f"{rest}{len(lrs) * size / 1e6:.0f} MB in {unfinished.parent}")
+        progress(WORK, number, len(lrs), f"{len(lrs) * size / 1e6:.0f} MB in {unfinished.parent}")
         output = np.clip(np.rint(enlarge(lrs[number][None])[0]), 0, 255).astype(np.uint8)
         append_bytes(unfinished, output.tobytes())
     progress(WORK, len(lrs), len(lrs))
