@@ -144,6 +144,7 @@ def test_a_weight_may_change_over_the_training() -> None:
     fading = Total([{"name": "l1", "weight": [[0, 1], [1, 0]]}])
     assert float(fading(sample)) > 0
     assert float(fading(late)) == 0
+    assert fading.terms(late).keys() == {"l1"}  # of nothing, no gradient could be taken
     for corners in ([], [[0.5, 1], [0.5, 2]], [[0, -1]], [[1.5, 1]]):
         with pytest.raises(RecipeError, match="weight"):
             LOSSES.parse({"name": "l1", "weight": corners})

@@ -128,11 +128,12 @@ class Total:
         return tuple(sorted({layer for loss in self.losses for layer in loss.compared}))
 
     def terms(self, sample: Sample) -> dict[str, Tensor]:
-        """Each weight · loss by name; those whose weight is 0 now are left out."""
+        """Each weight · loss by name; those whose weight is 0 now are left out, unless all are."""
         weights = [
             (name, loss, loss.weight_at(sample.progress)) for name, loss in zip(self._names, self.losses, strict=True)
         ]
-        return {name: weight * loss(sample) for name, loss, weight in weights if weight}
+        counted = [entry for entry in weights if entry[2]] or weights
+        return {name: weight * loss(sample) for name, loss, weight in counted}
 
     def __call__(self, sample: Sample) -> Tensor:
         """Σ weight · loss."""
