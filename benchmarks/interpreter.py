@@ -133,7 +133,7 @@ def main() -> None:
                 print(
                     f"{path.stem}, {family}: {differing} of {total:,} bytes differ on {len(images)} images", flush=True
                 )
-    sys.exit(any_differ)
+    sys.exit(int(any_differ))
 
 
 if __name__ == "__main__":
