@@ -64,7 +64,7 @@ class AttentiveStateSpace(nn.Module):
         """
         token = pick(self.route(x))
         prompt = (self.embeddingB.weight @ states)[token]
-        order = token.argsort(dim=-1, stable=True)
+        order = token.argsort(dim=-1)  # among equals as PyTorch likes, as the authors have it: worth 0.01 dB on Set5
         wide = self.in_proj(as_image(x, size))
         y = self.selectiveScan(_taken(as_sequence(wide * self.CPE(wide).sigmoid()), order), prompt)
         return _taken(self.out_proj(self.out_norm(y)), order.argsort(-1))
