@@ -15,7 +15,7 @@ from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
-from sr2tflite.graph import onnx
+from sr2tflite.graph import Graph, onnx
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
@@ -90,25 +90,13 @@ def qat(
     own = own_output(FloatView(view.plan.graph), WHITE)
     lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
     batches = Ahead(lesson.batches, settings.steps, settings.workers)
+    origin = " ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin])
     stage = _Stage(view, lesson, settings, team)
-    judge = HeldOut(held_out, WHITE, settings.protocol)
-    task = Task(
-        view,
-        view.parameter_groups(settings.range_rate, settings.ranges_until),
-        batches,
-        stage.objective,
-        judge.psnr,
-        stage.after_step,
-        origin=sha256(" ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin]).encode()),
-        sample=judge.sample,
-        exact_on=judge.first_patch(),
-    )
+    task = stage.task(batches, HeldOut(held_out, WHITE, settings.protocol), sha256(origin.encode()))
     with batches:
         fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
-    quantized = view.freeze()
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
-    quantized.metadata[CALIBRATED_ON] = listed(ranges.ids)
-    quantized.metadata[TRAINED_ON] = listed([*seen(graph.metadata), *trained])
+    quantized = _known(view.freeze(), ranges.ids, [*seen(graph.metadata), *trained])
     team.by_first(lambda: write_bytes(out, onnx.write(quantized)))
     return QatResult(out, fitted, len(images), images.skipped, quantized.summary())
 
@@ -117,10 +105,24 @@ class _Stage:
     """What a step of quantized training does beside the optimizer's work."""
 
     def __init__(self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings, team: Team) -> None:
-        self._lesson = lesson
+        self._view, self._lesson, self._settings = view, lesson, settings
         self._clip = WeightClipper(view, settings.weight_clip)
         self._observer = RangeObserver(view, settings, team.smallest)
         self._features = FeatureTap(view, lesson.total.compared)
+
+    def task(self, batches: Ahead[Batch], judge: HeldOut, origin: str) -> Task[Batch]:
+        """The training of the view, judged by held-out images."""
+        return Task(
+            self._view,
+            self._view.parameter_groups(self._settings.range_rate, self._settings.ranges_until),
+            batches,
+            self.objective,
+            judge.psnr,
+            self.after_step,
+            origin=origin,
+            sample=judge.sample,
+            exact_on=judge.first_patch(),
+        )
 
     def objective(self, module: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """What each loss adds to that of a batch, on ranges that have seen it where they are observed."""
@@ -132,6 +134,12 @@ class _Stage:
         """Weights go back within their bounds, observed ranges to what was seen."""
         self._clip()
         self._observer.hold()
+
+
+def _known(graph: Graph, calibrated_on: Sequence[str], trained_on: Sequence[str]) -> Graph:
+    """A graph that says which images it has seen."""
+    graph.metadata[CALIBRATED_ON], graph.metadata[TRAINED_ON] = listed(calibrated_on), listed(trained_on)
+    return graph
 
 
 def _some_of(images: ImageCache, limit: int) -> Calibration:
