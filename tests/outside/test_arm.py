@@ -127,7 +127,7 @@ def test_ops_that_xnnpack_takes_give_the_interpreters_bytes_on_arm(cpu: str, fol
     totals = swept(folder, cpu, tmp_path, OPS)
     taken = {name: count for name, count in totals.items() if name.endswith("xnnpack")}
     assert len(taken) >= 10
-    # a step apart in 8 of 2,448 on all three CPUs, which is not explained: docs/numerics.md, Other runtimes
+    # ARM has a fixed-point kernel, a step apart in 8 of 2,448: docs/numerics.md, Other runtimes
     assert taken.pop("MUL xnnpack").largest <= 1
     assert total(taken).differ == 0, taken
 
