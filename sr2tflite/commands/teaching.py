@@ -12,8 +12,8 @@ from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.data.taught import TaughtPatches
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.files import read_bytes, sha256
-from sr2tflite.networks import checkpoint
-from sr2tflite.networks.teacher import LoadedTeacher, kind_of, load_teacher
+from sr2tflite.networks import checkpoint, spandrel
+from sr2tflite.networks.teacher import LoadedTeacher, teacher_in
 from sr2tflite.progress import Progress
 from sr2tflite.torch_view import FloatView
 from sr2tflite.train.losses import WHITE, Sample, Total
@@ -92,12 +92,11 @@ class Lesson:
             graph = read_float(path)
             _refuse_other_scale(graph.scale_factor, scale, path)
             self._teach = own_output(FloatView(graph), graph.value_range[1])
-        elif kind_of(checkpoint.read(path)[0]) is None:
-            student = checkpoint.load(path)
+        elif (teacher := teacher_in(path)) is None:
+            student = _student(path)
             _refuse_other_scale(student.student.scale, scale, path)
             self._teach = own_output(student.module, student.student.peak)
         else:
-            teacher = load_teacher(path)
             _refuse_other_scale(teacher.scale, scale, path)
             self.batches = _taught(teacher, patches, settings, progress)
 
@@ -111,6 +110,17 @@ def own_output(module: nn.Module, white: float) -> Teach:
             return (found if white == WHITE else found * (WHITE / white)).clamp_(0, WHITE)
 
     return teach
+
+
+def _student(path: Path) -> checkpoint.LoadedStudent:
+    """The student in a checkpoint that is of no known teacher."""
+    try:
+        return checkpoint.load(path)
+    except InputError as error:
+        if spandrel.is_installed():
+            raise
+        hint = f"a teacher of another architecture: {spandrel.INSTALL}"
+        raise InputError(error.message, where=error.where, hint=hint) from error
 
 
 def _taught(teacher: LoadedTeacher, patches: Patches, settings: LoopSettings, progress: Progress) -> TaughtPatches:

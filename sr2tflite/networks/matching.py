@@ -96,6 +96,11 @@ def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Mat
     )
 
 
+def fits_a_student(weights: Weights) -> bool:
+    """Whether a state dict is, by keys or shapes, of at least one student."""
+    return any(isinstance(_fit(name, {}, weights), Match) for name in STUDENTS.names())
+
+
 def _fit(name: str, fields: dict[str, Any], weights: Weights) -> Match | Misfit | None:
     shapes = [tuple(value.shape) for value in weights.values()]
     guess = STUDENTS[name].settings_from(shapes)

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.files import read_bytes, sha256
+from sr2tflite.networks import spandrel
 from sr2tflite.networks.checkpoint import read
-from sr2tflite.networks.matching import key_difference
+from sr2tflite.networks.matching import fits_a_student, key_difference
 from sr2tflite.networks.teachers import TEACHERS, Teacher
 from sr2tflite.registry import parse_settings
 
@@ -60,22 +61,44 @@ def kind_of(weights: Mapping[str, Tensor]) -> str | None:
     return next((name for name in TEACHERS.names() if TEACHERS[name].settings_from(weights) is not None), None)
 
 
+def teacher_in(path: Path) -> LoadedTeacher | None:
+    """The teacher in a checkpoint; None where it holds a student, or what neither this package nor spandrel knows.
+
+    Raises:
+        InputError: Not a checkpoint, keys that are missing or too many, or a network that does something else.
+        MissingError: Only spandrel may know it, and it cannot be imported.
+    """
+    weights, facts = read(path)
+    if "student" in facts:
+        return None
+    if kind_of(weights) is not None:
+        return load_teacher(path)
+    return None if fits_a_student(weights) else _of_spandrel(path, weights)
+
+
 def load_teacher(path: Path, settings: Mapping[str, Any] | None = None) -> LoadedTeacher:
     """The teacher in a published checkpoint.
 
     Args:
         path: A state dict in ``.pt``/``.pth``/``.safetensors``, bare or under ``params_ema`` or ``params``.
-        settings: How it is run, as ``{"routing": "argmax"}``.
+        settings: How it is run, as ``{"routing": "argmax"}``; those of spandrel's networks have none.
 
     Raises:
         InputError: Not a checkpoint, weights of no known teacher, keys that are missing or too many.
         RecipeError: Unknown settings.
+        MissingError: Only spandrel may know it, and it cannot be imported.
     """
     weights, _ = read(path)
     name = kind_of(weights)
     if name is None:
-        known = ", ".join(TEACHERS.names())
-        raise InputError(f"is of no known teacher; known: {known}", where=str(path), hint="is it the right file?")
+        found = _of_spandrel(path, weights)
+        if found is None:
+            known = ", ".join(TEACHERS.names())
+            hint = "is it the right file?" if spandrel.is_installed() else f"more are known after: {spandrel.INSTALL}"
+            raise InputError(f"is of no known teacher; known: {known}", where=str(path), hint=hint)
+        if settings:
+            raise RecipeError(f"{found.name}: is run as spandrel runs it; expected no settings", hint="leave them out")
+        return found
     read_off = TEACHERS[name].settings_from(weights) or {}
     teacher = parse_settings(TEACHERS[name], {**read_off, **(settings or {})}, name)
     module = teacher.build()
@@ -84,3 +107,11 @@ def load_teacher(path: Path, settings: Mapping[str, Any] | None = None) -> Loade
         raise InputError(difference[0], where=str(path), hint=difference[1])
     module.load_state_dict(weights)
     return LoadedTeacher(module.eval(), teacher, name, sha256(read_bytes(path)))
+
+
+def _of_spandrel(path: Path, weights: Mapping[str, Tensor]) -> LoadedTeacher | None:
+    found = spandrel.teacher_of(weights, str(path)) if spandrel.is_installed() else None
+    if found is None:
+        return None
+    module, teacher = found
+    return LoadedTeacher(module, teacher, teacher.architecture, sha256(read_bytes(path)))

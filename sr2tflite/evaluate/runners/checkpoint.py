@@ -11,11 +11,14 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:  # noqa: ARG
     """The network in eval mode, on the CPU, in its own value range."""
     import torch
 
-    from sr2tflite.networks.checkpoint import read
-    from sr2tflite.networks.teacher import kind_of
+    from sr2tflite.networks.teacher import teacher_in
 
     torch.set_num_threads(threads)
-    return _student(path) if kind_of(read(path)[0]) is None else _teacher(path)
+    teacher = teacher_in(path)
+    if teacher is None:
+        return _student(path)
+    note = f"teacher {teacher.name}, run with {teacher.teacher}"
+    return Network(lambda lr: to_pixels(teacher.enlarge(lr[None])[0]), teacher.scale, {}, (note,))
 
 
 def _student(path: Path) -> Network:
@@ -33,11 +36,3 @@ def _student(path: Path) -> Network:
         return to_pixels(y_NCHW[0].permute(1, 2, 0).numpy())
 
     return Network(upscale, int(loaded.student.scale), getattr(loaded, "metadata", {}))
-
-
-def _teacher(path: Path) -> Network:
-    from sr2tflite.networks.teacher import load_teacher
-
-    teacher = load_teacher(path)
-    note = f"teacher {teacher.name}, run with {teacher.teacher}"
-    return Network(lambda lr: to_pixels(teacher.enlarge(lr[None])[0]), teacher.scale, {}, (note,))
