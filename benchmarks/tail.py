@@ -178,15 +178,15 @@ def report(result: BenchResult, differing: int) -> str:
     lines = [
         f"{one.name:13} median {one.latency_ms.median:7.1f} ms  p5 {one.latency_ms.p5:7.1f}"
         f"  p95 {one.latency_ms.p95:7.1f}  computing {one.cpu_ms:7.1f}  {one.verdict}"
-        f"  {one.coverage} {' '.join(one.coverage.outside)}"
+        f"  {one.placement} {' '.join(one.placement.outside)}"
         for one in (ours, rival)
     ]
     computing = ours.cpu_ms / rival.cpu_ms
     held = "holds" if computing <= TARGET else "fails"
     lines += [
-        f"{result.device}, {result.threads} thread(s), {ours.input.shape[1]}×{ours.input.shape[2]} in",
+        f"{result.device.name}, {result.threads} thread(s), {ours.input.shape[1]}×{ours.input.shape[2]} in",
         f"output bytes that differ: {differing}",
-        f"ratio by the clock {ratio.ratio:.3f} (95 %: {ratio.low:.3f}…{ratio.high:.3f})",
+        f"ratio by the clock {ratio.ratio:.3f} ({100 * ratio.confidence:.4g} %: {ratio.low:.3f}…{ratio.high:.3f})",
         f"ratio of computing time {computing:.3f}, target ≤ {TARGET}: {held}",
     ]
     return "\n".join(lines)

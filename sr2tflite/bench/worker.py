@@ -43,7 +43,8 @@ def delegated(plan: list[dict[str, Any]]) -> dict[str, Any]:
     nodes = [node for node in plan if node["op_name"] != "DELEGATE"]
     makers = {tensor: index for index, node in enumerate(nodes) for tensor in node["outputs"]}
     taken: set[int] = set()
-    for partition in (node for node in plan if node["op_name"] == "DELEGATE"):
+    partitions = [node for node in plan if node["op_name"] == "DELEGATE"]
+    for partition in partitions:
         borders, pending = set(partition["inputs"]), list(partition["outputs"])
         while pending:
             tensor = pending.pop()
@@ -53,7 +54,7 @@ def delegated(plan: list[dict[str, Any]]) -> dict[str, Any]:
             taken.add(maker)
             pending.extend(nodes[maker]["inputs"])
     outside = [node["op_name"] for index, node in enumerate(nodes) if index not in taken]
-    return {"nodes": len(nodes), "delegated": len(taken), "outside": outside}
+    return {"nodes": len(nodes), "delegated": len(taken), "partitions": len(partitions), "outside": outside}
 
 
 def _input(engine: LiteRT, size: tuple[int, int]) -> Any:

@@ -130,17 +130,17 @@ def latencies(result: BenchResult) -> None:
     for model in result.models:
         times = model.latency_ms
         numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
-        memory = f"{model.peak_memory_kib / 1024:.0f}"
-        delegated = f"{model.coverage.delegated}/{model.coverage.nodes}"
-        rows.append([model.name, *(f"{one:.1f}" for one in numbers), memory, delegated, model.verdict])
+        memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
+        delegated = f"{model.placement.delegated}/{model.placement.nodes}"
+        told = ("" if one is None else f"{one:.1f}" for one in numbers)
+        rows.append([model.name, *told, memory, delegated, model.verdict])
     head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
-    table(head, rows, title=f"{result.device}, threads: {result.threads}")
+    table(head, rows, title=f"{result.device.name}, threads: {result.threads}")
     for model in result.models:
-        if model.coverage.outside:
-            click.echo(f"{model.name}: outside the delegate: {', '.join(model.coverage.outside)}")
+        if model.placement.outside:
+            click.echo(f"{model.name}: outside the delegate: {', '.join(model.placement.outside)}")
     for ratio in result.ratios:
-        interval = f"95 %: {ratio.low:.3f} to {ratio.high:.3f}"
-        click.echo(f"{ratio.model} takes {ratio.ratio:.3f} times as long as {ratio.reference} ({interval})")
+        click.echo(str(ratio))
 
 
 def certificate(result: "FuseResult") -> None:

@@ -225,7 +225,7 @@ class _Chain:
                 {"file": one.name, "verdict": one.verdict, **{f"{k}_ms": v for k, v in vars(one.latency_ms).items()}}
                 for one in result.models
             ]
-            interval = f"95 % interval {ratio.low:.3f} to {ratio.high:.3f}"
+            interval = f"{100 * ratio.confidence:.4g} % interval {ratio.low:.3f} to {ratio.high:.3f}"
             summary = f"`{ratio.model}` takes {ratio.ratio:.3f} times as long as `{ratio.reference}` ({interval})."
             return {"rows": rows, "ratio": ratio.ratio, "summary": summary, "full": result.to_json()}
 

@@ -1,13 +1,10 @@
 import json
-import statistics
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from sr2tflite.bench.ratio import ratio_of_medians
-from sr2tflite.bench.result import Coverage, End, ModelBench, Round, latency
+from sr2tflite.bench.result import End, Placement
 from sr2tflite.bench.worker import delegated
 from sr2tflite.commands.bench import bench
 from sr2tflite.errors import InputError
@@ -53,10 +50,10 @@ def test_two_models_are_measured_in_interleaved_rounds(model):
         assert measured.peak_memory_kib > 1000
         assert [len(one.times_ms) for one in measured.rounds] == [4, 4]
         assert (measured.sha256, measured.size_bytes) == (sha256(path.read_bytes()), path.stat().st_size)
-        assert measured.coverage == Coverage(2, 2, ())
+        assert measured.placement == Placement("xnnpack", "xnnpack", 2, 2, 1, ())
     (ratio,) = result.ratios
     assert 0 < ratio.low <= ratio.ratio <= ratio.high
-    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["models"][1]["coverage"]["nodes"] == 2
+    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["models"][1]["placement"]["nodes"] == 2
 
 
 REFUSED = {
@@ -75,40 +72,6 @@ def test_what_cannot_be_measured_is_an_error_for_the_user(tmp_path, models, opti
         bench(models(tmp_path), **options)
 
 
-def measured(*rounds):
-    kept = tuple(Round(1.0, 1.0, times, times, 1) for times in rounds)
-    return ModelBench("m", "", 1, End("int8", ()), End("int8", ()), Coverage(1, 1, ()), kept)
-
-
-def test_statistics_are_those_of_numpy_and_the_standard_library():
-    times = [float(value) for value in np.random.default_rng(0).uniform(1, 2, 31)]
-    found = latency(times)
-    assert (found.min, found.mean, found.std) == (min(times), statistics.fmean(times), statistics.stdev(times))
-    assert [found.p5, found.median, found.p95] == np.percentile(times, (5, 50, 95)).tolist()
-    assert latency([3.0]).std == 0
-
-
-@pytest.mark.parametrize(
-    ("rounds", "verdict"),
-    [(((1.0, 1.0), (1.04, 1.04)), "steady"), (((1.0, 1.0), (1.06, 1.06)), "noisy"), (((1.0, 1.0),), "noisy")],
-)
-def test_a_model_is_steady_when_its_rounds_agree(rounds, verdict):
-    assert measured(*rounds).verdict == verdict
-
-
-def test_the_ratio_of_equal_models_is_one_without_doubt():
-    model = measured((2.0,) * 5, (2.0,) * 5)
-    assert vars(ratio_of_medians(model, model)) == {"model": "m", "reference": "m", "ratio": 1, "low": 1, "high": 1}
-
-
-def test_the_interval_covers_a_known_ratio():
-    random = np.random.default_rng(0)
-    slow, fast = (measured(*(tuple(random.normal(mean, 0.05, 20)) for _ in range(5))) for mean in (2.0, 1.0))
-    found = ratio_of_medians(slow, fast)
-    assert found.low < 2 < found.high
-    assert found.high - found.low < 0.2
-
-
 def node(name, inputs, outputs):
     return {"op_name": name, "inputs": inputs, "outputs": outputs}
 
@@ -116,7 +79,7 @@ def node(name, inputs, outputs):
 def test_nodes_between_two_partitions_are_named():
     chain = [node("CONV_2D", [0, 1, 2], [3]), node("PRELU", [3, 4], [5]), node("CONV_2D", [5, 1, 2], [6]), node("ADD", [6, 3], [7])]  # fmt: skip  # noqa: E501
     plan = [*chain, node("DELEGATE", [0, 1, 2], [3]), node("DELEGATE", [5, 1, 2, 3], [7])]
-    assert delegated(plan) == {"nodes": 4, "delegated": 3, "outside": ["PRELU"]}
+    assert delegated(plan) == {"nodes": 4, "delegated": 3, "partitions": 2, "outside": ["PRELU"]}
     assert delegated(chain)["outside"] == ["CONV_2D", "PRELU", "CONV_2D", "ADD"]
 
 
