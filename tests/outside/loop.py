@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from outside.phone import ADBD
+from outside.tool import host_paths
 
 INIT = Path(__file__).with_name("loop_init.py")
 SERVER_PORT, FIRST_PORT = 5037, 6555
@@ -28,8 +29,13 @@ for node in null zero full random urandom tty; do touch "$2/dev/$node"; mount --
 mkdir "$2/dev/pts"; mount -t devpts -o newinstance,ptmxmode=0666 devpts "$2/dev/pts"; ln -s pts/ptmx "$2/dev/ptmx"
 mount -t tmpfs tmpfs "$2/tmp"; mount -t tmpfs -o mode=1777 tmpfs "$2/data/local/tmp"
 mount --bind "$3" "$2/system/facts"; mount --bind "$4" "$2/sys"
+mount -t tmpfs tmpfs "$2/host"; root="$2"; shift 4
+for path; do mkdir -p "$root/host$path"; mount --rbind "$path" "$root/host$path"; done
+for link in bin lib lib64; do ln -s "usr/$link" "$root/host/$link"; done
+mkdir "$root/host/dev"; touch "$root/host/dev/null"; mount --bind /dev/null "$root/host/dev/null"
 """
-"""One phone's root: read-only but for the places where a phone's shell writes, and for what tests write."""
+"""One phone's root: read-only but for the places where a phone's shell writes, and for what tests write. Below
+``/host`` is what the ``benchmark_model`` that really measures needs of this machine."""
 
 BOOT = f"""
 mount -t proc proc "$1/proc"
@@ -111,12 +117,14 @@ class World:
         """
         done = subprocess.run([*self._entered(), *argv], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CannotLoopError(f"{argv[0]} failed: {(done.stderr.strip() or 'it says nothing').splitlines()[-1]}")
+            raise CannotLoopError(f"{argv[0]} failed: {(done.stderr.strip() or 'it says nothing').splitlines()[0]}")
         return done.stdout
 
     def call(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """What the real adb does."""
-        return subprocess.run([str(self.adb), *argv], capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            [str(self.adb), *argv], capture_output=True, text=True, errors="replace", check=False, timeout=60
+        )
 
     def connect(self, serial: str, state: str = "device") -> None:
         """Let the server know a phone and wait until it is in a state.
@@ -175,7 +183,8 @@ class Phone:
         self.root, self._facts, self._sys = place / "root", place / "facts", place / "sys"
         for folder in (self.root, self._facts, self._sys):
             folder.mkdir(parents=True)
-        world.run("sh", "-euc", LAY, "sh", str(root), str(self.root), str(self._facts), str(self._sys))
+        places = (root, self.root, self._facts, self._sys, *host_paths())
+        world.run("sh", "-euc", LAY, "sh", *(str(path) for path in places))
         self.plug()
 
     def plug(self) -> None:

@@ -15,7 +15,7 @@ from outside.arm import STAMP, NotSetUpError, unpacked
 
 RELEASE, PACKAGES = "trixie", ("adbd", "mksh", "toybox")
 ADBD = "/usr/lib/android-sdk/platform-tools/adbd"
-LAYOUT = "1"
+LAYOUT = "2"
 """Changes with what ``_laid`` makes."""
 
 FOLDER = Path(os.environ.get("SR2TFLITE_PHONE") or Path.home() / ".cache" / "sr2tflite" / "phone")
@@ -85,7 +85,7 @@ def _laid(root: Path) -> None:
     for tool in TOOLS.split():
         (root / "system/bin" / tool).symlink_to("/usr/bin/toybox")
     for shell in ("system/bin/sh", "usr/bin/sh"):
-        (root / shell).symlink_to("/usr/bin/mksh-static")
+        (root / shell).symlink_to("/usr/bin/mksh")
     (root / "usr/bin/env").symlink_to("toybox")
     scripts = {"getprop": GETPROP, "dumpsys": DUMPSYS, **dict.fromkeys(("cmd", "svc", "settings", "input"), RECORDER)}
     for name, text in scripts.items():
