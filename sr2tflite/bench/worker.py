@@ -57,7 +57,7 @@ def delegated(plan: list[dict[str, Any]]) -> dict[str, Any]:
     return {"nodes": len(nodes), "delegated": len(taken), "partitions": len(partitions), "outside": outside}
 
 
-def _input(engine: LiteRT, size: tuple[int, int]) -> Any:
+def seeded_input(engine: LiteRT, size: tuple[int, int]) -> Any:
     """Seeded noise: the same pixels for every model of one input type."""
     channels = int(engine.input["shape"][3])
     pixels = np.random.default_rng(0).integers(0, 256, (1, *size, channels), np.uint8)
@@ -81,7 +81,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     (engine,) = engines
     if len(engine.input["shape"]) != 4:
         raise InputError(f"input is {list(engine.input['shape'])}; expected NHWC", where=job["model"])
-    x = _input(engine, engine.fixed_size or tuple(job["size"]))
+    x = seeded_input(engine, engine.fixed_size or tuple(job["size"]))
     init_ms += timed_ms(lambda: engine.feed(x))
     first_ms = timed_ms(engine.invoke)
     for _ in range(job["warmup"]):
