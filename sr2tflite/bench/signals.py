@@ -1,4 +1,4 @@
-"""What disturbs a process while it is timed: counters of Linux, read before and after. Imports nothing but Python's own.
+"""What disturbs a process while it is timed: counters of Linux, read before and after; imports only Python itself.
 
 Where the system has no such counter the signal is None. A virtual machine's own disturbances show in ``stolen`` only if
 its hypervisor tells them.
