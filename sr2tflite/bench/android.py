@@ -41,7 +41,7 @@ class _Found:
 
     rounds: list[Round] = field(default_factory=list)
     is_hot: bool = False
-    log: Log = Log()
+    log: Log = field(default_factory=Log)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _check(bench: _Bench, index: int, model: PhoneModel, scratch: Path) -> Outpu
     flags = passes.output(f"m{index}", model, bench.plan, bench.plan.threads[0], tool.known)
     if flags is None:
         return None
-    tool.run(flags, None, doing=f"checking the output of {model.path.name}")
+    tool.run(flags, None, doing=f"checking the output of {model.name}")
     local, remote = scratch / passes.OUT, f"{tool.folder}/{passes.OUT}"
     bench.phone.pull(remote, local, size_bytes=model.y.nbytes)
     bench.phone.ask(f"rm -f {remote}", doing="removing the output")
@@ -170,7 +170,7 @@ def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None])
         for place, index in enumerate(_order(len(found), turn)):
             _round(bench, index, threads, mask, found[index])
             done = turn * len(found) + place + 1
-            detail = bench.models[index].path.name
+            detail = bench.models[index].name
             bench.progress(f"timing on {bench.phone.serial}", done, plan.rounds * len(found), detail)
     models = [_model(bench, index, threads, mask, *one) for index, one in enumerate(zip(found, checks, strict=True))]
     notes = [SHELL, *([why] if why else []), *_unknown(found)]
@@ -202,11 +202,11 @@ def _round(bench: _Bench, index: int, threads: int, mask: str | None, found: _Fo
     calls = bench.phone.adb.calls
     before = cooled(bench.look, bench.plan.cooling, bench.phone.serial, bench.progress, pause=calls.pause)
     flags = passes.timed(f"m{index}", model, bench.plan, threads, tool.known)
-    run = tool.run(flags, mask, doing=f"timing {model.path.name}")
+    run = tool.run(flags, mask, doing=f"timing {model.name}")
     after = bench.look()
     times = run.log.runs.latency_ms if run.log.runs else None
     if times is None:
-        raise DeviceError(f"{NAME} tells no times of {model.path.name}", where=bench.phone.serial)
+        raise DeviceError(f"{NAME} tells no times of {model.name}", where=bench.phone.serial)
     found.log = run.log
     found.is_hot = found.is_hot or has_throttled(before, after)
     ended = replace(after.public(), effective_mhz=effective_mhz(before, after))
@@ -224,17 +224,17 @@ def _model(
     peak_kib = None
     if plan.profiles:
         if flags := passes.memory(f"m{index}", model, plan, threads, tool.known):
-            memory = tool.run(flags, mask, doing=f"measuring the memory of {model.path.name}").log.memory
+            memory = tool.run(flags, mask, doing=f"measuring the memory of {model.name}").log.memory
             peak_mib = memory.peak if memory.peak is not None else memory.overall
             peak_kib = None if peak_mib is None else round(peak_mib * 1024)
         if flags := passes.profile(f"m{index}", model, plan, threads, tool.known):
-            rows = op_table.read(tool.run(flags, mask, doing=f"profiling {model.path.name}").text)
+            rows = op_table.read(tool.run(flags, mask, doing=f"profiling {model.name}").text)
     is_xnnpack = plan.delegate.runs_xnnpack(tool.known)
     return ModelBench.of_rounds(
         found.rounds,
         placement(plan.delegate, found.log, model.nodes, is_xnnpack=is_xnnpack, rows=rows),
         throttled=found.is_hot,
-        name=model.path.name,
+        name=model.name,
         sha256=model.sha256,
         size_bytes=model.size_bytes,
         input=model.input,

@@ -9,8 +9,10 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from numpy.typing import NDArray
 
+from sr2tflite.bench.names import distinct
+from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.result import End
-from sr2tflite.bench.worker import delegated, seeded_input
+from sr2tflite.bench.worker import noise
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.graph.tflite import admit
@@ -26,6 +28,9 @@ class PhoneModel:
     """A file, its input and its output."""
 
     path: Path
+    name: str
+    """In the result; see ``names``."""
+
     sha256: str
     size_bytes: int
     input_name: str
@@ -88,21 +93,22 @@ def prepared(paths: Sequence[Path], size: tuple[int, int]) -> tuple[PhoneModel, 
         InputError: A file cannot be read, is damaged, or LiteRT refuses it.
         UnsupportedError: It needs Flex ops.
     """
-    return tuple(_prepared(path, size) for path in paths)
+    return tuple(_prepared(path, name, size) for path, name in zip(paths, distinct(paths), strict=True))
 
 
-def _prepared(path: Path, size: tuple[int, int]) -> PhoneModel:
+def _prepared(path: Path, name: str, size: tuple[int, int]) -> PhoneModel:
     content = read_bytes(path)
     refuse_flex(content, str(path))
     admit(content, str(path))
     engine = LiteRT(path)
     if len(engine.input["shape"]) != 4:
         raise InputError(f"input is {list(engine.input['shape'])}; expected NHWC", where=str(path))
-    x = seeded_input(engine, engine.fixed_size or size)
+    x = noise(engine.input["dtype"], (1, *(engine.fixed_size or size), int(engine.input["shape"][3])))
     y = engine.run(x)
     coverage = delegated(engine.plan())
     return PhoneModel(
         path,
+        name,
         sha256(content),
         len(content),
         str(engine.input["name"]),

@@ -20,7 +20,7 @@ def output_of(content: bytes, model: PhoneModel, where: str) -> NDArray[Any]:
         VerificationError: They are more or fewer.
     """
     if len(content) != model.y.nbytes:
-        message = f"{model.path.name}: the phone wrote {len(content):,} bytes; expected {model.y.nbytes:,}"
+        message = f"{model.name}: the phone wrote {len(content):,} bytes; expected {model.y.nbytes:,}"
         raise VerificationError(message, where=where, hint=ANYWAY)
     return np.frombuffer(content, model.y.dtype).reshape(model.y.shape)
 
@@ -72,5 +72,5 @@ def judge(check: OutputCheck, model: PhoneModel, where: str, *, must_equal: bool
     if model.outside:
         names = ", ".join(sorted(set(model.outside)))
         hint = f"ops outside XNNPACK ({names}) run on builtin kernels, which differ between processors; {ANYWAY}"
-    message = f"{model.path.name}: the phone's CPU answers otherwise than {check.against} here: {share}{steps}"
+    message = f"{model.name}: the phone's CPU answers otherwise than {check.against} here: {share}{steps}"
     raise VerificationError(message, where=where, hint=hint)

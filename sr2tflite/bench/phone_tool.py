@@ -89,6 +89,8 @@ class PhoneTool:
         limit_s = (limit_s or self.limit_s) + GRACE_S
         answer = self.phone.ask(f"{command} && {shlex.join(argv)} 2>&1 </dev/null", limit_s=limit_s, doing=doing)
         last = (answer.out.strip().splitlines() or ["no message"])[-1]
+        if answer.status and last.startswith("taskset:"):
+            raise self._error(f"cannot be held there: {last}", "name other processors: --cpus 0,1, or --any-core")
         if answer.status == _NOT_RUN and "Permission denied" in last:
             raise self._error(f"may not be run there: {last}", "is /data mounted noexec? Measure on another phone")
         if answer.status in {_NOT_RUN, _NOT_FOUND}:

@@ -11,7 +11,7 @@ from sr2tflite.bench.android import bench_on_phone
 from sr2tflite.bench.calls import Calls, ending_is_an_interrupt
 from sr2tflite.bench.phone import Phone
 from sr2tflite.bench.phone_facts import hashed
-from sr2tflite.bench.phone_models import PhoneModel, prepared, refuse_flex
+from sr2tflite.bench.phone_models import prepared, refuse_flex
 from sr2tflite.bench.phone_plan import PhonePlan
 from sr2tflite.bench.result import BenchReport, BenchResult, Failure
 from sr2tflite.errors import Sr2TfliteError
