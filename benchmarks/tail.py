@@ -18,6 +18,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.result import BenchResult
 from sr2tflite.commands.bench import bench
 from sr2tflite.errors import InputError
@@ -209,7 +210,8 @@ def main() -> None:
         ours, rival = Path(folder) / "ours.tflite", Path(folder) / "layout.tflite"
         ours.write_bytes(write(sized))
         rival.write_bytes(LayoutTail(write(in_torch_order(sized))).rewritten())
-        result = bench([rival, ours], threads=args.threads, rounds=args.rounds, runs=args.runs)
+        plan = Plan(threads=(args.threads,), rounds=args.rounds, runs=args.runs)
+        (result,) = bench([rival, ours], plan).results
         print(report(result, differing_bytes(ours, rival)))
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sr2tflite.bench.result import BenchResult
 from sr2tflite.evaluate.result import EvalResult
 
 if TYPE_CHECKING:
@@ -122,25 +121,6 @@ def evaluation(result: EvalResult, *, per_image: bool) -> None:
     for artifact in result.artifacts:
         for note in artifact.notes:
             click.echo(f"{artifact.name}: {note}")
-
-
-def latencies(result: BenchResult) -> None:
-    """Times of every model, and each against the first."""
-    rows = []
-    for model in result.models:
-        times = model.latency_ms
-        numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
-        memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
-        delegated = f"{model.placement.delegated}/{model.placement.nodes}"
-        told = ("" if one is None else f"{one:.1f}" for one in numbers)
-        rows.append([model.name, *told, memory, delegated, model.verdict])
-    head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
-    table(head, rows, title=f"{result.device.name}, threads: {result.threads}")
-    for model in result.models:
-        if model.placement.outside:
-            click.echo(f"{model.name}: outside the delegate: {', '.join(model.placement.outside)}")
-    for ratio in result.ratios:
-        click.echo(str(ratio))
 
 
 def certificate(result: "FuseResult") -> None:

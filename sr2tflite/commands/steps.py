@@ -217,9 +217,11 @@ class _Chain:
         models = [self.folder / MODEL_FLOAT, self.folder / MODEL]
 
         def action(progress: Progress) -> Facts:
+            from sr2tflite.bench.plan import Plan
             from sr2tflite.commands.bench import bench
 
-            result = bench(models, threads=threads, runs=runs, rounds=rounds, progress=progress)
+            plan = Plan(threads=(threads,), runs=runs, rounds=rounds, seconds=0)
+            (result,) = bench(models, plan, progress=progress).results
             (ratio,) = result.ratios
             rows = [
                 {"file": one.name, "verdict": one.verdict, **{f"{k}_ms": v for k, v in vars(one.latency_ms).items()}}

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from sr2tflite.bench.placing import delegated
+from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.result import End, Placement
-from sr2tflite.bench.worker import delegated
 from sr2tflite.commands.bench import bench
 from sr2tflite.errors import InputError
 from sr2tflite.files import sha256
@@ -36,9 +37,11 @@ def model(tmp_path):
 
 def test_two_models_are_measured_in_interleaved_rounds(model):
     paths, turns = [model("fixed.tflite", 20, 30), model("free.tflite")], []
-    result = bench(paths, runs=4, rounds=2, size=(10, 12), progress=lambda *turn: turns.append(turn))
-    names = ["fixed.tflite", "free.tflite"]
-    assert turns == [("timing", index + 1, 4, names[index % 2]) for index in range(4)]
+    plan = Plan(runs=4, rounds=2, seconds=0, size=(10, 12))
+    (result,) = bench(paths, plan, progress=lambda *turn: turns.append(turn)).results
+    order = ["fixed.tflite", "free.tflite", "free.tflite", "fixed.tflite"]
+    assert [name for _, _, _, name in turns] == [*order, "fixed.tflite, memory", "free.tflite, memory"]
+    assert [turn[:3] for turn in turns] == [("timing", index, 6) for index in range(1, 7)]
     assert [one.input.shape for one in result.models] == [(1, 20, 30, 12), (1, 10, 12, 12)]
     assert [one.output for one in result.models] == [End("int8", (1, 40, 60, 3)), End("int8", (1, 20, 24, 3))]
     for path, measured in zip(paths, result.models, strict=True):
@@ -69,7 +72,7 @@ REFUSED = {
 def test_what_cannot_be_measured_is_an_error_for_the_user(tmp_path, models, options, message):
     (tmp_path / "text.tflite").write_text("no model")
     with pytest.raises(InputError, match=message):
-        bench(models(tmp_path), **options)
+        bench(models(tmp_path), Plan(**options))
 
 
 def node(name, inputs, outputs):
