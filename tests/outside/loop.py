@@ -16,8 +16,8 @@ from pathlib import Path
 from outside.phone import ADBD
 from outside.tool import host_paths
 
-INIT = Path(__file__).with_name("loop_init.py")
-SERVER_PORT, FIRST_PORT = 5037, 6555
+INIT, HALF, CABLE = (Path(__file__).with_name(f"{name}.py") for name in ("loop_init", "half_phone", "cable"))
+SERVER_PORT, FIRST_PORT, HALF_PORT, CABLE_PORT = 5037, 6555, 6655, 6755
 """Phones' ports are not below: adb looks for emulators at 5555 to 5585 by itself, and would list a phone twice."""
 
 WORK = "/data/local/tmp"
@@ -139,6 +139,22 @@ class World:
             time.sleep(0.05)
         raise CannotLoopError(f"{serial} does not come up: {self._log.read_text()[-500:]}")
 
+    def half_phone(self, state: str) -> str:
+        """The serial of something that is ``unauthorized`` or ``offline``, or hangs up when one connects."""
+        self.start("half phone", HALF_PORT, sys.executable, str(HALF), str(HALF_PORT), state)
+        return f"127.0.0.1:{HALF_PORT}"
+
+    def cable(self, phone: "Phone", *options: str) -> str:
+        """A phone's serial at the other end of a cable with some of the options of ``cable.py``."""
+        self.start("cable", CABLE_PORT, sys.executable, str(CABLE), str(CABLE_PORT), str(phone.port), *options)
+        return f"127.0.0.1:{CABLE_PORT}"
+
+    def tidy(self) -> None:
+        """No half phone and no cable, and no phone is known."""
+        self.stop("half phone")
+        self.stop("cable")
+        self.forget()
+
     def forget(self) -> None:
         """No phone is known."""
         self.call("disconnect")
@@ -178,7 +194,7 @@ class Phone:
     """One of a world's phones. What it knows of itself are files that tests write."""
 
     def __init__(self, world: World, root: Path, place: Path, port: int) -> None:
-        self._world, self._port = world, port
+        self._world, self.port = world, port
         self.serial = f"127.0.0.1:{port}"
         self.root, self._facts, self._sys = place / "root", place / "facts", place / "sys"
         for folder in (self.root, self._facts, self._sys):
@@ -190,7 +206,7 @@ class Phone:
     def plug(self) -> None:
         """Start its daemon; a world's ``connect`` makes it known."""
         boot = ("unshare", "--pid", "--fork", "--kill-child", "sh", "-euc", BOOT, "sh", str(self.root))
-        self._world.start(self.serial, self._port, *boot, str(self._port))
+        self._world.start(self.serial, self.port, *boot, str(self.port))
 
     def unplug(self) -> None:
         """End its daemon and all that it runs; what is stored stays."""
