@@ -114,9 +114,12 @@ class OutputCheck:
     against: str = "xnnpack"
     """The kernel family of the host's output."""
 
-    @property
-    def is_identical(self) -> bool:
-        return self.differing == 0
+    def __str__(self) -> str:
+        if not self.differing:
+            return f"output identical to {self.against} here, {self.values:,} values"
+        steps = "" if self.max_lsb is None else f" by at most {self.max_lsb:g} LSB"
+        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        return f"output beside {self.against} here: {self.differing:,} of {self.values:,} values differ{steps}{psnr}"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ def _latencies(result: BenchResult) -> None:
     show.table(head, rows, title=f"{result.device.name}, threads: {result.threads}{pinned}, input {size}")
     for ratio in result.ratios:
         click.echo(str(ratio))
+    for model in result.models:
+        if model.output_check is not None:
+            click.echo(f"{model.name}: {model.output_check}")
     for note in result.notes:
         click.echo(note)
 
