@@ -1,5 +1,6 @@
 """The verb that measures latency."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,15 @@ import click
 
 from sr2tflite.cli.group import group
 from sr2tflite.cli.options import COUNT, FILE, json_out
-from sr2tflite.cli.options_bench import host_options
+from sr2tflite.cli.options_bench import host_options, report_options
+
+
+def _print_schema(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        from sr2tflite.bench.schema import json_schema
+
+        click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        context.exit()
 
 
 @group.command(short_help="Latency on this machine.")
@@ -16,15 +25,36 @@ from sr2tflite.cli.options_bench import host_options
 @click.option("--rounds", type=COUNT, metavar="N", help="Fresh processes a file, interleaved.  [default: 12]")
 @click.option("--warmup", type=click.IntRange(min=0), metavar="N", help="Inferences first, at least.  [default: 2]")
 @host_options
+@report_options
 @json_out
-def bench(models: tuple[Path, ...], as_json: bool, height: int, width: int, **told: Any) -> None:
-    """Latency on this machine: fresh processes, interleaved."""
+@click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema, help="Print the JSON schema of --json.")  # fmt: skip  # noqa: E501
+def bench(
+    models: tuple[Path, ...],
+    as_json: bool,
+    height: int | None,
+    width: int | None,
+    plot: Path | None,
+    year: str | None,
+    psnr: str | None,
+    **told: Any,
+) -> None:
+    """Latency on this machine: fresh processes that take turns, each file against the first."""
     from sr2tflite.bench.plan import Plan
+    from sr2tflite.bench.score import YEARS
     from sr2tflite.cli import show, show_bench
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.bench import bench as command
+    from sr2tflite.commands.bench import draw
+    from sr2tflite.commands.score import psnr_of, score
 
+    usual = YEARS[year].size if year else Plan.size
     given = {key: value for key, value in told.items() if value is not None}
+    plan = Plan(size=(height or usual[0], width or usual[1]), **given)
+    decibels = psnr_of(models, psnr) if psnr else {}
     with watching(as_json) as progress:
-        report = command(models, Plan(size=(height, width), **given), progress=progress)
-    return show.as_json(report) if as_json else show_bench.report(report)
+        report = command(models, plan, progress=progress)
+    if year:
+        report = score(report, year, decibels)
+    if plot is not None:
+        draw(report, plot)
+    return show.as_json(report) if as_json else show_bench.report(report, models)
