@@ -47,7 +47,7 @@ def _runs(axes: "Axes", result: BenchResult) -> None:
         label = f"{model.name}\n{model.latency_ms.center:.3g} ms, {model.verdict}"
         for place, one in enumerate(model.rounds):
             across = place + 0.55 + 0.9 * (np.arange(len(one.times_ms)) + 0.5) / max(len(one.times_ms), 1)
-            axes.plot(across, one.times_ms, ".", color=color, markersize=4, alpha=0.5, markeredgewidth=0)
+            axes.plot(across, one.times_ms, ".", color=color, markersize=6, alpha=0.5, markeredgewidth=0)
             center = one.latency_ms.center
             axes.plot([place + 0.55, place + 1.45], [center, center], "-", color=color, linewidth=1.2, label=label)
             label = ""  # one entry a file
