@@ -45,7 +45,7 @@ def bench(
     phone: dict[str, Any],
     **told: Any,
 ) -> int:
-    """Latency on this machine, or with --android on phones: fresh processes that take turns, each file against the first."""
+    """Latency here, or with --android on phones: fresh processes that take turns, each file against the first."""
     from sr2tflite.bench.plan import Plan
     from sr2tflite.bench.score import YEARS
     from sr2tflite.cli import show, show_bench
