@@ -143,7 +143,7 @@ def _check(bench: _Bench, index: int, model: PhoneModel, scratch: Path) -> Outpu
         return check
     check = compared(found, model.by_builtin_kernels(), "builtin")
     # builtin kernels round otherwise on other processors
-    same = platform.machine() == MACHINE_OF_ABI.get(bench.binary.abi or "", platform.machine())
+    same = platform.machine() == MACHINE_OF_ABI.get(bench.binary.abi)
     judge(check, model, serial, must_equal=same and model.is_integer)
     return check
 
