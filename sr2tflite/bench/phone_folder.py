@@ -16,6 +16,10 @@ PARENT = "/data/local/tmp"
 
 PREFIX = "sr2tflite-"
 _EVERY = f"{PARENT}/{PREFIX}{'[0-9a-f]' * 16}"
+_PROCESSES = f"ls -ld /proc/[0-9]*/cwd 2>/dev/null | sed -n 's|.*/proc/\\([0-9]*\\)/cwd -> {PARENT}/{PREFIX}.*|\\1|p'"
+"""Those that work in such a folder: adbd ends the shell of a call that is cut off, and not what that has started."""
+
+_END = f"for p in $({_PROCESSES}); do kill -9 $p; done"
 _RETURN_S = 5.0
 """How long a phone that is gone is waited for before what lies on it is given up."""
 
@@ -61,7 +65,7 @@ def lodged(phone: Phone, cleaner: Phone, parcels: Sequence[Parcel], progress: Pr
 
 def _sweep(phone: Phone, progress: Progress) -> None:
     """Remove the folders of runs that were cut off."""
-    script = f'for d in {_EVERY}; do if [ -d "$d" ]; then rm -rf "$d"; echo "$d"; fi; done'
+    script = f'{_END}; for d in {_EVERY}; do if [ -d "$d" ]; then rm -rf "$d"; echo "$d"; fi; done'
     for old in phone.ask(script, doing="looking for what earlier runs left").out.split():
         remark(progress, phone.serial, f"removed {old}, which an earlier run left")
 
@@ -97,7 +101,7 @@ def _remains(cleaner: Phone, folder: str) -> str | None:
     """Remove a folder; what to tell where that does not work."""
     for _ in range(2):
         try:
-            script = f"rm -rf {folder}; [ ! -e {folder} ]"
+            script = f"{_END}; rm -rf {folder}; [ ! -e {folder} ]"
             if cleaner.ask(script, limit_s=15, doing="removing what was pushed").status == 0:
                 return None
         except Sr2TfliteError:

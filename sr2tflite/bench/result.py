@@ -7,7 +7,7 @@
         ├── Device, Tool
         ├── ModelBench        one file: End in and out, Placement, the figures, OpTime…, OutputCheck, verdict
         │   └── Round         one fresh process: argv, times, State before and after, Signals
-        └── Ratio             a file against the first
+        └── Ratio, Score      a file against the first; a challenge's score
 """
 
 import statistics
@@ -114,9 +114,12 @@ class OutputCheck:
     against: str = "xnnpack"
     """The kernel family of the host's output."""
 
-    @property
-    def is_identical(self) -> bool:
-        return self.differing == 0
+    def __str__(self) -> str:
+        if not self.differing:
+            return f"output identical to {self.against} here, {self.values:,} values"
+        steps = "" if self.max_lsb is None else f" by at most {self.max_lsb:g} LSB"
+        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        return f"output beside {self.against} here: {self.differing:,} of {self.values:,} values differ{steps}{psnr}"
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,24 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class Score:
+    """A challenge's score with this device's latency; see ``bench.score``."""
+
+    model: str
+    year: str
+    score: float
+    psnr: float
+    latency_ms: float
+    """Median."""
+
+    device: str
+    """Whose latency it is."""
+
+    note: str
+    """How it differs from the challenge's own."""
+
+
+@dataclass(frozen=True)
 class BenchResult:
     """Models measured side by side on one device."""
 
@@ -219,6 +240,9 @@ class BenchResult:
     models: tuple[ModelBench, ...]
     ratios: tuple[Ratio, ...]
     """Each model after the first against the first."""
+
+    scores: tuple[Score, ...] = ()
+    """Of the files whose PSNR is known, if a challenge was named."""
 
     notes: tuple[str, ...] = ()
     """What a reader must know besides."""

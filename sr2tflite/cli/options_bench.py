@@ -1,11 +1,12 @@
 """Options of ``bench``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from sr2tflite.cli.options import COUNT, Decorated
+from sr2tflite.cli.options import COUNT, FILE, Decorated
 
 
 def _counts(lowest: int) -> Callable[[click.Context, click.Parameter, str | None], tuple[int, ...] | None]:
@@ -39,20 +40,56 @@ def _sizes(_context: click.Context, parameter: click.Parameter, text: str | None
     return tuple(dict.fromkeys(sizes))
 
 
-_OPTIONS = (
+def _png(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix != ".png":
+        raise click.BadParameter(f"{path} does not end in .png", param=parameter)
+    return path
+
+
+def _with_psnr(context: click.Context, _parameter: click.Parameter, year: str | None) -> str | None:
+    if (year is None) != (context.params.get("psnr") is None):
+        raise click.UsageError("--score and --psnr go together")
+    return year
+
+
+_HOST = (
     click.option("--threads", callback=_counts(1), metavar="N,…", help="Of the runtime; a list is compared: 1,2."),
     click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Warm-up and timing a round, at least."),
-    click.option("--height", type=COUNT, default=720, show_default=True, help="For free-shape files."),
-    click.option("--width", type=COUNT, default=1280, show_default=True, help="For free-shape files."),
+    click.option("--height", type=COUNT, help="For free-shape files.  [default: 720, or what --score timed]"),
+    click.option("--width", type=COUNT, help="For free-shape files.  [default: 1280, or what --score timed]"),
     click.option("--sizes", callback=_sizes, metavar="HxW,…", help="Every file at each of these sizes instead."),
     click.option("--cpus", callback=_counts(0), metavar="N,…", help="Hold the timed processes there: 0,2-3."),
     click.option("--ops", is_flag=True, help="Time every op too, in a pass of its own."),
 )
 
+_REPORT = (
+    click.option(
+        "--plot", type=FILE, callback=_png, metavar="FILE.png", help="Draw every run, and --sizes as a curve."
+    ),
+    click.option(
+        "--score",
+        "year",
+        type=click.Choice(["mai2021", "mai2022", "mai2026"]),
+        callback=_with_psnr,
+        help="The challenge's score, with this device's latency.",
+    ),
+    click.option(
+        "--psnr", is_eager=True, metavar="DB|EVAL.json", help="For --score: the file's, or what eval --json printed."
+    ),
+)
+
 
 def host_options(function: Decorated) -> Decorated:
     """What only a measurement on this machine takes."""
-    options: list[Callable[[Any], Any]] = list(reversed(_OPTIONS))
-    for option in options:
+    return _with(_HOST, function)
+
+
+def report_options(function: Decorated) -> Decorated:
+    """What is made of a measurement."""
+    return _with(_REPORT, function)
+
+
+def _with(options: Sequence[Callable[[Any], Any]], function: Decorated) -> Decorated:
+    for option in reversed(options):
         function = option(function)
     return function

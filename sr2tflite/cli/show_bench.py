@@ -1,25 +1,44 @@
 """What a person sees of a benchmark."""
 
+import shlex
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from sr2tflite.bench.result import BenchReport, BenchResult, ModelBench
+from sr2tflite.bench.plot import output_megapixels
+from sr2tflite.bench.result import BenchReport, BenchResult
 from sr2tflite.bench.verdict import disturbances
 from sr2tflite.cli import show
 
 
-def report(found: BenchReport) -> None:
-    """Times of every file, how far they can be believed, and each file against the first."""
+def report(found: BenchReport, models: Sequence[Path]) -> None:
+    """Times of every file, how far they can be believed, and each file against the first.
+
+    Args:
+        found: What was measured.
+        models: The files, as they were given.
+    """
     for result in found.results:
         _latencies(result)
+    if len({result.models[0].output.shape for result in found.results}) > 1:
+        _per_megapixel(found.results)
+    largest = max(result.models[0].output.shape for result in found.results)
+    for result in found.results:
+        if result.models[0].output.shape == largest:
+            _ops(result)
     first = found.results[0]
     for model in first.models:
         if model.placement.outside:
-            outside = Counter(model.placement.outside)
-            listed = ", ".join(name if count == 1 else f"{count} {name}" for name, count in outside.items())
-            click.echo(f"{model.name}: outside {model.placement.asked}: {listed}")
-    _next(first)
+            click.echo(f"{model.name}: outside {model.placement.asked}: {listed(model.placement.outside)}")
+    _next(found, models)
+
+
+def listed(names: Sequence[str]) -> str:
+    """``RELU, 2 MINIMUM``: the names, each once, with its count."""
+    counts = Counter(names)
+    return ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
 
 
 def _latencies(result: BenchResult) -> None:
@@ -29,34 +48,61 @@ def _latencies(result: BenchResult) -> None:
         numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
         memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
         told = ["" if one is None else _ms(one) for one in numbers]
-        rows.append([model.name, *told, memory, f"{placed.delegated}/{placed.nodes}", _verdict(model)])
-    head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
-    sides = result.models[0].input.shape[1:3]
-    size = "×".join(map(str, sides))
+        size = "×".join(map(str, model.input.shape[1:3]))
+        rows.append([model.name, size, *told, memory, f"{placed.delegated}/{placed.nodes}", model.verdict])
+    head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
     pinned = f", on processors {result.affinity}" if result.affinity else ""
-    show.table(head, rows, title=f"{result.device.name}, threads: {result.threads}{pinned}, input {size}")
+    click.echo(f"{result.device.name}, threads: {result.threads}{pinned}")
+    show.table(head, rows)
+    for model in result.models:
+        if model.verdict == "noisy":
+            click.echo(f"{model.name}: noisy: {'; '.join(disturbances(model.rounds))}")
     for ratio in result.ratios:
         click.echo(str(ratio))
+    for model in result.models:
+        if model.output_check is not None:
+            click.echo(f"{model.name}: {model.output_check}")
+    for score in result.scores:
+        told_by = f"{score.psnr:.2f} dB, {_ms(score.latency_ms)} ms on {score.device}"
+        click.echo(f"{score.model}: {score.year} score {score.score:.3g} ({told_by}); {score.note}")
     for note in result.notes:
         click.echo(note)
 
 
+def _per_megapixel(results: Sequence[BenchResult]) -> None:
+    rows = []
+    for result in results:
+        for model in result.models:
+            each = model.latency_ms.center / output_megapixels(model)
+            size = "×".join(map(str, model.output.shape[1:3]))
+            rows.append([model.name, str(result.threads), size, f"{output_megapixels(model):.3f}", f"{each:.3g}"])
+    show.table(["time for a megapixel of the output", "threads", "output", "megapixels", "ms/megapixel"], rows)
+
+
+def _ops(result: BenchResult) -> None:
+    """The time of every op, in the order in which they ran."""
+    for model in result.models:
+        if model.ops is None:
+            continue
+        total = sum(op.ms for op in model.ops)
+        rows = [[op.op, op.delegate or "builtin", _ms(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
+        click.echo(f"{model.name}, threads: {result.threads}: ops, in a pass of its own")
+        show.table(["op", "kernel", "ms", "share"], rows)
+
+
 def _ms(value: float) -> str:
-    """Three significant digits where there are fewer before the point."""
-    return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
+    """At least three significant digits."""
+    return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
 
 
-def _verdict(model: ModelBench) -> str:
-    reasons = disturbances(model.rounds) if model.verdict == "noisy" else ()
-    return f"{model.verdict}: {'; '.join(reasons)}" if reasons else model.verdict
-
-
-def _next(result: BenchResult) -> None:
-    """What to type next."""
-    noisy = any(model.verdict == "noisy" for model in result.models)
-    names = " ".join(model.name for model in result.models)
-    outside = next((model.name for model in result.models if model.placement.outside), None)
-    if noisy and result.device.kind == "host":
-        show.next_step(f"sr2tflite bench {names} --rounds {2 * result.rounds}, when nothing else runs")
-    elif outside:
-        show.next_step(f"sr2tflite check {outside}")
+def _next(found: BenchReport, models: Sequence[Path]) -> None:
+    """What to type next: again if it was noisy, else what is said of the ops left out."""
+    every = [(path, model) for result in found.results for path, model in zip(models, result.models, strict=True)]
+    outside = next((path for path, model in every if model.placement.outside), None)
+    first = found.results[0]
+    if first.device.kind == "host" and any(model.verdict == "noisy" for _, model in every):
+        names = shlex.join(map(str, models))
+        click.echo("noisy figures are those of a busy machine: measure again when nothing else runs")
+        show.next_step(f"sr2tflite bench {names} --rounds {max(12, 2 * first.rounds)}")
+    elif outside is not None:
+        show.next_step(f"sr2tflite check {shlex.quote(str(outside))}")

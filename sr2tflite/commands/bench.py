@@ -5,8 +5,10 @@ from pathlib import Path
 
 from sr2tflite.bench.host import bench_on_host
 from sr2tflite.bench.plan import Plan
+from sr2tflite.bench.plot import picture
 from sr2tflite.bench.result import BenchReport
 from sr2tflite.errors import InputError
+from sr2tflite.files import write_bytes
 from sr2tflite.progress import Progress, silent
 
 
@@ -30,3 +32,12 @@ def bench(models: Sequence[Path], plan: Plan | None = None, *, progress: Progres
     plan = plan or Plan()
     plan.check()
     return bench_on_host(models, plan, progress)
+
+
+def draw(report: BenchReport, path: Path) -> None:
+    """Write the picture of a report: every timed run, and with several sizes the time per megapixel.
+
+    Raises:
+        StorageError: The place may not be written.
+    """
+    write_bytes(path, picture(report))
