@@ -39,9 +39,10 @@ mkdir "$root/host/dev"; touch "$root/host/dev/null"; mount --bind /dev/null "$ro
 
 BOOT = f"""
 mount -t proc proc "$1/proc"
-exec chroot "$1" /usr/bin/env -i PATH=/system/bin HOME=/ TERM=dumb ANDROID_DATA=/data ANDROID_ROOT=/system \
-    TMPDIR=/data/local/tmp ADBD_PORT="$2" {ADBD}
+chroot "$1" /usr/bin/env -i PATH=/system/bin HOME=/ TERM=dumb ANDROID_DATA=/data ANDROID_ROOT=/system \
+    TMPDIR=/data/local/tmp ADBD_PORT="$2" {ADBD} & wait
 """
+"""The shell stays, as the phone's first process: it takes in what others leave behind, as Android's init does."""
 
 
 class CannotLoopError(Exception):
@@ -155,9 +156,30 @@ class World:
         self.stop("cable")
         self.forget()
 
+    def see(self, serial: str, state: str) -> None:
+        """Let the server try to connect until it lists something in a state; it goes on trying, nobody waits.
+
+        Raises:
+            CannotLoopError: It never lists that.
+        """
+        words = [str(self.adb), "connect", serial]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+            seen = self._seen(f"{serial}\t{state}")
+            client.kill()
+        if not seen:
+            raise CannotLoopError(f"{serial} is never {state}")
+
     def forget(self) -> None:
         """No phone is known."""
         self.call("disconnect")
+
+    def _seen(self, line: str) -> bool:
+        """Whether the server lists a line within five seconds."""
+        for _ in range(100):
+            if line in self.call("devices").stdout:
+                return True
+            time.sleep(0.05)
+        return False
 
     def _wrapped_adb(self) -> Path:
         """The real adb as this world's: callable from outside, with paths of outside."""
@@ -235,6 +257,10 @@ class Phone:
     def tell_system(self, name: str, text: str) -> None:
         """Change a file below ``/sys``."""
         self._write(self._sys / name, text)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is such a file: a program on the phone may write some in ``/system/facts``."""
+        return (self._facts / name).exists()
 
     @property
     def calls(self) -> list[str]:
