@@ -50,7 +50,7 @@ def test_the_real_one_writes_litert_s_bytes(world: World, phone: Phone, tmp_path
     pushed(world, tmp_path, benchmark_model=tool.the_real_one(), **{"m.tflite": model, "in.bin": x.tobytes()})
     said = world.call(
         "shell",
-        f"cd {WORK}; ./benchmark_model --graph=m.tflite --num_threads=1 --num_runs=4 --warmup_runs=2 --bogus=1 "
+        f"cd {WORK}; ./benchmark_model --graph=m.tflite --num_threads=1 --num_runs=4 --min_secs=0 --warmup_runs=2 --warmup_min_secs=0 --bogus=1 "
         "--input_layer=t --input_layer_shape=1,24,32,3 --input_layer_value_files=t:in.bin --output_filepath=out.bin "
         "--report_peak_memory_footprint=true",
     )
