@@ -216,7 +216,9 @@ def test_the_effective_clock_weighs_every_clock_by_its_time():
 
 def cores(*speeds, capacities=None):
     capacities = capacities or [None] * len(speeds)
-    return [Core(number, *pair[:1], capacity=pair[1]) for number, pair in enumerate(zip(speeds, capacities, strict=True))]
+    return [
+        Core(number, *pair[:1], capacity=pair[1]) for number, pair in enumerate(zip(speeds, capacities, strict=True))
+    ]
 
 
 @pytest.mark.parametrize(
