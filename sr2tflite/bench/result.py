@@ -109,7 +109,17 @@ class OutputCheck:
     """The largest difference, in quantization steps."""
 
     psnr: float | None
-    """In dB for a peak of 255; None when identical."""
+    """In dB for a peak of 255, of 1 for a float file of that range; None when identical."""
+
+    against: str = "xnnpack"
+    """The kernel family of the host's output."""
+
+    def __str__(self) -> str:
+        if not self.differing:
+            return f"output identical to {self.against} here, {self.values:,} values"
+        steps = "" if self.max_lsb is None else f" by at most {self.max_lsb:g} LSB"
+        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        return f"output beside {self.against} here: {self.differing:,} of {self.values:,} values differ{steps}{psnr}"
 
 
 @dataclass(frozen=True)
@@ -245,15 +255,29 @@ class BenchResult:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A device that could not be measured beside others that were."""
+
+    serial_hash: str
+    error: str
+    """The error's name, as ``DeviceError``."""
+
+    message: str
+    exit_status: int
+
+
+@dataclass(frozen=True)
 class BenchReport:
     """All that one call measured: a result for each device and number of threads."""
 
     results: tuple[BenchResult, ...]
+    failures: tuple[Failure, ...] = ()
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSON file."""
-        return {"schema": self.schema, "results": [one.to_json() for one in self.results]}
+        results = [one.to_json() for one in self.results]
+        return {"schema": self.schema, "results": results, "failures": [asdict(one) for one in self.failures]}
 
 
 def _median(values: Sequence[float]) -> float | None:

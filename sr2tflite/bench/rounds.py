@@ -26,6 +26,9 @@ class State:
     clock_limits_mhz: Mapping[str, float] = field(default_factory=dict)
     """The highest clock that the system allows just now; a lowered one is throttling."""
 
+    effective_mhz: Mapping[str, float] = field(default_factory=dict)
+    """The mean clock of each core since the state before, idle time included; only where the kernel counts."""
+
     governor: str | None = None
     load: float | None = None
     """Runnable tasks, average of the last minute."""

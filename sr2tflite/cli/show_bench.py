@@ -49,7 +49,8 @@ def _latencies(result: BenchResult) -> None:
         memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
         told = ["" if one is None else _ms(one) for one in numbers]
         size = "×".join(map(str, model.input.shape[1:3]))
-        rows.append([model.name, size, *told, memory, f"{placed.delegated}/{placed.nodes}", model.verdict])
+        delegated = "" if placed.nodes is None else f"{placed.delegated}/{placed.nodes}"
+        rows.append([model.name, size, *told, memory, delegated, model.verdict])
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
     pinned = f", on processors {result.affinity}" if result.affinity else ""
     click.echo(f"{result.device.name}, threads: {result.threads}{pinned}")
@@ -59,6 +60,9 @@ def _latencies(result: BenchResult) -> None:
             click.echo(f"{model.name}: noisy: {'; '.join(disturbances(model.rounds))}")
     for ratio in result.ratios:
         click.echo(str(ratio))
+    for model in result.models:
+        if model.output_check is not None:
+            click.echo(f"{model.name}: {model.output_check}")
     for score in result.scores:
         told_by = f"{score.psnr:.2f} dB, {_ms(score.latency_ms)} ms on {score.device}"
         click.echo(f"{score.model}: {score.year} score {score.score:.3g} ({told_by}); {score.note}")

@@ -1,0 +1,255 @@
+"""Timing ``.tflite`` files on one phone: models take turns, each round in a fresh process and from a cool phone."""
+
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sr2tflite.bench import op_table, passes
+from sr2tflite.bench.cooling import cooled
+from sr2tflite.bench.cpu_groups import big_mask, checked_mask
+from sr2tflite.bench.phone import Phone
+from sr2tflite.bench.phone_facts import PhoneFacts, phone_facts
+from sr2tflite.bench.phone_folder import Parcel, lodged
+from sr2tflite.bench.phone_models import PhoneModel
+from sr2tflite.bench.phone_output import compared, judge, output_of
+from sr2tflite.bench.phone_plan import ANY, BIG, PhonePlan
+from sr2tflite.bench.phone_state import PhoneState, effective_mhz, has_throttled, phone_state
+from sr2tflite.bench.phone_tool import PhoneTool
+from sr2tflite.bench.placed import op_times, placement
+from sr2tflite.bench.ratio import ratio
+from sr2tflite.bench.result import BenchResult, ModelBench, OutputCheck, Tool
+from sr2tflite.bench.rounds import Round
+from sr2tflite.bench.sections import STATE, answers, script
+from sr2tflite.bench.tool_cache import NAME, Binary, binary_for, check_library
+from sr2tflite.bench.tool_log import Log
+from sr2tflite.errors import DeviceError
+from sr2tflite.files import read_bytes, sha256
+from sr2tflite.progress import Progress
+
+MACHINE_OF_ABI = {"arm64-v8a": "aarch64", "x86_64": "x86_64"}
+"""What this computer would call the processor of an ABI that it may have itself."""
+
+SHELL = "measured by adb's shell: an app's processes are scheduled otherwise"
+
+
+@dataclass
+class _Found:
+    """What is gathered of one file."""
+
+    rounds: list[Round] = field(default_factory=list)
+    is_hot: bool = False
+    log: Log = field(default_factory=Log)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """One phone with everything on it."""
+
+    phone: Phone
+    tool: PhoneTool
+    binary: Binary
+    facts: PhoneFacts
+    models: Sequence[PhoneModel]
+    plan: PhonePlan
+    progress: Progress
+
+    def look(self) -> PhoneState:
+        """The phone's state just now."""
+        said = self.phone.ask(script(STATE), limit_s=60, doing="asking for its state")
+        return phone_state(answers(said.out))
+
+
+def bench_on_phone(
+    phone: Phone, cleaner: Phone, models: Sequence[PhoneModel], plan: PhonePlan, progress: Progress
+) -> tuple[BenchResult, ...]:
+    """Measure files on one phone.
+
+    Args:
+        phone: Where.
+        cleaner: The same phone, through calls that an interrupt does not stop.
+        models: The first is what the others are compared with.
+        plan: How.
+        progress: Told after each round.
+
+    Returns:
+        A result for each number of threads.
+
+    Raises:
+        DeviceError: The phone is gone, too old, full or hot, or the tool does not run there.
+        MissingError: There is no ``benchmark_model`` for it.
+        VerificationError: What was pushed, or what the processor answers, is not what it must be.
+    """
+    phone.demand_exit_statuses()
+    said = phone.ask(script(), limit_s=60, doing="asking what it is")
+    facts = phone_facts(answers(said.out), phone.adb.version())
+    binary = binary_for(facts.abis, plan.benchmark_model, phone.serial)
+    for index, library in enumerate(plan.delegate.libraries):
+        check_library(library, facts.abis, phone.serial, may_be_dsp=index > 0)
+    with tempfile.TemporaryDirectory() as scratch:
+        parcels = _parcels(binary, models, plan, Path(scratch))
+        _demand_room(phone, facts, parcels, models)
+        with lodged(phone, cleaner, parcels, progress) as folder:
+            tool = PhoneTool(phone, folder, limit_s=plan.limit_s, has_timeout="timeout" in facts.tools)
+            bench = _Bench(phone, tool, binary, facts, models, plan, progress)
+            checks = _checks(bench, Path(scratch)) if plan.checks_output else [None for _ in models]
+            return tuple(_measured(bench, threads, checks) for threads in plan.threads)
+
+
+def _parcels(binary: Binary, models: Sequence[PhoneModel], plan: PhonePlan, scratch: Path) -> list[Parcel]:
+    parcels = [Parcel(NAME, binary.path, binary.sha256)]
+    parcels += [Parcel(one.name, one, sha256(read_bytes(one))) for one in plan.delegate.libraries]
+    for index, model in enumerate(models):
+        noise = scratch / f"m{index}.bin"
+        noise.write_bytes(model.x.tobytes())
+        parcels += [Parcel(f"m{index}.tflite", model.path, model.sha256)]
+        parcels += [Parcel(noise.name, noise, sha256(model.x.tobytes()))]
+    return parcels
+
+
+def _demand_room(phone: Phone, facts: PhoneFacts, parcels: Sequence[Parcel], models: Sequence[PhoneModel]) -> None:
+    """See to it that everything fits, and one output, before a byte is sent."""
+    needed = sum(one.path.stat().st_size for one in parcels) + max(model.y.nbytes for model in models)
+    if facts.free_kib is not None and needed > facts.free_kib * 1024:
+        raise DeviceError(
+            f"{facts.free_kib / 1024:.1f} MiB are free under /data/local/tmp; expected {needed / 2**20:.1f}",
+            where=phone.serial,
+            hint=f"free some space on the phone: adb -s {phone.serial} shell df -h /data",
+        )
+
+
+def _checks(bench: _Bench, scratch: Path) -> list[OutputCheck | None]:
+    return [_check(bench, index, model, scratch) for index, model in enumerate(bench.models)]
+
+
+def _check(bench: _Bench, index: int, model: PhoneModel, scratch: Path) -> OutputCheck | None:
+    """The phone's output beside this computer's; None where the tool writes none."""
+    tool, serial = bench.tool, bench.phone.serial
+    flags = passes.output(f"m{index}", model, bench.plan, bench.plan.threads[0], tool.known)
+    if flags is None:
+        return None
+    tool.run(flags, None, doing=f"checking the output of {model.name}")
+    local, remote = scratch / passes.OUT, f"{tool.folder}/{passes.OUT}"
+    bench.phone.pull(remote, local, size_bytes=model.y.nbytes)
+    bench.phone.ask(f"rm -f {remote}", doing="removing the output")
+    found = output_of(read_bytes(local), model, serial)
+    delegate = bench.plan.delegate
+    on_processor = delegate.unit == "cpu"
+    if delegate.runs_xnnpack(tool.known) or not on_processor:
+        check = compared(found, model.y, "xnnpack")
+        judge(check, model, serial, must_equal=on_processor and model.is_integer)
+        return check
+    check = compared(found, model.by_builtin_kernels(), "builtin")
+    # builtin kernels round otherwise on other processors
+    same = platform.machine() == MACHINE_OF_ABI.get(bench.binary.abi or "", platform.machine())
+    judge(check, model, serial, must_equal=same and model.is_integer)
+    return check
+
+
+def _mask(bench: _Bench, threads: int) -> tuple[str | None, str | None]:
+    """Where runs are held, and why nowhere if they are not though it was asked for."""
+    asked, cores = bench.plan.affinity, bench.facts.cores
+    if asked == ANY:
+        return None, None
+    if "taskset" not in bench.facts.tools:
+        return None, "not held on any processors: the phone has no taskset"
+    if asked != BIG:
+        return checked_mask(asked, cores, bench.phone.serial), None
+    mask = big_mask(cores, bench.facts.parts, threads)
+    return mask, None if mask else "not held on any processors: the phone tells of no faster ones"
+
+
+def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None]) -> BenchResult:
+    """All rounds, and then the passes that would disturb them."""
+    plan, utc = bench.plan, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    mask, why = _mask(bench, threads)
+    found = [_Found() for _ in bench.models]
+    for turn in range(plan.rounds):
+        for place, index in enumerate(_order(len(found), turn)):
+            _round(bench, index, threads, mask, found[index])
+            done = turn * len(found) + place + 1
+            detail = bench.models[index].name
+            bench.progress(f"timing on {bench.phone.serial}", done, plan.rounds * len(found), detail)
+    models = [_model(bench, index, threads, mask, *one) for index, one in enumerate(zip(found, checks, strict=True))]
+    notes = [SHELL, *([why] if why else []), *_unknown(found)]
+    if plan.checks_output and None in checks:
+        notes.append("outputs not compared: this benchmark_model writes none")
+    return BenchResult(
+        utc=utc,
+        device=bench.facts.device(bench.phone.serial),
+        tool=Tool(NAME, None, bench.binary.sha256, found[0].log.flavor or "classic"),
+        threads=threads,
+        affinity=mask,
+        warmup=plan.warmup,
+        runs=plan.runs,
+        rounds=plan.rounds,
+        interleaved=True,
+        models=tuple(models),
+        ratios=tuple(ratio(model, models[0]) for model in models[1:]),
+        notes=tuple(notes),
+    )
+
+
+def _order(count: int, turn: int) -> Sequence[int]:
+    """Each model goes first in every other round."""
+    return range(count) if turn % 2 == 0 else range(count)[::-1]
+
+
+def _round(bench: _Bench, index: int, threads: int, mask: str | None, found: _Found) -> None:
+    model, tool = bench.models[index], bench.tool
+    calls = bench.phone.adb.calls
+    before = cooled(bench.look, bench.plan.cooling, bench.phone.serial, bench.progress, pause=calls.pause)
+    flags = passes.timed(f"m{index}", model, bench.plan, threads, tool.known)
+    run = tool.run(flags, mask, doing=f"timing {model.name}")
+    after = bench.look()
+    times = run.log.runs.latency_ms if run.log.runs else None
+    if times is None:
+        raise DeviceError(f"{NAME} tells no times of {model.name}", where=bench.phone.serial)
+    found.log = run.log
+    found.is_hot = found.is_hot or has_throttled(before, after)
+    ended = replace(after.public(), effective_mhz=effective_mhz(before, after))
+    found.rounds.append(
+        Round(run.argv, _ms(run.log.init_us), _ms(run.log.first_us), (), times, before=before.public(), after=ended)
+    )
+
+
+def _model(
+    bench: _Bench, index: int, threads: int, mask: str | None, found: _Found, check: OutputCheck | None
+) -> ModelBench:
+    """A file's figures, after the passes of their own."""
+    model, tool, plan = bench.models[index], bench.tool, bench.plan
+    rows: tuple[op_table.OpRow, ...] = ()
+    peak_kib = None
+    if plan.profiles:
+        if flags := passes.memory(f"m{index}", model, plan, threads, tool.known):
+            memory = tool.run(flags, mask, doing=f"measuring the memory of {model.name}").log.memory
+            peak_mib = memory.peak if memory.peak is not None else memory.overall
+            peak_kib = None if peak_mib is None else round(peak_mib * 1024)
+        if flags := passes.profile(f"m{index}", model, plan, threads, tool.known):
+            rows = op_table.read(tool.run(flags, mask, doing=f"profiling {model.name}").text)
+    is_xnnpack = plan.delegate.runs_xnnpack(tool.known)
+    return ModelBench.of_rounds(
+        found.rounds,
+        placement(plan.delegate, found.log, model.nodes, is_xnnpack=is_xnnpack, rows=rows),
+        throttled=found.is_hot,
+        name=model.name,
+        sha256=model.sha256,
+        size_bytes=model.size_bytes,
+        input=model.input,
+        output=model.output,
+        peak_memory_kib=peak_kib,
+        ops=op_times(rows) if rows else None,
+        output_check=check,
+    )
+
+
+def _unknown(found: Sequence[_Found]) -> list[str]:
+    states = [round_.before for one in found for round_ in one.rounds]
+    told = any(one.thermal_status is not None or one.temperatures_c or one.battery_c is not None for one in states)
+    return [] if told else ["the phone tells neither thermal status nor temperatures: heat is unknown"]
+
+
+def _ms(us: float | None) -> float | None:
+    return None if us is None else us / 1e3

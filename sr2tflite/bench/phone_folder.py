@@ -1,0 +1,118 @@
+"""A folder on the phone for one run: named by the hash of what is in it, checked there, and removed afterwards."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sr2tflite.bench.phone import Phone
+from sr2tflite.errors import DeviceError, Sr2TfliteError, VerificationError
+from sr2tflite.files import sha256
+from sr2tflite.progress import Progress, remark
+
+PARENT = "/data/local/tmp"
+"""The one place where Android lets adb's shell write and run programs."""
+
+PREFIX = "sr2tflite-"
+_EVERY = f"{PARENT}/{PREFIX}{'[0-9a-f]' * 16}"
+_PROCESSES = f"ls -ld /proc/[0-9]*/cwd 2>/dev/null | sed -n 's|.*/proc/\\([0-9]*\\)/cwd -> {PARENT}/{PREFIX}.*|\\1|p'"
+"""Those that work in such a folder: adbd ends the shell of a call that is cut off, and not what that has started."""
+
+_END = f"for p in $({_PROCESSES}); do kill -9 $p; done"
+_RETURN_S = 5.0
+"""How long a phone that is gone is waited for before what lies on it is given up."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A file to be sent."""
+
+    name: str
+    """On the phone: plain letters, whatever its name here."""
+
+    path: Path
+    sha256: str
+
+
+@contextmanager
+def lodged(phone: Phone, cleaner: Phone, parcels: Sequence[Parcel], progress: Progress) -> Iterator[str]:
+    """A folder with some files, for the time of the block; what earlier runs left is removed first.
+
+    Args:
+        phone: Where.
+        cleaner: The same phone, through calls that an interrupt does not stop.
+        parcels: All become executable, since a phone's ``push`` from Windows loses modes.
+        progress: Told what was, or could not be, removed.
+
+    Raises:
+        DeviceError: It cannot be written.
+        VerificationError: What arrived is not what was sent.
+    """
+    name = sha256(" ".join(sorted(f"{one.name} {one.sha256}" for one in parcels)).encode())[:16]
+    folder = f"{PARENT}/{PREFIX}{name}"
+    _sweep(phone, progress)
+    try:
+        _fill(phone, folder, parcels, progress)
+        yield folder
+    except BaseException as error:
+        if left := _remains(cleaner, folder):
+            _tell(error, left, progress)
+        raise
+    if left := _remains(cleaner, folder):
+        remark(progress, phone.serial, left)
+
+
+def _sweep(phone: Phone, progress: Progress) -> None:
+    """Remove the folders of runs that were cut off."""
+    script = f'{_END}; for d in {_EVERY}; do if [ -d "$d" ]; then rm -rf "$d"; echo "$d"; fi; done'
+    for old in phone.ask(script, doing="looking for what earlier runs left").out.split():
+        remark(progress, phone.serial, f"removed {old}, which an earlier run left")
+
+
+def _fill(phone: Phone, folder: str, parcels: Sequence[Parcel], progress: Progress) -> None:
+    made = phone.ask(f"mkdir {folder} && chmod 755 {folder}", doing="making a folder")
+    if made.status:
+        reason = made.both.strip().splitlines() or [f"status {made.status}"]
+        hint = f"adb -s {phone.serial} shell ls -ld {PARENT}"
+        raise DeviceError(f"cannot make a folder on it: {reason[-1]}", where=phone.serial, hint=hint)
+    for index, one in enumerate(parcels):
+        phone.push(one.path, f"{folder}/{one.name}")
+        progress(f"pushing to {phone.serial}", index + 1, len(parcels), one.path.name)
+    names = " ".join(shlex.quote(one.name) for one in parcels)
+    script = f"cd {folder} && chmod 755 {names} && sha256sum {names}"
+    seen = phone.ask(script, limit_s=300, doing="checking what was pushed")
+    _compare(phone, {one.name: one.sha256 for one in parcels}, seen.out, seen.both)
+
+
+def _compare(phone: Phone, expected: Mapping[str, str], listing: str, said: str) -> None:
+    found = {name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in listing.splitlines() if line.count(" "))}  # fmt: skip  # noqa: E501
+    if not found:
+        last = (said.strip().splitlines() or ["no message"])[-1]
+        message = f"cannot check what was pushed: {last}; expected a sha256sum, as from Android 8 on"
+        raise DeviceError(message, where=phone.serial, hint="measure on a newer phone")
+    for name, digest in expected.items():
+        if found.get(name) != digest:
+            message = f"{name} arrived with sha256 {found.get(name, 'unknown')[:16]}; expected {digest[:16]}"
+            raise VerificationError(message, where=phone.serial, hint="check the cable, then run the command again")
+
+
+def _remains(cleaner: Phone, folder: str) -> str | None:
+    """Remove a folder; what to tell where that does not work."""
+    for _ in range(2):
+        try:
+            script = f"{_END}; rm -rf {folder}; [ ! -e {folder} ]"
+            if cleaner.ask(script, limit_s=15, doing="removing what was pushed").status == 0:
+                return None
+        except Sr2TfliteError:
+            cleaner.adb.say("wait-for-device", serial=cleaner.serial, limit_s=_RETURN_S)
+    again = f"adb -s {cleaner.serial} shell rm -rf {folder}"
+    return f"{folder} is left on the phone: {again}, or run the same command again, which begins with that"
+
+
+def _tell(error: BaseException, left: str, progress: Progress) -> None:
+    """What was left goes with the error's hint, and where there is no such form, beside it."""
+    if isinstance(error, Sr2TfliteError):
+        error.hint = f"{error.hint}; {left}" if error.hint else left
+    else:
+        remark(progress, "phone", left)
