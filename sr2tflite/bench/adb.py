@@ -10,6 +10,7 @@ from pathlib import Path
 from sr2tflite.bench.adb_errors import refusal
 from sr2tflite.bench.calls import Calls, Said
 from sr2tflite.errors import DeviceError, MissingError
+from sr2tflite.progress import Progress, remark, silent
 
 LIMIT_S = 30.0
 """For calls that only ask."""
@@ -144,13 +145,14 @@ class Adb:
             raise refusal(said, address, "connecting")
 
 
-def chosen(adb: Adb, serials: Sequence[str], *, every: bool) -> tuple[Listed, ...]:
+def chosen(adb: Adb, serials: Sequence[str], *, every: bool, progress: Progress = silent) -> tuple[Listed, ...]:
     """The devices that are meant: those named, all, or the only one.
 
     Args:
         adb: Which sees them.
         serials: As ``adb devices`` lists them; ``host:port`` is connected to where it is not listed.
         every: Take all that can be used.
+        progress: Told which of all cannot be.
 
     Raises:
         DeviceError: None is there, several are and none is named, or one that is named cannot be used.
@@ -171,8 +173,11 @@ def chosen(adb: Adb, serials: Sequence[str], *, every: bool) -> tuple[Listed, ..
         hint = "plug a phone in, switch on USB debugging in its developer options, and accept this computer"
         raise DeviceError("adb sees no device", where="--android", hint=hint)
     if every and usable:
+        for one in found:
+            if one.state != "device":
+                remark(progress, "left out", f"{one.serial} is {one.state}")
         return tuple(usable)
-    if len(found) > 1:
+    if len(found) > 1 and not every:
         hint = f"choose: --serial SERIAL, or --all-devices; adb sees: {_names(found)}"
         raise DeviceError(f"adb sees {len(found)} devices; expected one", where="--android", hint=hint)
     return (_usable(found[0]),)

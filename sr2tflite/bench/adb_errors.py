@@ -51,6 +51,9 @@ _SERVER: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
+_LOST = {0, 255}
+"""What ``adb shell`` ends with where the phone has not told how the script ended."""
+
 
 def refusal(said: Said, serial: str | None, doing: str) -> Sr2TfliteError:
     """The error for a call of adb that failed.
@@ -71,6 +74,9 @@ def refusal(said: Said, serial: str | None, doing: str) -> Sr2TfliteError:
     for pattern, message, hint in _DEVICE:
         if re.search(pattern, text):
             return DeviceError(f"{message}, {doing}", where=where, hint=hint.format(serial=serial))
+    if said.status in _LOST and not said.err.strip():
+        hint = "check the cable, then run the command again"
+        return DeviceError(f"the connection was lost, {doing}", where=where, hint=hint)
     return DeviceError(f"adb ends with status {said.status}, {doing}: {_last(text)}", where=where)
 
 

@@ -143,7 +143,7 @@ def _check(bench: _Bench, index: int, model: PhoneModel, scratch: Path) -> Outpu
         return check
     check = compared(found, model.by_builtin_kernels(), "builtin")
     # builtin kernels round otherwise on other processors
-    same = platform.machine() == MACHINE_OF_ABI.get(bench.binary.abi or "", platform.machine())
+    same = platform.machine() == MACHINE_OF_ABI.get(bench.binary.abi)
     judge(check, model, serial, must_equal=same and model.is_integer)
     return check
 
@@ -174,6 +174,9 @@ def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None])
             bench.progress(f"timing on {bench.phone.serial}", done, plan.rounds * len(found), detail)
     models = [_model(bench, index, threads, mask, *one) for index, one in enumerate(zip(found, checks, strict=True))]
     notes = [SHELL, *([why] if why else []), *_unknown(found)]
+    if any(model.latency_ms.median is None for model in models):
+        means = ", ".join(f"{model.name} {model.latency_ms.mean:.3g} ms" for model in models)
+        notes.append(f"this benchmark_model tells no median; mean: {means}")
     if plan.checks_output and None in checks:
         notes.append("outputs not compared: this benchmark_model writes none")
     return BenchResult(
@@ -240,7 +243,7 @@ def _model(
         input=model.input,
         output=model.output,
         peak_memory_kib=peak_kib,
-        ops=op_times(rows) if rows else None,
+        ops=op_times(rows) if rows and plan.ops else None,
         output_check=check,
     )
 

@@ -66,5 +66,5 @@ def cooled(
                 hint="let it lie in a cool place without its case, unplug a fast charger, or allow more: --max-temp C",
             )
         progress(f"cooling {where}", int(waited), int(cooling.limit_s), reason)
-        pause(cooling.pause_s)
+        pause(min(cooling.pause_s, cooling.limit_s - waited))
     return state

@@ -20,8 +20,3 @@ def abi_of(content: bytes) -> str | None:
     if machine == _HEXAGON_MACHINE:
         return HEXAGON
     return ABI_OF_MACHINE.get(machine, f"machine {machine}") if order == "<" else f"big-endian machine {machine}"
-
-
-def is_script(content: bytes) -> bool:
-    """Whether a shell runs it."""
-    return content[:2] == b"#!"

@@ -47,7 +47,10 @@ class PhonePlan:
 
     checks_output: bool = True
     profiles: bool = True
-    """Whether passes of their own tell the times of single ops, and the memory."""
+    """Whether passes of their own tell the memory, and which ops were left out by the delegate."""
+
+    ops: bool = False
+    """Whether the times of single ops are kept."""
 
     def check(self) -> None:
         """Refuse what cannot be measured.

@@ -53,7 +53,7 @@ def bench_on_phones(
     calls, cleaning = Calls(), Calls()
     client = Adb(find_adb(adb), calls)
     client.version()
-    phones = [Phone(client, one.serial) for one in chosen(client, serials, every=every)]
+    phones = [Phone(client, one.serial) for one in chosen(client, serials, every=every, progress=progress)]
     cleaners = [Phone(Adb(client.binary, cleaning), phone.serial) for phone in phones]
     models = prepared(paths, plan.size)
     progress = _one_at_a_time(progress)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.bench.elf import HEXAGON, abi_of, is_script
+from sr2tflite.bench.elf import HEXAGON, abi_of
 from sr2tflite.errors import DeviceError, MissingError, VerificationError
 from sr2tflite.files import cache_folder, read_bytes, sha256
 
@@ -33,8 +33,7 @@ class Binary:
 
     path: Path
     sha256: str
-    abi: str | None
-    """None of a script."""
+    abi: str
 
 
 def tool_folder() -> Path:
@@ -101,9 +100,9 @@ def check_library(path: Path, abis: Sequence[str], where: str, *, may_be_dsp: bo
 def _checked(path: Path, abis: Sequence[str], where: str, *, is_pinned: bool) -> Binary:
     content = read_bytes(path)
     abi = abi_of(content)
-    if abi is None and not is_script(content):
-        raise MissingError("is no program: neither ELF nor a script", where=str(path), hint=where_to_get(abis[0]))
-    if abi is not None and abi not in abis:
+    if abi is None:
+        raise MissingError("is no program for Android: not an ELF file", where=str(path), hint=where_to_get(abis[0]))
+    if abi not in abis:
         message = f"{path} is for {abi}; the phone runs {', '.join(abis)}"
         raise DeviceError(message, where=where, hint=where_to_get(abis[0]))
     digest = sha256(content)

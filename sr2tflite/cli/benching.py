@@ -24,16 +24,6 @@ def _print_schema(context: click.Context, _parameter: click.Parameter, is_asked:
         context.exit()
 
 
-_schema = click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Print the JSON schema of --json.",
-)
-
-
 @group.command(short_help="Latency on this machine, or on phones.")
 @click.argument("models", type=FILE, nargs=-1, required=True, metavar="MODEL.tflite...")
 @click.option("--runs", type=COUNT, metavar="N", help="Timed inferences a round, at least.  [default: 5]")
@@ -43,26 +33,35 @@ _schema = click.option(
 @phone_options
 @report_options
 @json_out
-@_schema
+@click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema, help="Print the JSON schema of --json.")  # fmt: skip  # noqa: E501
 def bench(
     models: tuple[Path, ...],
     as_json: bool,
-    phone: dict[str, Any],
+    height: int | None,
+    width: int | None,
     plot: Path | None,
     year: str | None,
     psnr: str | None,
+    phone: dict[str, Any],
     **told: Any,
 ) -> int:
-    """Latency on this machine, or with --android on phones: fresh processes that take turns."""
+    """Latency here, or with --android on phones: fresh processes that take turns, each file against the first."""
+    from sr2tflite.bench.plan import Plan
+    from sr2tflite.bench.score import YEARS
     from sr2tflite.cli import show, show_bench
     from sr2tflite.cli.watch import watching
+    from sr2tflite.commands.bench import bench as command
     from sr2tflite.commands.bench import draw
     from sr2tflite.commands.score import psnr_of, score
 
-    told["size"] = _size(told.pop("height"), told.pop("width"), year)
+    usual = YEARS[year].size if year else Plan.size
+    given = {key: value for key, value in told.items() if value is not None}
+    given["size"] = (height or usual[0], width or usual[1])
     decibels = psnr_of(models, psnr) if psnr else {}
     with watching(as_json) as progress:
-        report = _on_phones(models, phone, told, progress) if phone else _here(models, told, progress)
+        report = (
+            _on_phones(models, phone, given, progress) if phone else command(models, Plan(**given), progress=progress)
+        )
     if year:
         report = score(report, year, decibels)
     if plot is not None:
@@ -71,27 +70,10 @@ def bench(
     return max((one.exit_status for one in report.failures), default=0)
 
 
-def _size(height: int | None, width: int | None, year: str | None) -> tuple[int, int]:
-    """For free-shape files: what was asked for, else what the challenge timed, else 720p."""
-    from sr2tflite.bench.plan import Plan
-    from sr2tflite.bench.score import YEARS
-
-    usual = YEARS[year].size if year else Plan.size
-    return height or usual[0], width or usual[1]
-
-
-def _here(models: tuple[Path, ...], told: dict[str, Any], progress: "Progress") -> "BenchReport":
-    from sr2tflite.bench.plan import Plan
-    from sr2tflite.commands.bench import bench as command
-
-    given = {key: value for key, value in told.items() if value is not None}
-    return command(models, Plan(**given), progress=progress)
-
-
 def _on_phones(
-    models: tuple[Path, ...], phone: dict[str, Any], told: dict[str, Any], progress: "Progress"
+    models: tuple[Path, ...], phone: dict[str, Any], given: dict[str, Any], progress: "Progress"
 ) -> "BenchReport":
     from sr2tflite.commands.bench_android import bench_android
 
     which = {"serials": phone["serials"], "every": phone["all_devices"], "adb": phone["adb"]}
-    return bench_android(models, phone_plan(phone, told), **which, progress=progress)
+    return bench_android(models, phone_plan(phone, given), **which, progress=progress)

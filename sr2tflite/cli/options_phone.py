@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from sr2tflite.bench.phone_plan import PhonePlan
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
-_HOST_ONLY = ("sizes", "ops")
 
 _OPTIONS = (
     click.option("--android", is_flag=True, help="On a phone by adb instead of on this machine."),
@@ -68,7 +67,7 @@ def phone_plan(phone: Mapping[str, Any], told: Mapping[str, Any]) -> "PhonePlan"
 
     Args:
         phone: Those of :func:`phone_options`.
-        told: Those that a measurement on this machine takes too; None where one was not given.
+        told: Those that were given of what a measurement on this machine takes too.
 
     Raises:
         click.UsageError: One of them is for this machine alone.
@@ -79,10 +78,9 @@ def phone_plan(phone: Mapping[str, Any], told: Mapping[str, Any]) -> "PhonePlan"
     from sr2tflite.bench.delegates import delegate_of
     from sr2tflite.bench.phone_plan import ANY, BIG, PhonePlan
 
-    given = {key: value for key, value in told.items() if value is not None and value is not False}
-    for name in _HOST_ONLY:
-        if given.pop(name, None):
-            raise click.UsageError(f"--{name} is for this machine; not with --android")
+    given = dict(told)
+    if given.pop("sizes", None):
+        raise click.UsageError("--sizes is for this machine; not with --android")
     cpus = given.pop("cpus", None)
     if cpus and phone["any_core"]:
         raise click.UsageError("--cpus and --any-core exclude each other")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sr2tflite.bench.plot import output_megapixels
-from sr2tflite.bench.result import BenchReport, BenchResult
+from sr2tflite.bench.result import BenchReport, BenchResult, Placement
 from sr2tflite.bench.verdict import disturbances
 from sr2tflite.cli import show
 
@@ -49,8 +49,7 @@ def _latencies(result: BenchResult) -> None:
         memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
         told = ["" if one is None else _ms(one) for one in numbers]
         size = "×".join(map(str, model.input.shape[1:3]))
-        delegated = "" if placed.nodes is None else f"{placed.delegated}/{placed.nodes}"
-        rows.append([model.name, size, *told, memory, delegated, model.verdict])
+        rows.append([model.name, size, *told, memory, _delegated(placed), model.verdict])
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
     pinned = f", on processors {result.affinity}" if result.affinity else ""
     click.echo(f"{result.device.name}, threads: {result.threads}{pinned}")
@@ -68,6 +67,11 @@ def _latencies(result: BenchResult) -> None:
         click.echo(f"{score.model}: {score.year} score {score.score:.3g} ({told_by}); {score.note}")
     for note in result.notes:
         click.echo(note)
+
+
+def _delegated(placed: Placement) -> str:
+    """``5/6``, with a question mark for what the tool does not tell."""
+    return "/".join("?" if count is None else str(count) for count in (placed.delegated, placed.nodes))
 
 
 def _per_megapixel(results: Sequence[BenchResult]) -> None:

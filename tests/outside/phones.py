@@ -1,0 +1,58 @@
+"""Fixtures: a world of loop phones, and phones of it in their first state. Skipped where they cannot be."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from outside import phone as root_tree
+from outside.facts import all_facts, clocks
+from outside.loop import CannotLoopError, Phone, World
+
+Phones = Callable[[int], list[Phone]]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two phones that nobody knows yet."""
+    if not root_tree.installed():
+        pytest.skip(f"no phone's root tree is set up; {root_tree.COMMAND}")
+    adb = _adb()
+    if adb is None:
+        pytest.skip("no adb is here; pip install adbutils")
+    try:
+        made = World(root_tree.FOLDER / "root", tmp_path_factory.mktemp("world"), adb)
+    except CannotLoopError as reason:
+        pytest.skip(f"no loop phones: {reason}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def phones(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Phones]:
+    """Makes some phones known, fresh and plugged in; ``world.adb`` is the adb that knows them and no other."""
+    for name in ("ANDROID_SERIAL", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+    def known(count: int) -> list[Phone]:
+        for number, phone in enumerate(world.phones[:count]):
+            phone.reset(all_facts(ro_serialno=f"LOOP000{number + 1}"), clocks())
+            world.connect(phone.serial)
+        return world.phones[:count]
+
+    world.forget()
+    yield known
+    world.forget()
+
+
+@pytest.fixture
+def phone(phones: Phones) -> Phone:
+    """The one that is known."""
+    return phones(1)[0]
+
+
+def _adb() -> str | None:
+    try:
+        import adbutils
+    except ImportError:
+        return shutil.which("adb")
+    return adbutils.adb_path()
