@@ -145,9 +145,7 @@ class Adb:
             raise refusal(said, address, "connecting")
 
 
-def chosen(
-    adb: Adb, serials: Sequence[str], *, every: bool, progress: Progress = silent
-) -> tuple[Listed, ...]:
+def chosen(adb: Adb, serials: Sequence[str], *, every: bool, progress: Progress = silent) -> tuple[Listed, ...]:
     """The devices that are meant: those named, all, or the only one.
 
     Args:

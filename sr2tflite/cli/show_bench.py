@@ -107,7 +107,7 @@ def _next(found: BenchReport, models: Sequence[Path]) -> None:
     first = found.results[0]
     if first.device.kind == "host" and any(model.verdict == "noisy" for _, model in every):
         names = shlex.join(map(str, models))
-        click.echo("noisy figures are those of a busy machine: measure again when nothing else runs")
+        click.echo("noisy: measure again, with more rounds and when nothing else runs")
         show.next_step(f"sr2tflite bench {names} --rounds {max(12, 2 * first.rounds)}")
     elif outside is not None:
         show.next_step(f"sr2tflite check {shlex.quote(str(outside))}")

@@ -1,12 +1,17 @@
 import json
+import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 
+from sr2tflite.bench import host
 from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.result import End, Placement
+from sr2tflite.bench.worker import MOST_RUNS, repeated
 from sr2tflite.commands.bench import bench
 from sr2tflite.errors import InputError
 from sr2tflite.files import sha256
@@ -14,25 +19,7 @@ from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.tflite import write
 from sr2tflite.numerics.qparams import QuantParams
 
-PIXELS = QuantParams((1.0,), (-128,))
-
-
-@pytest.fixture
-def model(tmp_path):
-    """One addition and a shuffle: 27 channels in would be needed for RGB, so 12 in, 3 out, ×2."""
-
-    def save(name, height=None, width=None):
-        graph = Graph(inputs=("x",), outputs=("y",))
-        graph.add_tensor(Tensor("x", (1, height, width, 12), "int8", PIXELS))
-        graph.append(ops.Add(), ("x", "x"), Tensor("sum", (1, height, width, 12), "int8", QuantParams((2.0,), (-128,))))
-        sizes = (height and 2 * height, width and 2 * width)
-        end = Tensor("y", (1, *sizes, 3), "int8", QuantParams((2.0,), (-128,)))
-        graph.append(ops.DepthToSpace(2), ("sum",), end)
-        path = tmp_path / name
-        path.write_bytes(write(graph))
-        return path
-
-    return save
+QUICK = Plan(runs=2, rounds=2, seconds=0, size=(8, 8))
 
 
 def test_two_models_are_measured_in_interleaved_rounds(model):
@@ -59,12 +46,117 @@ def test_two_models_are_measured_in_interleaved_rounds(model):
     assert json.loads(json.dumps(result.to_json(), allow_nan=False))["models"][1]["placement"]["nodes"] == 2
 
 
+def test_every_round_is_a_process_of_its_own_and_says_its_command(model):
+    (result,) = bench([model("m.tflite")], QUICK).results
+    (measured,) = result.models
+    for one in measured.rounds:
+        assert one.argv[1:3] == ("-m", "sr2tflite.bench.worker")
+        assert json.loads(one.argv[3])["runs"] == 2
+        assert one.signals.involuntary_switches is not None
+        assert one.before.load is not None
+    again = subprocess.run(measured.rounds[0].argv, capture_output=True, text=True, check=True)
+    assert len(json.loads(again.stdout)["times_ms"]) == 2
+
+
+def test_sizes_and_threads_each_give_a_result_and_all_take_turns(model):
+    turns = []
+    plan = replace(QUICK, rounds=1, threads=(1, 2), sizes=((4, 6), (8, 10)))
+    report = bench([model("fixed.tflite", 20, 30)], plan, progress=lambda *turn: turns.append(turn))
+    found = [(result.models[0].input.shape[1:3], result.threads) for result in report.results]
+    assert found == [((4, 6), 1), ((4, 6), 2), ((8, 10), 1), ((8, 10), 2)]
+    assert [result.models[0].output.shape for result in report.results][::2] == [(1, 8, 12, 3), (1, 16, 20, 3)]
+    assert len(turns) == 8
+
+
+def test_float_and_int8_are_compared_in_one_call(model):
+    paths = [model("float.tflite", dtype="float32"), model("int8.tflite")]
+    (result,) = bench(paths, QUICK).results
+    assert [one.input.dtype for one in result.models] == ["float32", "int8"]
+    assert (result.ratios[0].model, result.ratios[0].reference) == ("int8.tflite", "float.tflite")
+
+
+def test_two_files_of_one_name_are_told_apart(model, tmp_path):
+    (tmp_path / "other").mkdir()
+    paths = [model("m.tflite"), model("other/m.tflite")]
+    (result,) = bench([*paths, paths[0]], replace(QUICK, rounds=1)).results
+    assert [one.name for one in result.models] == [str(paths[0]), str(paths[1]), f"{paths[0]} (2)"]
+
+
+def test_ops_that_xnnpack_leaves_are_named_and_timed(model):
+    (result,) = bench([model("m.tflite", relu=True)], replace(QUICK, rounds=1, ops=True)).results
+    (measured,) = result.models
+    assert measured.placement == Placement("xnnpack", "xnnpack", 3, 2, 2, ("RELU",))
+    if measured.ops is None:
+        pytest.skip(result.notes[0])
+    assert [(one.op, one.delegate) for one in measured.ops if one.delegate is None] == [("RELU", None)]
+    assert len(measured.ops) == 3
+    assert all(one.ms >= 0 for one in measured.ops)
+
+
+def test_a_profiler_that_dies_costs_the_op_times_alone(model, monkeypatch):
+    argv = host._argv
+    monkeypatch.setattr(
+        host, "_argv", lambda module, *rest, **more: argv(module.replace("opprof", "gone"), *rest, **more)
+    )
+    (result,) = bench([model("m.tflite")], replace(QUICK, rounds=1, ops=True)).results
+    assert result.models[0].ops is None
+    assert "no op times: the timed process ended with status 1" in result.notes[0]
+
+
+def test_a_file_that_xnnpack_takes_nothing_of_fell_back(tmp_path):
+    graph = Graph(inputs=("x",), outputs=("y",))
+    graph.add_tensor(Tensor("x", (1, 8, 8, 3), "int8", QuantParams((1.0,), (-128,))))
+    graph.append(ops.Relu(), ("x",), Tensor("y", (1, 8, 8, 3), "int8", QuantParams((2.0,), (-128,))))
+    path = tmp_path / "relu.tflite"
+    path.write_bytes(write(graph))
+    (result,) = bench([path], QUICK).results
+    (measured,) = result.models
+    assert (measured.placement.obtained, measured.verdict) == ("builtin", "fell back")
+
+
+def test_a_size_that_a_file_cannot_take_is_an_error_for_the_user(tmp_path):
+    graph = Graph(inputs=("x",), outputs=("y",))
+    graph.add_tensor(Tensor("x", (1, 8, 8, 3), "int8", QuantParams((1.0,), (-128,))))
+    graph.append(ops.Reshape((1, 192)), ("x",), Tensor("y", (1, 192), "int8", QuantParams((1.0,), (-128,))))
+    path = tmp_path / "reshape.tflite"
+    path.write_bytes(write(graph))
+    with pytest.raises(InputError, match="LiteRT"):
+        bench([path], replace(QUICK, sizes=((4, 4),)))
+
+
+def test_the_timed_process_is_held_on_the_processors_that_were_asked_for():
+    asked = "answer(lambda _: {'cpus': sorted(os.sched_getaffinity(0))})"
+    code = f"import os; from sr2tflite.bench.worker import answer; {asked}"
+    (last,) = sorted(os.sched_getaffinity(0))[-1:]
+    done = subprocess.run([sys.executable, "-c", code, json.dumps({"cpus": [last]})], capture_output=True, check=True)
+    assert json.loads(done.stdout) == {"cpus": [last]}
+
+
+def test_the_result_says_where_its_processes_were_held(model):
+    (last,) = sorted(os.sched_getaffinity(0))[-1:]
+    (result,) = bench([model("m.tflite")], replace(QUICK, rounds=1, cpus=(last,))).results
+    assert result.affinity == str(last)
+
+
+def test_timing_goes_on_until_count_and_time_are_reached():
+    assert len(repeated(lambda: None, 3, 0)) == 3
+    assert len(repeated(lambda: None, 3, 60)) == MOST_RUNS
+    assert len(repeated(lambda: time.sleep(0.02), 1, 0.05)) == 3
+
+
 REFUSED = {
     "no model": (lambda _: [], {}, "no model to measure"),
     "no such file": (lambda folder: [folder / "none.tflite"], {}, "cannot read"),
     "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "not a TFLite file"),
     "no runs": (lambda folder: [folder / "text.tflite"], {"runs": 0}, "must be at least 1"),
     "no pixels": (lambda folder: [folder / "text.tflite"], {"size": (0, 8)}, "must be at least 1"),
+    "no threads": (lambda folder: [folder / "text.tflite"], {"threads": ()}, "must be at least 1"),
+    "a size of no pixels": (lambda folder: [folder / "text.tflite"], {"sizes": ((8, 8), (8, 0))}, "must be at least"),
+    "a processor that is not there": (
+        lambda folder: [folder / "text.tflite"],
+        {"cpus": (0, 9999)},
+        "no processor 9999 is",
+    ),
 }
 
 
