@@ -23,7 +23,6 @@ class Told:
 
     def is_error(self, status: int, *says: str) -> bool:
         """Whether it is one message, with a hint at most, that has some words; raises with all of it where not."""
-        open("/tmp/log/messages", "a").write(self.err)
         first, *more = self.err.strip().splitlines() or [""]
         fits = self.status == status and first.startswith("error: ") and all(one in self.err for one in says)
         assert fits, f"status {self.status}, {self.out}{self.err}"

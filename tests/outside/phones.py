@@ -14,7 +14,7 @@ Phones = Callable[[int], list[Phone]]
 
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two phones that nobody knows yet. The long tier sets up what they are made of, the daily one downloads nothing."""
+    """Two phones that nobody knows yet. The long tier sets up what they are made of; the daily one loads nothing."""
     is_long = any(item.get_closest_marker("slow") for item in request.session.items)
     try:
         if is_long:
