@@ -16,8 +16,8 @@ from pathlib import Path
 from outside.phone import ADBD
 from outside.tool import host_paths
 
-INIT = Path(__file__).with_name("loop_init.py")
-SERVER_PORT, FIRST_PORT = 5037, 6555
+INIT, HALF, CABLE = (Path(__file__).with_name(f"{name}.py") for name in ("loop_init", "half_phone", "cable"))
+SERVER_PORT, FIRST_PORT, HALF_PORT, CABLE_PORT = 5037, 6555, 6655, 6755
 """Phones' ports are not below: adb looks for emulators at 5555 to 5585 by itself, and would list a phone twice."""
 
 WORK = "/data/local/tmp"
@@ -39,9 +39,10 @@ mkdir "$root/host/dev"; touch "$root/host/dev/null"; mount --bind /dev/null "$ro
 
 BOOT = f"""
 mount -t proc proc "$1/proc"
-exec chroot "$1" /usr/bin/env -i PATH=/system/bin HOME=/ TERM=dumb ANDROID_DATA=/data ANDROID_ROOT=/system \
-    TMPDIR=/data/local/tmp ADBD_PORT="$2" {ADBD}
+chroot "$1" /usr/bin/env -i PATH=/system/bin HOME=/ TERM=dumb ANDROID_DATA=/data ANDROID_ROOT=/system \
+    TMPDIR=/data/local/tmp ADBD_PORT="$2" {ADBD} & wait
 """
+"""The shell stays, as the phone's first process: it takes in what others leave behind, as Android's init does."""
 
 
 class CannotLoopError(Exception):
@@ -139,9 +140,46 @@ class World:
             time.sleep(0.05)
         raise CannotLoopError(f"{serial} does not come up: {self._log.read_text()[-500:]}")
 
+    def half_phone(self, state: str) -> str:
+        """The serial of something that is ``unauthorized`` or ``offline``, or hangs up when one connects."""
+        self.start("half phone", HALF_PORT, sys.executable, str(HALF), str(HALF_PORT), state)
+        return f"127.0.0.1:{HALF_PORT}"
+
+    def cable(self, phone: "Phone", *options: str) -> str:
+        """A phone's serial at the other end of a cable with some of the options of ``cable.py``."""
+        self.start("cable", CABLE_PORT, sys.executable, str(CABLE), str(CABLE_PORT), str(phone.port), *options)
+        return f"127.0.0.1:{CABLE_PORT}"
+
+    def tidy(self) -> None:
+        """No half phone and no cable, and no phone is known."""
+        self.stop("half phone")
+        self.stop("cable")
+        self.forget()
+
+    def see(self, serial: str, state: str) -> None:
+        """Let the server try to connect until it lists something in a state; it goes on trying, nobody waits.
+
+        Raises:
+            CannotLoopError: It never lists that.
+        """
+        words = [str(self.adb), "connect", serial]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+            seen = self._seen(f"{serial}\t{state}")
+            client.kill()
+        if not seen:
+            raise CannotLoopError(f"{serial} is never {state}")
+
     def forget(self) -> None:
         """No phone is known."""
         self.call("disconnect")
+
+    def _seen(self, line: str) -> bool:
+        """Whether the server lists a line within five seconds."""
+        for _ in range(100):
+            if line in self.call("devices").stdout:
+                return True
+            time.sleep(0.05)
+        return False
 
     def _wrapped_adb(self) -> Path:
         """The real adb as this world's: callable from outside, with paths of outside."""
@@ -178,7 +216,7 @@ class Phone:
     """One of a world's phones. What it knows of itself are files that tests write."""
 
     def __init__(self, world: World, root: Path, place: Path, port: int) -> None:
-        self._world, self._port = world, port
+        self._world, self.port = world, port
         self.serial = f"127.0.0.1:{port}"
         self.root, self._facts, self._sys = place / "root", place / "facts", place / "sys"
         for folder in (self.root, self._facts, self._sys):
@@ -190,7 +228,7 @@ class Phone:
     def plug(self) -> None:
         """Start its daemon; a world's ``connect`` makes it known."""
         boot = ("unshare", "--pid", "--fork", "--kill-child", "sh", "-euc", BOOT, "sh", str(self.root))
-        self._world.start(self.serial, self._port, *boot, str(self._port))
+        self._world.start(self.serial, self.port, *boot, str(self.port))
 
     def unplug(self) -> None:
         """End its daemon and all that it runs; what is stored stays."""
@@ -219,6 +257,10 @@ class Phone:
     def tell_system(self, name: str, text: str) -> None:
         """Change a file below ``/sys``."""
         self._write(self._sys / name, text)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is such a file: a program on the phone may write some in ``/system/facts``."""
+        return (self._facts / name).exists()
 
     @property
     def calls(self) -> list[str]:

@@ -39,9 +39,9 @@ def phones(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Phones]:
             world.connect(phone.serial)
         return world.phones[:count]
 
-    world.forget()
+    world.tidy()
     yield known
-    world.forget()
+    world.tidy()
 
 
 @pytest.fixture

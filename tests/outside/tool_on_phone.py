@@ -67,6 +67,16 @@ def fed(engine: Interpreter) -> None:
     engine.set_tensor(detail["index"], x.reshape(detail["shape"]))
 
 
+def timed(engine: Interpreter, count: int, seconds: float) -> list[int]:
+    """At least so many runs and for so long."""
+    times: list[int] = []
+    end = perf_counter() + seconds
+    while len(times) < count or perf_counter() < end:
+        times.append(microseconds(engine.invoke))
+    say(f"INFO: {row(times)}\n")
+    return times
+
+
 def main() -> None:
     known, words = sys.argv[1].split(), sys.argv[2:]
     flags = dict(word.removeprefix("--").split("=", 1) for word in words)
@@ -85,10 +95,10 @@ def main() -> None:
                 "the model graph will not be executed by the delegate."
             )
     fed(engine)
-    rows = []
-    for count in (int(flags.get("warmup_runs", 1)), int(flags.get("num_runs", 50))):
-        rows.append([microseconds(engine.invoke) for _ in range(count)])
-        say(f"INFO: {row(rows[-1])}\n")
+    rows = [
+        timed(engine, int(flags.get("warmup_runs", 1)), float(flags.get("warmup_min_secs", 0.5))),
+        timed(engine, int(flags.get("num_runs", 50)), float(flags.get("min_secs", 1))),
+    ]
     os.write(5, engine.get_tensor(engine.get_output_details()[0]["index"]).tobytes())
     first = rows[0][0] if rows[0] else 0
     means = [f"{statistics.fmean(times):.6g}" if times else "nan" for times in rows]

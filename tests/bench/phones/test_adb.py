@@ -183,7 +183,7 @@ def test_adb_is_found_where_it_is_named_then_in_android_home_then_on_the_path(pr
         find_adb(tmp_path / "missing")
 
 
-def test_adb_of_the_package_is_found_last(monkeypatch, tmp_path):
+def test_adb_of_the_package_is_found_last(monkeypatch):
     adbutils = pytest.importorskip("adbutils")
     for name in ("ANDROID_HOME", "ANDROID_SDK_ROOT", "ADBUTILS_ADB_PATH"):
         monkeypatch.delenv(name, raising=False)
@@ -202,7 +202,7 @@ def test_a_program_that_is_no_adb_is_refused(program):
 def test_an_old_android_is_refused_by_name(program):
     adb = Adb(program("'-s abc features') echo cmd", "'-s new features') printf 'shell_v2\\ncmd\\n'"), Calls())
     Phone(adb, "new").demand_exit_statuses()
-    with pytest.raises(DeviceError, match="no shell_v2.*expected Android 7"):
+    with pytest.raises(DeviceError, match=r"no shell_v2.*expected Android 7"):
         Phone(adb, "abc").demand_exit_statuses()
 
 

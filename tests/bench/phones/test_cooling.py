@@ -52,7 +52,7 @@ def test_waits_until_status_and_temperature_are_low():
 
 
 def test_a_phone_that_stays_hot_is_an_error_in_time():
-    with pytest.raises(DeviceError, match="still not cool after 12 s: 41.0 °C; expected less than 38") as caught:
+    with pytest.raises(DeviceError, match=r"still not cool after 12 s: 41\.0 °C; expected less than 38") as caught:
         waited([state(0, 41)], Cooling(limit_s=12, pause_s=5))
     assert "--max-temp" in caught.value.hint
 
