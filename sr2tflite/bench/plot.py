@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,9 +105,8 @@ def _point(model: ModelBench) -> tuple[float, float, float, float]:
 
 
 def output_megapixels(model: ModelBench) -> float:
-    """Height × width of the output, in millions."""
-    _, height, width, *_ = model.output.shape
-    return height * width / 1e6
+    """Height × width of the output (all of its shape but the channels), in millions."""
+    return prod(model.output.shape[:-1]) / 1e6
 
 
 def _pixels(result: BenchResult) -> tuple[int, ...]:

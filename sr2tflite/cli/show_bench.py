@@ -89,7 +89,7 @@ def _ops(result: BenchResult) -> None:
     for model in result.models:
         if model.ops is None:
             continue
-        total = sum(op.ms for op in model.ops)
+        total = sum(op.ms for op in model.ops) or 1.0  # all may be shorter than a microsecond
         rows = [[op.op, op.delegate or "builtin", _ms(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
         click.echo(f"{model.name}, threads: {result.threads}: ops, in a pass of its own")
         show.table(["op", "kernel", "ms", "share"], rows)

@@ -223,8 +223,13 @@ class _Chain:
             plan = Plan(threads=(threads,), runs=runs, rounds=rounds, seconds=0)
             (result,) = bench(models, plan, progress=progress).results
             (ratio,) = result.ratios
+            figures = ("min", "p5", "median", "p95", "mean", "std")
             rows = [
-                {"file": one.name, "verdict": one.verdict, **{f"{k}_ms": v for k, v in vars(one.latency_ms).items()}}
+                {
+                    "file": one.name,
+                    "verdict": one.verdict,
+                    **{f"{key}_ms": getattr(one.latency_ms, key) for key in figures},
+                }
                 for one in result.models
             ]
             interval = f"{100 * ratio.confidence:.4g} % interval {ratio.low:.3f} to {ratio.high:.3f}"
