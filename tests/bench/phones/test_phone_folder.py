@@ -123,8 +123,9 @@ def test_a_folder_that_cannot_be_made_is_a_named_error(work, phone, parcels):
         use(phone(), phone(), parcels)
 
 
+@pytest.mark.usefixtures("work")
 @pytest.mark.parametrize("hint", [None, "do this"])
-def test_what_cannot_be_removed_is_told_with_the_error(hint, work, phone, parcels, tmp_path):
+def test_what_cannot_be_removed_is_told_with_the_error(hint, phone, parcels, tmp_path):
     seen = []
 
     def vanish(folder):
