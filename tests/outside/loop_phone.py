@@ -104,7 +104,8 @@ class Phone:
 
     def remount(self, options: str) -> None:
         """Its work folder otherwise: ``ro``, ``noexec``, ``size=64k`` …"""
-        self._world.run("mount", "-o", f"remount,{options}", str(self.work))
+        # with a source named, mount leaves out what is mounted so far, such as a uid that this namespace does not have
+        self._world.run("mount", "-o", f"remount,{options}", "tmpfs", str(self.work))
 
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
