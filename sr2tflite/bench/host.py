@@ -12,6 +12,7 @@ from typing import Any
 
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
+from sr2tflite.bench.phone_models import refuse_flex
 from sr2tflite.bench.plan import Plan, Size
 from sr2tflite.bench.ratio import ratio
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, OpTime, Placement, Tool
@@ -54,6 +55,7 @@ def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress = silen
 
     Raises:
         InputError: A file cannot be read, is damaged, or LiteRT refuses it or a size.
+        UnsupportedError: A file needs Flex ops.
         DeviceError: A process died.
     """
     utc, device = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), this_machine()
@@ -100,8 +102,14 @@ def _ops(one: Contender, plan: Plan) -> Answer:
 
 
 def _admitted(path: Path, name: str) -> File:
-    """A file that LiteRT may load."""
+    """A file that LiteRT may load.
+
+    Raises:
+        InputError: It cannot be read, or is damaged.
+        UnsupportedError: It needs Flex ops.
+    """
     data = read_bytes(path)
+    refuse_flex(data, str(path))
     admit(data, str(path))
     return File(path, name, sha256(data), len(data))
 

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 
 import pytest
+from kit.changed import with_custom_op
+from kit.graphs import quantized_sr_graph
 
 from sr2tflite.bench import host
 from sr2tflite.bench.placing import delegated
@@ -13,7 +15,7 @@ from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.result import End, Placement
 from sr2tflite.bench.worker import MOST_RUNS, repeated
 from sr2tflite.commands.bench import bench
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.files import sha256
 from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.tflite import write
@@ -167,6 +169,13 @@ def test_what_cannot_be_measured_is_an_error_for_the_user(tmp_path, models, opti
         bench(models(tmp_path), Plan(**options))
 
 
+def test_a_file_with_tensorflows_own_ops_is_unsupported(tmp_path):
+    path = tmp_path / "flex.tflite"
+    path.write_bytes(with_custom_op(quantized_sr_graph(), "FlexErf"))
+    with pytest.raises(UnsupportedError, match="FlexErf is TensorFlow's own op"):
+        bench([path], QUICK)
+
+
 def node(name, inputs, outputs):
     return {"op_name": name, "inputs": inputs, "outputs": outputs}
 
@@ -179,5 +188,6 @@ def test_nodes_between_two_partitions_are_named():
 
 
 def test_bench_and_its_worker_start_without_torch():
-    code = "import sys, sr2tflite.commands.bench, sr2tflite.bench.worker; print('torch' in sys.modules)"
+    rooms = "sr2tflite.commands.bench, sr2tflite.commands.bench_android, sr2tflite.bench.worker"
+    code = f"import sys, {rooms}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
