@@ -6,6 +6,7 @@ phone forbids is simulated by leaving it out.
 """
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,16 +51,8 @@ class World:
             self._answer()
             (place / "home").mkdir()
             self.adb = self._wrapped_adb()
-            server = (
-                "env",
-                f"HOME={place / 'home'}",
-                f"TMPDIR={place / 'home'}",
-                "ADB_LIBUSB=0",
-                adb,
-                "server",
-                "nodaemon",
-            )
-            self.start("adb server", SERVER_PORT, *server)
+            at_home = ("env", f"HOME={place / 'home'}", f"TMPDIR={place / 'home'}", "ADB_LIBUSB=0")
+            self.start("adb server", SERVER_PORT, *at_home, adb, "server", "nodaemon")
             self.phones = [Phone(self, root, place / f"phone{index}", FIRST_PORT + index) for index in range(phones)]
         except BaseException:
             self.close()
@@ -90,7 +83,7 @@ class World:
         Raises:
             CannotLoopError: It failed.
         """
-        done = subprocess.run([*self._entered(), *argv], capture_output=True, text=True, check=False)
+        done = subprocess.run([*self._entered, "--", *argv], capture_output=True, text=True, check=False)
         if done.returncode:
             raise CannotLoopError(f"{argv[0]} failed: {(done.stderr.strip() or 'it says nothing').splitlines()[0]}")
         return done.stdout
@@ -101,15 +94,15 @@ class World:
             [str(self.adb), *argv], capture_output=True, text=True, errors="replace", check=False, timeout=60
         )
 
-    def connect(self, serial: str, state: str = "device") -> None:
-        """Let the server know a phone and wait until it is in a state.
+    def connect(self, serial: str) -> None:
+        """Let the server know a phone and wait until it can be used.
 
         Raises:
             CannotLoopError: It does not come up.
         """
         for _ in range(100):
             self.call("connect", serial)
-            if f"{serial}\t{state}" in self.call("devices").stdout:
+            if f"{serial}\tdevice" in self.call("devices").stdout:
                 return
             time.sleep(0.05)
         raise CannotLoopError(f"{serial} does not come up: {self._log.read_text()[-500:]}")
@@ -158,18 +151,17 @@ class World:
     def _wrapped_adb(self) -> Path:
         """The real adb as this world's: callable from outside, with paths of outside."""
         wrapper, home = self._place / "adb", self._place / "home"
-        environment = f"-u ADB_SERVER_SOCKET -u ANDROID_ADB_SERVER_ADDRESS HOME='{home}' TMPDIR='{home}'"
-        enter = " ".join(f"'{word}'" for word in self._entered())
-        wrapper.write_text(
-            f'#!/bin/sh\nexec {enter[: -len(" " + repr("--"))]} --wd="$PWD" -- '
-            f"env {environment} ANDROID_ADB_SERVER_PORT={SERVER_PORT} '{self._adb}' \"$@\"\n"
-        )
+        unset = ("-u", "ADB_SERVER_SOCKET", "-u", "ANDROID_ADB_SERVER_ADDRESS")
+        mine = ("env", *unset, f"HOME={home}", f"TMPDIR={home}", f"ANDROID_ADB_SERVER_PORT={SERVER_PORT}")
+        run = f'{shlex.join(self._entered)} --wd="$PWD" {shlex.join([*mine, self._adb])}'
+        wrapper.write_text(f'#!/bin/sh\nexec {run} "$@"\n')
         wrapper.chmod(0o755)
         return wrapper
 
+    @property
     def _entered(self) -> list[str]:
-        kinds = ("--user", "--net", "--mount", "--preserve-credentials")
-        return ["nsenter", f"--target={self._init.pid}", *kinds, "--"]
+        """What to put before a command, and before options of ``nsenter``'s own."""
+        return ["nsenter", f"--target={self._init.pid}", "--user", "--net", "--mount", "--preserve-credentials"]
 
     def _order(self, **order: object) -> bool:
         assert self._init.stdin is not None

@@ -15,13 +15,14 @@ WORK = "/data/local/tmp"
 
 LAY = """
 mount --bind "$1" "$2"; mount -o remount,bind,ro "$2"
-mount -t tmpfs tmpfs "$2/dev"
+mount -t tmpfs -o mode=755 tmpfs "$2/dev"
 for node in null zero full random urandom tty; do touch "$2/dev/$node"; mount --bind "/dev/$node" "$2/dev/$node"; done
 mkdir "$2/dev/pts"; mount -t devpts -o newinstance,ptmxmode=0666 devpts "$2/dev/pts"; ln -s pts/ptmx "$2/dev/ptmx"
 mount -t tmpfs tmpfs "$2/tmp"; mount -t tmpfs -o mode=1777 tmpfs "$2/data/local/tmp"
 mount --bind "$3" "$2/system/facts"; mount --bind "$4" "$2/sys"
-mount -t tmpfs tmpfs "$2/host"; root="$2"; shift 4
-for path; do mkdir -p "$root/host$path"; mount --rbind "$path" "$root/host$path"; done
+mount -t tmpfs -o mode=755 tmpfs "$2/host"; root="$2"; shift 4
+for path; do mkdir -p "$root/host$path"; mount --rbind "$path" "$root/host$path"
+  mount -o remount,bind,ro "$root/host$path"; done
 for link in bin lib lib64; do ln -s "usr/$link" "$root/host/$link"; done
 mkdir "$root/host/dev"; touch "$root/host/dev/null"; mount --bind /dev/null "$root/host/dev/null"
 """
@@ -77,10 +78,6 @@ class Phone:
     def tell(self, name: str, text: str) -> None:
         """Change what it knows: ``build.prop``, ``dumpsys/battery`` …"""
         self._write(self._facts / name, text)
-
-    def tell_system(self, name: str, text: str) -> None:
-        """Change a file below ``/sys``."""
-        self._write(self._sys / name, text)
 
     def knows(self, name: str) -> bool:
         """Whether there is such a file: a program on the phone may write some in ``/system/facts``."""

@@ -28,6 +28,7 @@ def test_a_phone_is_measured_and_its_output_is_this_machines(
     assert [one["latency_ms"]["n"] for one in measured["rounds"]] == [3, 3]
     assert measured["latency_ms"]["min"] > 0
     assert measured["peak_memory_kib"] > 10_000
+    assert {call.split()[:2] == ["settings", "get"] for call in phone.calls} <= {True}  # nothing is changed there
     assert is_clean(world, phone)
 
 
