@@ -2,7 +2,7 @@
 
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from sr2tflite.bench.phone import Phone
 from sr2tflite.bench.phone_facts import PhoneFacts, phone_facts
 from sr2tflite.bench.phone_folder import Parcel, lodged
 from sr2tflite.bench.phone_models import PhoneModel
+from sr2tflite.bench.phone_notes import notes
 from sr2tflite.bench.phone_output import compared, judge, output_of
 from sr2tflite.bench.phone_plan import ANY, BIG, PhonePlan
 from sr2tflite.bench.phone_state import PhoneState, effective_mhz, has_throttled, phone_state
@@ -31,8 +32,6 @@ from sr2tflite.progress import Progress
 
 MACHINE_OF_ABI = {"arm64-v8a": "aarch64", "x86_64": "x86_64"}
 """What this computer would call the processor of an ABI that it may have itself."""
-
-SHELL = "measured by adb's shell: an app's processes are scheduled otherwise"
 
 
 @dataclass
@@ -54,6 +53,9 @@ class _Bench:
     facts: PhoneFacts
     models: Sequence[PhoneModel]
     plan: PhonePlan
+    masks: Mapping[int, str | None]
+    """Threads → where they are held."""
+
     progress: Progress
 
     def look(self) -> PhoneState:
@@ -88,12 +90,13 @@ def bench_on_phone(
     binary = binary_for(facts.abis, plan.benchmark_model, phone.serial)
     for index, library in enumerate(plan.delegate.libraries):
         check_library(library, facts.abis, phone.serial, may_be_dsp=index > 0)
+    masks = {threads: _mask(facts, plan, threads, phone.serial) for threads in plan.threads}
     with tempfile.TemporaryDirectory() as scratch:
         parcels = _parcels(binary, models, plan, Path(scratch))
         _demand_room(phone, facts, parcels, models)
         with lodged(phone, cleaner, parcels, progress) as folder:
             tool = PhoneTool(phone, folder, limit_s=plan.limit_s, has_timeout="timeout" in facts.tools)
-            bench = _Bench(phone, tool, binary, facts, models, plan, progress)
+            bench = _Bench(phone, tool, binary, facts, models, plan, masks, progress)
             checks = _checks(bench, Path(scratch)) if plan.checks_output else [None for _ in models]
             return tuple(_measured(bench, threads, checks) for threads in plan.threads)
 
@@ -148,24 +151,19 @@ def _check(bench: _Bench, index: int, model: PhoneModel, scratch: Path) -> Outpu
     return check
 
 
-def _mask(bench: _Bench, threads: int) -> tuple[str | None, str | None]:
-    """Where runs are held, and why nowhere if they are not though it was asked for."""
-    asked, cores = bench.plan.affinity, bench.facts.cores
-    if asked == ANY:
-        return None, None
-    if "taskset" not in bench.facts.tools:
-        return None, "not held on any processors: the phone has no taskset"
-    if asked != BIG:
-        return checked_mask(asked, cores, bench.phone.serial), None
-    mask = big_mask(cores, bench.facts.parts, threads)
-    return mask, None if mask else "not held on any processors: the phone tells of no faster ones"
+def _mask(facts: PhoneFacts, plan: PhonePlan, threads: int, where: str) -> str | None:
+    """Where runs are held; None is anywhere."""
+    if plan.affinity not in {ANY, BIG}:
+        return checked_mask(plan.affinity, facts.cores, where)
+    if plan.affinity == ANY or "taskset" not in facts.tools:
+        return None
+    return big_mask(facts.cores, facts.parts, threads)
 
 
 def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None]) -> BenchResult:
     """All rounds, and then the passes that would disturb them."""
     plan, utc = bench.plan, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    mask, why = _mask(bench, threads)
-    found = [_Found() for _ in bench.models]
+    mask, found = bench.masks[threads], [_Found() for _ in bench.models]
     for turn in range(plan.rounds):
         for place, index in enumerate(_order(len(found), turn)):
             _round(bench, index, threads, mask, found[index])
@@ -173,12 +171,6 @@ def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None])
             detail = bench.models[index].name
             bench.progress(f"timing on {bench.phone.serial}", done, plan.rounds * len(found), detail)
     models = [_model(bench, index, threads, mask, *one) for index, one in enumerate(zip(found, checks, strict=True))]
-    notes = [SHELL, *([why] if why else []), *_unknown(found)]
-    if any(model.latency_ms.median is None for model in models):
-        means = ", ".join(f"{model.name} {model.latency_ms.mean:.3g} ms" for model in models)
-        notes.append(f"this benchmark_model tells no median; mean: {means}")
-    if plan.checks_output and None in checks:
-        notes.append("outputs not compared: this benchmark_model writes none")
     return BenchResult(
         utc=utc,
         device=bench.facts.device(bench.phone.serial),
@@ -191,7 +183,7 @@ def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None])
         interleaved=True,
         models=tuple(models),
         ratios=tuple(ratio(model, models[0]) for model in models[1:]),
-        notes=tuple(notes),
+        notes=notes(plan, bench.facts, mask, models),
     )
 
 
@@ -246,12 +238,6 @@ def _model(
         ops=op_times(rows) if rows and plan.ops else None,
         output_check=check,
     )
-
-
-def _unknown(found: Sequence[_Found]) -> list[str]:
-    states = [round_.before for one in found for round_ in one.rounds]
-    told = any(one.thermal_status is not None or one.temperatures_c or one.battery_c is not None for one in states)
-    return [] if told else ["the phone tells neither thermal status nor temperatures: heat is unknown"]
 
 
 def _ms(us: float | None) -> float | None:

@@ -10,35 +10,34 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from sr2tflite.bench.log_lines import Line, lines_of
+from sr2tflite.bench.log_lines import NUMBER, WHOLE, Line, lines_of
 from sr2tflite.bench.tool_log import Applied, Log, Memory, Replaced, Times
 from sr2tflite.errors import InputError
 
-_NUMBER = r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf)"
-_TIMES = re.compile(rf"count=(\d+)((?: \w+={_NUMBER})*)(?:\(all same\))?\s*$")
-_PAIR = re.compile(rf"(\w+)=({_NUMBER})")
+_TIMES = re.compile(rf"count=({WHOLE})((?: \w+={NUMBER})*)(?:\(all same\))?\s*$")
+_PAIR = re.compile(rf"(\w+)=({NUMBER})")
 _SUMMARY = re.compile(
-    rf"Inference timings in us: Init: ({_NUMBER}), First inference: ({_NUMBER}), "
-    rf"Warmup \(avg\): ({_NUMBER}), Inference \(avg\): ({_NUMBER})"
+    rf"Inference timings in us: Init: ({NUMBER}), First inference: ({NUMBER}), "
+    rf"Warmup \(avg\): ({NUMBER}), Inference \(avg\): ({NUMBER})"
 )
-_SESSION = re.compile(rf"Initialized session in ({_NUMBER})ms")
+_SESSION = re.compile(rf"Initialized session in ({NUMBER})ms")
 _BLOCK = re.compile(
     r"(Model initialization|(?:Warmup|Inference) \((?:first|avg|min|max|std|median|p5|p95)\)|"
-    rf"(?:Init|Overall) footprint|Peak memory): +({_NUMBER})(?: (?:ms|MB))?(?: \((\d+) runs\))?"
+    rf"(?:Init|Overall) footprint|Peak memory): +({NUMBER})(?: (?:ms|MB))?(?: \(({WHOLE}) runs\))?"
 )
 _FOOTPRINT = re.compile(
     rf"(?:Memory footprint delta from the start of the tool|Peak memory footprint) \(MB\): "
-    rf"init=({_NUMBER}) overall=({_NUMBER})"
+    rf"init=({NUMBER}) overall=({NUMBER})"
 )
-_PEAK = re.compile(rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({_NUMBER})")
+_PEAK = re.compile(rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({NUMBER})")
 _CREATED = re.compile(r"Created TensorFlow Lite (?:(\w+) delegate for CPU|delegate for (\w+))")
 _REPLACED = re.compile(
-    r"Replacing (\d+)(?: out of (\d+))? node\(s\) with delegate \(([^)]*)\) node, yielding (\d+) partitions"
-    r"(?: for subgraph (\d+))?"
+    rf"Replacing ({WHOLE})(?: out of ({WHOLE}))? node\(s\) with delegate \(([^)]*)\) node, "
+    rf"yielding ({WHOLE}) partitions(?: for subgraph ({WHOLE}))?"
 )
 _APPLIED = re.compile(
     r"Explicitly applied (.+?) delegate, and the model graph will be (completely|partially) executed by the delegate"
-    r"(?: w/ (\d+) delegate kernels)?"
+    rf"(?: w/ ({WHOLE}) delegate kernels)?"
 )
 _NOT_APPLIED = re.compile(r"Though (.+?) delegate is explicitly applied, the model graph will not be executed")
 _UNCONSUMED = re.compile(r"Unconsumed cmdline flags: (.*)")
@@ -61,12 +60,13 @@ def read(text: str) -> Log:
     if text.lstrip().startswith("{"):
         return _from_json(text)
     lines = lines_of(text)
-    block = {m[1]: (float(m[2]), m[3]) for line in lines if (m := _BLOCK.fullmatch(line.message))}
+    found = (m for line in lines if (m := _BLOCK.fullmatch(line.message)))
+    block = {m[1]: (value, m[3]) for m in found if (value := _number(m[2])) is not None}
     summary = [_number(group) for m in _searched(_SUMMARY, lines) for group in m.groups()]
     if len(summary) > 4:
         raise InputError(f"the log holds {len(summary) // 4} processes; expected one")
     init, first, _, mean = summary or (None,) * 4
-    session = [float(m[1]) * 1e3 for m in _searched(_SESSION, lines)]
+    session = [value * 1e3 for m in _searched(_SESSION, lines) if (value := _number(m[1])) is not None]
     warmup, runs = _both(lines, block, mean)
     coarse = _us(block, "Model initialization")
     return Log(
@@ -108,9 +108,9 @@ def _both(lines: Sequence[Line], block: _Block, mean: float | None) -> tuple[Tim
 
 
 def _times(match: re.Match[str]) -> Times:
-    told = {name: float(value) for name, value in _PAIR.findall(match[2])}
+    told = {name: _number(value) for name, value in _PAIR.findall(match[2])}
     last, count = told.get("curr"), int(match[1])
-    if "min" not in told:
+    if told.get("min") is None:
         return Times(count, last, last, last, last, last, std=0.0 if count > 1 else None)
     percentiles = (told.get(name) for name in ("p5", "median", "p95"))
     return Times(
@@ -172,9 +172,9 @@ def _memory(lines: Sequence[Line], block: _Block) -> Memory:
         block.get(name, (None,))[0] for name in ("Init footprint", "Overall footprint", "Peak memory")
     )
     return Memory(
-        float(footprint[1]) if footprint else init,
-        float(footprint[2]) if footprint else overall,
-        float(peak[1]) if peak else most,
+        _number(footprint[1]) if footprint else init,
+        _number(footprint[2]) if footprint else overall,
+        _number(peak[1]) if peak else most,
     )
 
 
@@ -202,7 +202,7 @@ def _from_json(text: str) -> Log:
             ),
             fully_accelerated=told["fully_accelerated"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"not a result of litert-benchmark: {error}") from error
 
 

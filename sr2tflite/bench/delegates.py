@@ -1,5 +1,6 @@
 """The units of a phone that may run a file, and the flags by which ``benchmark_model`` takes them."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Literal, get_args
 from sr2tflite.errors import InputError
 
 Unit = Literal["cpu", "gpu", "nnapi", "external"]
+_PLAIN = re.compile(r"\w[\w.+-]*", re.ASCII)
 UNITS: tuple[str, ...] = get_args(Unit)
 
 
@@ -62,6 +64,9 @@ def delegate_of(unit: str, libraries: Sequence[Path], options: Sequence[str]) ->
     names = [path.name for path in libraries]
     if len(set(names)) < len(names):
         raise InputError("two libraries of one name", where="--delegate-library")
+    if odd := [name for name in names if not _PLAIN.fullmatch(name)]:
+        message = f"{odd[0]!r} is no name for a library on a phone; expected letters, digits, '.', '_', '+' and '-'"
+        raise InputError(message, where="--delegate-library")
     pairs: dict[str, str] = {}
     for text in options:
         key, is_pair, value = text.partition("=")

@@ -3,6 +3,11 @@
 import re
 from dataclasses import dataclass
 
+NUMBER = r"[-+]?(?:\d{1,30}(?:\.\d{0,30})?(?:e[-+]?\d{1,3})?|nan|inf)"
+"""As C++ streams print a double."""
+
+WHOLE = r"\d{1,15}"
+
 _OWN = re.compile(r"(INFO|WARN|WARNING|ERROR|VERBOSE|DEBUG|FATAL): (?:\[([^\]]+:\d+)\] ?)?(.*)")
 _LOGCAT = re.compile(r"(?:\d\d-\d\d [\d:.]+ +\d+ +\d+ )?([VDIWEF])[ /]([\w.-]+)\s*(?:\( *\d+\))? ?: ?(.*)")
 _ABSEIL = re.compile(r"([IWEF])\d{4} [\d:.]+ +\d+ (\S+:\d+)\] (.*)")

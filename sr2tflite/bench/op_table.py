@@ -8,7 +8,10 @@ other, not for the latency.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
+
+from sr2tflite.bench.log_lines import NUMBER, WHOLE
 
 Section = Literal["initialization", "runs", "delegate"]
 
@@ -17,9 +20,10 @@ _SECTIONS: dict[str, Section] = {
     "Operator-wise Profiling Info for Regular Benchmark Runs:": "runs",
     "Delegate internal:": "delegate",
 }
-_SUBGRAPH = re.compile(r"(?:(Primary graph)|Subgraph \(index: (\d+)(?:, name: .*)?\)).*:$")
-_VALUE = r"([-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|nan|inf))%?"
-_INDEX = re.compile(r"(.*):(\d+)")
+_SUBGRAPH = re.compile(r"(?:(Primary graph)|Subgraph \(index: (\d{1,9})(?:, name: .*)?\)).*:$")
+_VALUE = rf"({NUMBER}%?)"
+_INDEX = re.compile(rf"(.*):({WHOLE})")
+_NEEDED = {"node type", "first", "avg ms", "%", "mem kb", "times called"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def _ops(lines: list[str]) -> Iterator[OpRow]:
             section, subgraph, tables = heading or section, int((owner and owner[2]) or 0), 0
         elif "node type" in line.lower():
             columns, tables = _columns(line), tables + 1
-        elif "times called" in columns and tables == 1 and (cells := _cells(line, columns)):
+        elif columns != [""] and tables == 1 and (cells := _cells(line, columns)):
             yield _op(section, subgraph, cells)
         elif not line.strip():
             columns = [""]
@@ -79,17 +83,21 @@ def _columns(line: str) -> list[str]:
     """Names in a table's head, of a table of ops; tabs and brackets on the output, commas in a file."""
     cells = _tabbed(line) if "\t" in line else line.split(",")
     names = [cell.strip("[] ").lower().replace("_", " ") for cell in cells]
-    return names if names[-1] == "name" else [""]
+    return names if names[-1] == "name" and set(names) >= _NEEDED else [""]
 
 
 def _cells(line: str, columns: list[str]) -> dict[str, str] | None:
-    """A row's cells by column. The kind and the name, first and last, may hold the commas that part the others."""
+    """A row's cells by column: a kind, numbers, a name. Kind and name may hold the commas that part the others."""
     if "\t" in line:
         cells = _tabbed(line)
     else:
         match = re.fullmatch(r", ".join((r"(.+?)", *[_VALUE] * (len(columns) - 2), r"(.*)")), line.strip())
         cells = list(match.groups()) if match else []
-    return dict(zip(columns, cells, strict=True)) if len(cells) == len(columns) else None
+    if len(cells) != len(columns) or not all(re.fullmatch(_VALUE, cell) for cell in cells[1:-1]):
+        return None
+    row = dict(zip(columns, cells, strict=True))
+    whole = re.fullmatch(WHOLE, row["times called"]) and all(isfinite(float(row[key])) for key in ("first", "avg ms"))
+    return row if whole else None
 
 
 def _tabbed(line: str) -> list[str]:

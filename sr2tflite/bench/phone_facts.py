@@ -39,7 +39,7 @@ class PhoneFacts:
     parts: Mapping[int, str]
     facts: Mapping[str, Fact]
     tools: frozenset[str]
-    """Of ``taskset``, ``timeout`` and ``sha256sum``, those that it has."""
+    """Of ``taskset`` and ``timeout``, those that it has."""
 
     free_kib: int | None
     """Room under /data/local/tmp."""

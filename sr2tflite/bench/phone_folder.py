@@ -1,6 +1,8 @@
 """A folder on the phone for one run: named by the hash of what is in it, checked there, and removed afterwards."""
 
+import re
 import shlex
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,18 +10,19 @@ from pathlib import Path
 
 from sr2tflite.bench.phone import Phone
 from sr2tflite.errors import DeviceError, Sr2TfliteError, VerificationError
-from sr2tflite.files import sha256
+from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress, remark
 
 PARENT = "/data/local/tmp"
 """The one place where Android lets adb's shell write and run programs."""
 
 PREFIX = "sr2tflite-"
-_EVERY = f"{PARENT}/{PREFIX}{'[0-9a-f]' * 16}"
-_PROCESSES = f"ls -ld /proc/[0-9]*/cwd 2>/dev/null | sed -n 's|.*/proc/\\([0-9]*\\)/cwd -> {PARENT}/{PREFIX}.*|\\1|p'"
-"""Those that work in such a folder: adbd ends the shell of a call that is cut off, and not what that has started."""
 
-_END = f"for p in $({_PROCESSES}); do kill -9 $p; done"
+_HASHED = re.compile(r"^([0-9a-f]{64}) [ *](.+)$", re.MULTILINE)
+_NOT_FOUND = 127
+"""What a shell ends with where there is no such program."""
+
+_HASHING_S = 300.0
 _RETURN_S = 5.0
 """How long a phone that is gone is waited for before what lies on it is given up."""
 
@@ -63,9 +66,19 @@ def lodged(phone: Phone, cleaner: Phone, parcels: Sequence[Parcel], progress: Pr
         remark(progress, phone.serial, left)
 
 
+def _ending() -> str:
+    """What ends every process that works in such a folder.
+
+    adbd ends the shell of a call that is cut off, and not what that shell has started.
+    """
+    link = rf"s|.*/proc/\([0-9]*\)/cwd -> {PARENT}/{PREFIX}.*|\1|p"
+    return f"for p in $(ls -ld /proc/[0-9]*/cwd 2>/dev/null | sed -n '{link}'); do kill -9 $p; done"
+
+
 def _sweep(phone: Phone, progress: Progress) -> None:
     """Remove the folders of runs that were cut off."""
-    script = f'{_END}; for d in {_EVERY}; do if [ -d "$d" ]; then rm -rf "$d"; echo "$d"; fi; done'
+    every = f"{PARENT}/{PREFIX}{'[0-9a-f]' * 16}"
+    script = f'{_ending()}; for d in {every}; do if [ -d "$d" ]; then rm -rf "$d"; echo "$d"; fi; done'
     for old in phone.ask(script, doing="looking for what earlier runs left").out.split():
         remark(progress, phone.serial, f"removed {old}, which an earlier run left")
 
@@ -80,28 +93,35 @@ def _fill(phone: Phone, folder: str, parcels: Sequence[Parcel], progress: Progre
         phone.push(one.path, f"{folder}/{one.name}")
         progress(f"pushing to {phone.serial}", index + 1, len(parcels), one.path.name)
     names = " ".join(shlex.quote(one.name) for one in parcels)
-    script = f"cd {folder} && chmod 755 {names} && sha256sum {names}"
-    seen = phone.ask(script, limit_s=300, doing="checking what was pushed")
-    _compare(phone, {one.name: one.sha256 for one in parcels}, seen.out, seen.both)
-
-
-def _compare(phone: Phone, expected: Mapping[str, str], listing: str, said: str) -> None:
-    found = {name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in listing.splitlines() if line.count(" "))}  # fmt: skip  # noqa: E501
-    if not found:
-        last = (said.strip().splitlines() or ["no message"])[-1]
-        message = f"cannot check what was pushed: {last}; expected a sha256sum, as from Android 8 on"
-        raise DeviceError(message, where=phone.serial, hint="measure on a newer phone")
-    for name, digest in expected.items():
-        if found.get(name) != digest:
-            message = f"{name} arrived with sha256 {found.get(name, 'unknown')[:16]}; expected {digest[:16]}"
+    phone.ask(f"cd {folder} && chmod 755 {names}", doing="making what was pushed executable")
+    found = _digests(phone, folder, names, parcels)
+    for one in parcels:
+        if found.get(one.name) != one.sha256:
+            message = (
+                f"{one.name} arrived with sha256 {found.get(one.name, 'unknown')[:16]}; expected {one.sha256[:16]}"
+            )
             raise VerificationError(message, where=phone.serial, hint="check the cable, then run the command again")
+
+
+def _digests(phone: Phone, folder: str, names: str, parcels: Sequence[Parcel]) -> Mapping[str, str]:
+    """The hashes of what arrived, by name: the phone's word, or where it has no sha256sum that of what comes back."""
+    seen = phone.ask(f"cd {folder} && sha256sum {names}", limit_s=_HASHING_S, doing="checking what was pushed")
+    if seen.status != _NOT_FOUND:
+        return {name: digest for digest, name in _HASHED.findall(seen.out)}
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        back = Path(scratch) / "back"
+        for one in parcels:
+            phone.pull(f"{folder}/{one.name}", back, size_bytes=one.path.stat().st_size)
+            found[one.name] = sha256(read_bytes(back))
+    return found
 
 
 def _remains(cleaner: Phone, folder: str) -> str | None:
     """Remove a folder; what to tell where that does not work."""
     for _ in range(2):
         try:
-            script = f"{_END}; rm -rf {folder}; [ ! -e {folder} ]"
+            script = f"{_ending()}; rm -rf {folder}; [ ! -e {folder} ]"
             if cleaner.ask(script, limit_s=15, doing="removing what was pushed").status == 0:
                 return None
         except Sr2TfliteError:

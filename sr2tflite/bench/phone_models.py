@@ -14,8 +14,8 @@ from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.result import End
 from sr2tflite.bench.worker import noise
 from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.files import read_bytes, sha256
-from sr2tflite.graph.tflite import admit
 from sr2tflite.graph.tflite.flat import open_model
 from sr2tflite.runtime import Kernels, LiteRT
 
@@ -99,7 +99,7 @@ def prepared(paths: Sequence[Path], size: tuple[int, int]) -> tuple[PhoneModel, 
 def _prepared(path: Path, name: str, size: tuple[int, int]) -> PhoneModel:
     content = read_bytes(path)
     refuse_flex(content, str(path))
-    admit(content, str(path))
+    survived(content, str(path))
     engine = LiteRT(path)
     if len(engine.input["shape"]) != 4:
         raise InputError(f"input is {list(engine.input['shape'])}; expected NHWC", where=str(path))

@@ -1,6 +1,7 @@
 """How to measure on phones."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -60,5 +61,7 @@ class PhonePlan:
         """
         if not self.threads or min(*self.threads, self.runs, self.rounds, *self.size) < 1:
             raise InputError("threads, runs, rounds and size must be at least 1")
+        if not isfinite(self.cooling.max_c):
+            raise InputError(f"the temperature to wait for is {self.cooling.max_c}; expected a number of °C")
         if min(self.warmup, self.seconds) < 0 or min(self.limit_s, self.cooling.limit_s) <= 0:
             raise InputError("warm-up and seconds must be at least 0, time limits more than 0")

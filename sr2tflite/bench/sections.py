@@ -26,7 +26,7 @@ QUESTIONS: Mapping[str, str] = {
     "low_power": "settings get global low_power",
     "gpu": "dumpsys SurfaceFlinger | grep GLES",
     "storage": "df -k /data/local/tmp",
-    "tools": "for t in taskset timeout sha256sum; do command -v $t; done",
+    "tools": "for t in taskset timeout; do command -v $t; done",
 }
 """What to type for each; where the phone denies it or knows no such thing, the section stays empty."""
 

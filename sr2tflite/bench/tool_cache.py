@@ -10,6 +10,7 @@
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ def where_to_get(abi: str) -> str:
     folder = tool_folder() / abi
     if abi not in SOURCES:
         return f"build it for {abi} from LiteRT's or TensorFlow's source (docs/device.md), then --benchmark-model PATH"
-    fetch = f"mkdir -p {folder} && cd {folder} && curl -fLo {NAME} {SOURCES[abi]}"
+    place = shlex.quote(str(folder))
+    fetch = f"mkdir -p {place} && cd {place} && curl -fLo {NAME} {SOURCES[abi]}"
     return f"{fetch} && sha256sum {NAME} > {NAME}.sha256; or --benchmark-model PATH"
 
 
@@ -112,7 +114,8 @@ def _checked(path: Path, abis: Sequence[str], where: str, *, is_pinned: bool) ->
 
 def _compare_pin(path: Path, digest: str, is_pinned: bool) -> None:
     pin = path.with_name(f"{path.name}.sha256")
-    write = f"where you trust it: cd {path.parent} && sha256sum {path.name} > {pin.name}"
+    place, name, beside = (shlex.quote(one) for one in (str(path.parent), path.name, pin.name))
+    write = f"where you trust it: cd {place} && sha256sum {name} > {beside}"
     if not pin.is_file():
         if is_pinned:
             raise MissingError(f"has no {pin.name} beside it", where=str(path), hint=write)

@@ -26,7 +26,7 @@ class Times:
     @property
     def latency_ms(self) -> Latency | None:
         """The same in milliseconds; None where nothing ran."""
-        if self.min is None or self.mean is None:
+        if self.min is None or self.mean is None or self.count < 1:
             return None
         p5, median, p95, std = (None if us is None else us / 1e3 for us in (self.p5, self.median, self.p95, self.std))
         return Latency(self.min / 1e3, p5, median, p95, self.mean / 1e3, std, self.count)
@@ -93,8 +93,8 @@ class Log:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it measured anything and did not fail."""
-        return not self.failed and self.runs is not None and self.runs.count > 0
+        """Whether it did not fail, and tells a latency."""
+        return not self.failed and self.runs is not None and self.runs.latency_ms is not None
 
     @property
     def declined(self) -> tuple[str, ...]:

@@ -51,6 +51,8 @@ def phone_options(function: Decorated) -> Decorated:
                 flag = next(one.opts[0] for one in context.command.params if one.name == typed[0])
                 raise click.UsageError(f"{flag} goes with --android")
             phone = {}
+        elif phone["all_devices"] and "serials" not in typed:
+            phone["serials"] = ()  # the environment names a usual one
         return function(*args, phone=phone, **told)
 
     decorated: Decorated = gathered
@@ -81,6 +83,8 @@ def phone_plan(phone: Mapping[str, Any], told: Mapping[str, Any]) -> "PhonePlan"
     given = dict(told)
     if given.pop("sizes", None):
         raise click.UsageError("--sizes is for this machine; not with --android")
+    if phone["serials"] and phone["all_devices"]:
+        raise click.UsageError("--serial and --all-devices exclude each other")
     cpus = given.pop("cpus", None)
     if cpus and phone["any_core"]:
         raise click.UsageError("--cpus and --any-core exclude each other")

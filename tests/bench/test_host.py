@@ -188,5 +188,6 @@ def test_nodes_between_two_partitions_are_named():
 
 
 def test_bench_and_its_worker_start_without_torch():
-    code = "import sys, sr2tflite.commands.bench, sr2tflite.bench.worker; print('torch' in sys.modules)"
+    rooms = "sr2tflite.commands.bench, sr2tflite.commands.bench_android, sr2tflite.bench.worker"
+    code = f"import sys, {rooms}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,7 +1,9 @@
-"""A cable between adb and a phone: ``cable.py PORT PHONES-PORT [--without FEATURE…] [--breaks-after BYTES]``.
+"""A cable between adb and a phone: ``cable.py PORT PHONES-PORT [--without FEATURE…] [--breaks-after BYTES]
+[--garbles TEXT]``.
 
 Without a feature, the phone is one that does not have it: it is left out where the phone introduces itself. A cable
-that breaks after some bytes towards the phone does so once, and is whole when plugged in again.
+that breaks after some bytes towards the phone does so once, and is whole when plugged in again. A text that is garbled
+arrives there in capitals.
 """
 
 import argparse
@@ -28,11 +30,14 @@ def introduced(stream: socket.SocketIO, without: list[str]) -> bytes:
     return struct.pack("<6I", code, version, most, len(data), sum(data), magic) + data
 
 
-def pump(source: socket.socket, target: socket.socket, spend: Callable[[int], None]) -> None:
+Through = Callable[[bytes], bytes]
+"""What becomes of some bytes."""
+
+
+def pump(source: socket.socket, target: socket.socket, through: Through) -> None:
     try:
         while data := source.recv(1 << 16):
-            spend(len(data))
-            target.sendall(data)
+            target.sendall(through(data))
     except (OSError, BrokenCableError):
         pass
     for end in (source, target):
@@ -42,17 +47,17 @@ def pump(source: socket.socket, target: socket.socket, spend: Callable[[int], No
             continue
 
 
-def carry(adb: socket.socket, port: int, without: list[str], spend: Callable[[int], None]) -> None:
+def carry(adb: socket.socket, port: int, without: list[str], through: Through) -> None:
     phone = socket.create_connection(("127.0.0.1", port))
 
     def back() -> None:
         if without:
             with phone.makefile("rb", buffering=0) as stream:
                 adb.sendall(introduced(stream, without))
-        pump(phone, adb, lambda _: None)
+        pump(phone, adb, bytes)
 
     threading.Thread(target=back, daemon=True).start()
-    pump(adb, phone, spend)
+    pump(adb, phone, through)
 
 
 def main() -> None:
@@ -61,21 +66,23 @@ def main() -> None:
     parser.add_argument("phone", type=int)
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--breaks-after", type=int)
+    parser.add_argument("--garbles", type=str.encode)
     told = parser.parse_args()
     left = told.breaks_after
 
-    def spend(count: int) -> None:
+    def through(data: bytes) -> bytes:
         nonlocal left
         if left is not None:
-            left -= count
+            left -= len(data)
             if left < 0:
                 left = None
                 raise BrokenCableError
+        return data.replace(told.garbles, told.garbles.upper()) if told.garbles else data
 
     listener = socket.create_server(("127.0.0.1", told.port))
     while True:
         adb, _ = listener.accept()
-        threading.Thread(target=carry, args=(adb, told.phone, told.without, spend), daemon=True).start()
+        threading.Thread(target=carry, args=(adb, told.phone, told.without, through), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterator
 import pytest
 from outside import phone as root_tree
 from outside.facts import all_facts, clocks
-from outside.loop import CannotLoopError, Phone, World
+from outside.loop import CannotLoopError, World
+from outside.loop_phone import Phone
 
 Phones = Callable[[int], list[Phone]]
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two phones that nobody knows yet."""
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two phones that nobody knows yet. The long tier sets up what they are made of; the daily one loads nothing."""
+    is_long = any(item.get_closest_marker("slow") for item in request.session.items)
+    try:
+        if is_long:
+            root_tree.ready()
+    except root_tree.NotSetUpError as reason:
+        pytest.skip(f"no phone's root tree: {reason}")
     if not root_tree.installed():
         pytest.skip(f"no phone's root tree is set up; {root_tree.COMMAND}")
     adb = _adb()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from outside.facts import thermal
-from outside.loop import WORK, Phone, World
+from outside.loop import World
+from outside.loop_phone import WORK, Phone
 from outside.phones import Phones
 
 

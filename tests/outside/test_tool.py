@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from kit.graphs import quantized_sr_graph
 from outside import tool
-from outside.loop import WORK, Phone, World
+from outside.loop import World
+from outside.loop_phone import WORK, Phone
 
 from sr2tflite.bench.benchmark_model import flags_of, read
 from sr2tflite.export import direct
@@ -50,9 +51,9 @@ def test_the_real_one_writes_litert_s_bytes(world: World, phone: Phone, tmp_path
     pushed(world, tmp_path, benchmark_model=tool.the_real_one(), **{"m.tflite": model, "in.bin": x.tobytes()})
     said = world.call(
         "shell",
-        f"cd {WORK}; ./benchmark_model --graph=m.tflite --num_threads=1 --num_runs=4 --warmup_runs=2 --bogus=1 "
-        "--input_layer=t --input_layer_shape=1,24,32,3 --input_layer_value_files=t:in.bin --output_filepath=out.bin "
-        "--report_peak_memory_footprint=true",
+        f"cd {WORK}; ./benchmark_model --graph=m.tflite --num_threads=1 --bogus=1 --num_runs=4 --min_secs=0 "
+        "--warmup_runs=2 --warmup_min_secs=0 --input_layer=t --input_layer_shape=1,24,32,3 "
+        "--input_layer_value_files=t:in.bin --output_filepath=out.bin --report_peak_memory_footprint=true",
     )
     log = read(said.stdout)
     assert said.returncode == 0, said

@@ -18,6 +18,9 @@ HERE = {"x86_64": X86_64}.get(platform.machine())
 
 _BASE, _HEADERS = 0x400000, 64 + 56
 _SHELL = b"/system/bin/sh\0"
+_LIFE_US = 10_000
+"""As long as a real one takes to start, at least: of a program that ends within a millisecond, toybox's ``timeout``
+(0.8.9) may say 127."""
 
 
 def elf(script: str, machine: int = X86_64) -> bytes:
@@ -84,7 +87,8 @@ def saying(run: str, flags: list[str] = FLAGS) -> bytes:
         run: Commands for the shell.
         flags: What it has.
     """
-    return elf(f"if [ \"$1\" = --help ]; then cat <<'_END_'\n{usage(flags)}_END_\nexit 1; fi\n{run}\n")
+    help_text = f"cat <<'_END_'\n{usage(flags)}_END_\nexit 1"
+    return elf(f'usleep {_LIFE_US}; if [ "$1" = --help ]; then {help_text}; fi\n{run}\n')
 
 
 def replaying(log: str, status: int = 0, flags: list[str] = FLAGS) -> bytes:

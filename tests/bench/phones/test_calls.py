@@ -11,6 +11,15 @@ from sr2tflite.bench.calls import Calls, ending_is_an_interrupt
 WITH_CHILD = "sleep 30 & echo $! > {pid}; wait"
 
 
+def ends(pid):
+    """Whether a process ends soon: a signal is not a death yet."""
+    for _ in range(1000):
+        if not is_alive(pid):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def is_alive(pid):
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -41,10 +50,10 @@ def test_a_program_reads_nothing():
 def test_a_program_whose_time_is_up_ends_with_its_children(tmp_path):
     pid = tmp_path / "pid"
     began = time.monotonic()
-    said = Calls()(["sh", "-c", f"echo begun; {WITH_CHILD.format(pid=pid)}"], limit_s=0.5)
+    said = Calls()(["sh", "-c", f"echo begun; {WITH_CHILD.format(pid=pid)}"], limit_s=2)
     assert (said.status, said.out) == (None, "begun\n")
-    assert time.monotonic() - began < 15
-    assert not is_alive(awaited(pid))
+    assert time.monotonic() - began < 20
+    assert ends(awaited(pid))
 
 
 def test_a_daemon_that_is_left_behind_does_not_hold_the_call(tmp_path):
@@ -56,20 +65,21 @@ def test_a_daemon_that_is_left_behind_does_not_hold_the_call(tmp_path):
 
 
 def test_all_calls_are_stopped_from_another_thread_and_none_starts_again(tmp_path):
-    calls, pid, ends = Calls(), tmp_path / "pid", []
+    calls, pid, told = Calls(), tmp_path / "pid", []
 
     def run():
         try:
             calls(["sh", "-c", WITH_CHILD.format(pid=pid)], limit_s=60)
         except KeyboardInterrupt:
-            ends.append("interrupted")
+            told.append("interrupted")
 
     thread = threading.Thread(target=run)
     thread.start()
     child = awaited(pid)
     calls.stop()
     thread.join(10)
-    assert (ends, is_alive(child)) == (["interrupted"], False)
+    assert told == ["interrupted"]
+    assert ends(child)
     with pytest.raises(KeyboardInterrupt):
         calls(["true"], limit_s=5)
     with pytest.raises(KeyboardInterrupt):

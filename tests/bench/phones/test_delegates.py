@@ -38,6 +38,7 @@ WRONG = {
     "no library": (("external", (), ()), "external without a library"),
     "a library too many": (("gpu", SO, ()), "gpu takes no library"),
     "two of one name": (("external", (Path("a/x.so"), Path("b/x.so")), ()), "two libraries of one name"),
+    "an odd name": (("external", (Path("-rf x.so"),), ()), "is no name for a library"),
     "no value": (("gpu", (), ("a",)), "'a' is no option; expected KEY=VALUE"),
     "no key": (("gpu", (), ("=a",)), "'=a' is no option"),
     "dashes": (("gpu", (), ("--a=b",)), "'--a=b' is no option"),

@@ -101,11 +101,11 @@ def test_facts_of_a_phone():
         properties=PROPERTIES, kernel="5.10.1-android aarch64", cpuinfo=CPUINFO, memory="MemTotal:  7800000 kB",
         cpus=cpus((1800000, 1800000, 250), (2400000, 2400000, 800), (2800000, 2800000, 1024)),
         storage="Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/block/dm-5 100 40 60 40% /data",
-        tools="/system/bin/taskset\n/system/bin/sha256sum", gpu="GLES: ARM, Mali-G57 MC2, OpenGL ES 3.2 v1",
+        tools="/system/bin/taskset\n/system/bin/timeout", gpu="GLES: ARM, Mali-G57 MC2, OpenGL ES 3.2 v1",
     )  # fmt: skip
     found = phone_facts(told, "36.0.0")
     assert found.abis == ("arm64-v8a", "armeabi-v7a", "armeabi")
-    assert (found.free_kib, found.tools) == (60, {"taskset", "sha256sum"})
+    assert (found.free_kib, found.tools) == (60, {"taskset", "timeout"})
     facts = found.facts
     assert (facts["manufacturer"], facts["model"], facts["soc"]) == ("Maker", "Model 5", "board5")
     assert (facts["android"], facts["sdk"], facts["memory_mib"], facts["adb"]) == ("13", 33, 7617, "36.0.0")
