@@ -28,8 +28,8 @@ class Times:
         """The same in milliseconds; None where nothing ran."""
         if self.min is None or self.mean is None or self.count < 1:
             return None
-        p5, median, p95, std = (None if us is None else us / 1e3 for us in (self.p5, self.median, self.p95, self.std))
-        return Latency(self.min / 1e3, p5, median, p95, self.mean / 1e3, std, self.count)
+        p5, median, p95, std = (None if us is None else _ms(us) for us in (self.p5, self.median, self.p95, self.std))
+        return Latency(_ms(self.min), p5, median, p95, _ms(self.mean), std, self.count)
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,8 @@ class Log:
     def declined(self) -> tuple[str, ...]:
         """Delegates that were asked for and run nothing: the times are another unit's."""
         return tuple(one.delegate for one in self.applied if one.extent == "not")
+
+
+def _ms(us: float) -> float:
+    """Decimal as the tool printed it: a picosecond is far below its six digits."""
+    return round(us / 1e3, 9)

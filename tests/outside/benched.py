@@ -42,9 +42,9 @@ def words(adb: Path, *more: str | Path) -> list[str]:
     return ["bench", *(str(word) for word in (*usual, "--seconds", "0", *more))]
 
 
-def write_model(path: Path, seed: int = 0) -> Path:
-    """An int8 file of free shape, ×3."""
-    graph = direct.prepare(quantized_sr_graph(seed=seed), height=None, width=None, io="int8")
+def write_model(path: Path, seed: int = 0, size: tuple[int | None, int | None] = (None, None)) -> Path:
+    """An int8 file, ×3, of free shape or of one height and width."""
+    graph = direct.prepare(quantized_sr_graph(seed=seed), height=size[0], width=size[1], io="int8")
     path.write_bytes(tflite.write(graph))
     return path
 

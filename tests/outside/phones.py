@@ -12,6 +12,13 @@ from outside.loop_phone import Phone
 Phones = Callable[[int], list[Phone]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on loop phones have the mark ``phone``: ``pytest -m phone``."""
+    for item in items:
+        if "world" in getattr(item, "fixturenames", ()):
+            item.add_marker("phone")
+
+
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two phones that nobody knows yet. The long tier sets up what they are made of; the daily one loads nothing."""

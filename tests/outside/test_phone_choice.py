@@ -1,5 +1,6 @@
 """Which phone is meant, and phones that will not: one message, its exit status, and nothing left there."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def test_two_phones_and_no_serial(world: World, phones: Phones, bench: Bench, mo
     one, other = phones(2)
     assert bench(model, "--benchmark-model", real).is_error(3, "2 devices", "--serial", one.serial, other.serial)
     assert is_clean(world, one, other)
+
+
+def test_an_error_is_json_where_json_is_asked_for(phones: Phones, bench: Bench, model: Path, real: Path) -> None:
+    phones(2)
+    told = bench(model, "--benchmark-model", real, "--json")
+    assert (told.status, json.loads(told.out)["error"]) == (3, "DeviceError")
 
 
 def test_the_serial_of_another_phone(world: World, phone: Phone, bench: Bench, model: Path, real: Path) -> None:

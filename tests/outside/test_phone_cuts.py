@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from outside import tool
-from outside.benched import Bench, Program, is_clean, words
+from outside.benched import Bench, Program, is_clean, words, write_model
 from outside.loop import World
 from outside.loop_phone import Phone
 from outside.phones import Phones
@@ -27,6 +27,7 @@ def running(phone: Phone) -> bool:
     return False
 
 
+COMMAND = [sys.executable, "-c", "from sr2tflite.cli import main; main()"]
 SLOW = tool.saying("echo > /system/facts/running; sleep 1000")
 
 
@@ -98,12 +99,26 @@ def test_a_phone_that_is_unplugged_is_cleaned_when_it_is_back(
 def test_an_interrupt_leaves_nothing(
     how: signal.Signals, world: World, phone: Phone, model: Path, program: Program
 ) -> None:
-    command = [sys.executable, "-c", "from sr2tflite.cli import main; main()"]
-    command += words(world.adb, model, "--benchmark-model", program(SLOW))
+    command = COMMAND + words(world.adb, model, "--benchmark-model", program(SLOW))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     assert running(phone)
     process.send_signal(how)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, ""), err
     assert "Traceback" not in err
+    assert is_clean(world, phone)
+
+
+def test_two_processes_do_not_measure_on_one_phone_at_once(
+    world: World, phone: Phone, model: Path, program: Program, tmp_path: Path
+) -> None:
+    """The second waits, and does not sweep away what the first one pushed."""
+    other = write_model(tmp_path / "other.tflite", seed=1)
+    busy = "[ -f /system/facts/busy ] && echo >> /system/facts/met; echo > /system/facts/busy; sleep 0.2"
+    content = tool.the_real_one(then=f"{busy}; rm /system/facts/busy")
+    commands = [COMMAND + words(world.adb, one, "--benchmark-model", program(content)) for one in (model, other)]
+    processes = [subprocess.Popen(one, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for one in commands]
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert not phone.knows("met")
     assert is_clean(world, phone)

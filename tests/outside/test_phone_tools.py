@@ -1,10 +1,11 @@
 """The ways in which a ``benchmark_model`` fails on a phone: one message, its exit status, and nothing left there."""
 
+import json
 from pathlib import Path
 
 import pytest
 from outside import tool
-from outside.benched import Bench, Program, is_clean
+from outside.benched import Bench, Program, is_clean, write_model
 from outside.loop import World
 from outside.loop_phone import Phone
 
@@ -86,4 +87,48 @@ def test_a_tool_that_hangs(
     monkeypatch.setattr(phone_tool, "GRACE_S", 0.5)
     told = bench(model, "--benchmark-model", program(tool.saying("sleep 1000")), "--timeout", "0.5")
     assert told.is_error(3, "in time", "--timeout")
+    assert is_clean(world, phone)
+
+
+LITERT_FLAGS = """
+    num_runs min_secs max_secs num_threads warmup_runs warmup_min_secs report_peak_memory_footprint graph
+    signature_to_run_for use_cpu use_gpu use_npu require_full_delegation use_profiler gpu_backend result_file_path
+""".split()  # noqa: SIM905
+LITERT = """\
+INFO: [litert/tools/benchmark_litert_model.cc:120] Loading model from: m0.tflite
+INFO: Created TensorFlow Lite XNNPACK delegate for CPU.
+VERBOSE: Replacing 5 out of 6 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 2 partitions for subgraph 0.
+INFO: Initialized session in 4.5ms.
+INFO: count=3 first=70 curr=50 min=50 max=70 avg=60 std=8 p5=50 median=60 p95=70
+INFO: count=5 first=40 curr=42 min=38 max=42 avg=40 std=1 p5=38 median=40 p95=42
+INFO: [./litert/tools/benchmark_litert_model.h:82] Model initialization: 4.50 ms
+INFO: [./litert/tools/benchmark_litert_model.h:88] Inference (avg):      0.04 ms (5 runs)
+INFO: [benchmark_litert_model.h:132] Peak memory:          27.50 MB
+"""
+
+
+def test_litert_s_own_tool_measures_files_of_fixed_size(
+    world: World, phone: Phone, bench: Bench, program: Program, tmp_path: Path
+) -> None:
+    """It can neither take an input nor write the output: that is told."""
+    fixed = write_model(tmp_path / "fixed.tflite", size=(24, 32))
+    told = bench(fixed, "--benchmark-model", program(tool.replaying(LITERT, flags=LITERT_FLAGS)), "--json")
+    assert told.status == 0, told.err
+    (result,) = json.loads(told.out)["results"]
+    (measured,) = result["models"]
+    assert result["tool"]["flavor"] == "litert"
+    assert any("outputs not compared" in note for note in result["notes"])
+    assert measured["output_check"] is None
+    assert (measured["latency_ms"]["median"], measured["init_ms"], measured["first_ms"]) == (0.04, 4.5, 0.07)
+    assert measured["peak_memory_kib"] == 27.5 * 1024
+    placed = measured["placement"]
+    assert (placed["obtained"], placed["nodes"], placed["delegated"], placed["partitions"]) == ("xnnpack", 6, 5, 2)
+    assert is_clean(world, phone)
+
+
+def test_litert_s_own_tool_cannot_choose_a_size(
+    world: World, phone: Phone, bench: Bench, model: Path, program: Program
+) -> None:
+    told = bench(model, "--benchmark-model", program(tool.replaying(LITERT, flags=LITERT_FLAGS)))
+    assert told.is_error(3, "free-shape", "--height")
     assert is_clean(world, phone)
