@@ -5,7 +5,8 @@ from math import comb
 
 import numpy as np
 
-from sr2tflite.bench.result import ModelBench, Ratio
+from sr2tflite.bench.judged import Ratio
+from sr2tflite.bench.result import ModelBench
 
 CONFIDENCE = 0.999
 """Asked of an interval. Twenty independent ones then all hold their ratio in at least 98 of 100 cases."""

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from sr2tflite.bench.judged import Ratio, Score
 from sr2tflite.bench.rounds import Latency, Round, pooled
 from sr2tflite.bench.verdict import Verdict, verdict
 
@@ -177,41 +178,6 @@ class ModelBench:
             verdict=verdict(rounds, fell_back=placement.fell_back, throttled=throttled),
             **file,
         )
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """The latency of one model over the first one's, with a confidence interval; see ``bench.ratio``."""
-
-    model: str
-    reference: str
-    ratio: float
-    low: float
-    high: float
-    confidence: float
-    """How surely the interval holds the ratio, 0…1; too few rounds allow little."""
-
-    def __str__(self) -> str:
-        sure = f"{100 * self.confidence:.4g} %: {self.low:.3f} to {self.high:.3f}"
-        return f"{self.model} takes {self.ratio:.3f} times as long as {self.reference} ({sure})"
-
-
-@dataclass(frozen=True)
-class Score:
-    """A challenge's score with this device's latency; see ``bench.score``."""
-
-    model: str
-    year: str
-    score: float
-    psnr: float
-    latency_ms: float
-    """Median."""
-
-    device: str
-    """Whose latency it is."""
-
-    note: str
-    """How it differs from the challenge's own."""
 
 
 @dataclass(frozen=True)

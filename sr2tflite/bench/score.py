@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sr2tflite.bench.result import BenchReport, BenchResult, ModelBench, Score
+from sr2tflite.bench.judged import Score
+from sr2tflite.bench.result import BenchReport, BenchResult, ModelBench
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,12 @@
 """The interval of a ratio covers what it says, also for files that are one and the same."""
 
+from fractions import Fraction
+from math import comb
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sr2tflite.bench.ratio import CONFIDENCE, interval, ratio
 from sr2tflite.bench.result import End, ModelBench, Placement
@@ -31,6 +36,28 @@ def test_many_rounds_leave_their_extremes_out():
     found = ratio(slow, measured(*[(1.0,)] * 15))
     assert (found.low, found.ratio, found.high) == (2, 8, 14)
     assert found.confidence == 1 - 2 * 16 / 2**15
+
+
+@pytest.mark.parametrize("rounds", range(1, 41))
+def test_the_confidence_is_the_sign_tests_and_the_interval_the_narrowest_that_has_enough(rounds):
+    values = [float(value) for value in range(1, rounds + 1)]
+    low, high, confidence = interval(values)
+    k = int(low)
+    assert high == rounds + 1 - k  # as many are left out above as below
+
+    def miss(k):
+        return Fraction(2 * sum(comb(rounds, j) for j in range(k)), 2**rounds)
+
+    assert confidence == pytest.approx(float(1 - miss(k)), abs=1e-15)
+    assert k == 1 or miss(k) <= 1 - Fraction(CONFIDENCE)
+    assert k + 1 > rounds + 1 - (k + 1) or miss(k + 1) > 1 - Fraction(CONFIDENCE)
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=30))
+def test_the_interval_of_the_inverse_is_the_inverse_of_the_interval(values):
+    low, high, confidence = interval(values)
+    assert interval([1 / value for value in values]) == (1 / high, 1 / low, confidence)
+    assert low <= np.median(values) <= high
 
 
 def shared_moods(random, rounds):
