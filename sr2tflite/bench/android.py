@@ -1,6 +1,5 @@
 """Timing ``.tflite`` files on one phone: models take turns, each round in a fresh process and from a cool phone."""
 
-import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,14 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sr2tflite.bench import op_table, passes
+from sr2tflite.bench.answered import answered
 from sr2tflite.bench.cooling import cooled
 from sr2tflite.bench.cpu_groups import big_mask, checked_mask
+from sr2tflite.bench.parcels import demand_room, parcels_of
 from sr2tflite.bench.phone import Phone
 from sr2tflite.bench.phone_facts import PhoneFacts, phone_facts
-from sr2tflite.bench.phone_folder import Parcel, lodged
+from sr2tflite.bench.phone_folder import lodged
 from sr2tflite.bench.phone_models import PhoneModel
 from sr2tflite.bench.phone_notes import notes
-from sr2tflite.bench.phone_output import compared, judge, output_of
 from sr2tflite.bench.phone_plan import ANY, BIG, PhonePlan
 from sr2tflite.bench.phone_state import PhoneState, effective_mhz, has_throttled, phone_state
 from sr2tflite.bench.phone_tool import PhoneTool
@@ -27,11 +27,7 @@ from sr2tflite.bench.sections import STATE, answers, script
 from sr2tflite.bench.tool_cache import NAME, Binary, binary_for, check_library
 from sr2tflite.bench.tool_log import Log
 from sr2tflite.errors import DeviceError
-from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress
-
-MACHINE_OF_ABI = {"arm64-v8a": "aarch64", "x86_64": "x86_64"}
-"""What this computer would call the processor of an ABI that it may have itself."""
 
 
 @dataclass
@@ -92,63 +88,20 @@ def bench_on_phone(
         check_library(library, facts.abis, phone.serial, may_be_dsp=index > 0)
     masks = {threads: _mask(facts, plan, threads, phone.serial) for threads in plan.threads}
     with tempfile.TemporaryDirectory() as scratch:
-        parcels = _parcels(binary, models, plan, Path(scratch))
-        _demand_room(phone, facts, parcels, models)
+        parcels = parcels_of(binary, plan.delegate, models, Path(scratch))
+        demand_room(parcels, models, facts.free_kib, phone.serial)
         with lodged(phone, cleaner, parcels, progress) as folder:
             tool = PhoneTool(phone, folder, limit_s=plan.limit_s, has_timeout="timeout" in facts.tools)
             bench = _Bench(phone, tool, binary, facts, models, plan, masks, progress)
-            checks = _checks(bench, Path(scratch)) if plan.checks_output else [None for _ in models]
+            checks = [_check(bench, index, Path(scratch)) for index in range(len(models))]
             return tuple(_measured(bench, threads, checks) for threads in plan.threads)
 
 
-def _parcels(binary: Binary, models: Sequence[PhoneModel], plan: PhonePlan, scratch: Path) -> list[Parcel]:
-    parcels = [Parcel(NAME, binary.path, binary.sha256)]
-    parcels += [Parcel(one.name, one, sha256(read_bytes(one))) for one in plan.delegate.libraries]
-    for index, model in enumerate(models):
-        noise = scratch / f"m{index}.bin"
-        noise.write_bytes(model.x.tobytes())
-        parcels += [Parcel(f"m{index}.tflite", model.path, model.sha256)]
-        parcels += [Parcel(noise.name, noise, sha256(model.x.tobytes()))]
-    return parcels
-
-
-def _demand_room(phone: Phone, facts: PhoneFacts, parcels: Sequence[Parcel], models: Sequence[PhoneModel]) -> None:
-    """See to it that everything fits, and one output, before a byte is sent."""
-    needed = sum(one.path.stat().st_size for one in parcels) + max(model.y.nbytes for model in models)
-    if facts.free_kib is not None and needed > facts.free_kib * 1024:
-        raise DeviceError(
-            f"{facts.free_kib / 1024:.1f} MiB are free under /data/local/tmp; expected {needed / 2**20:.1f}",
-            where=phone.serial,
-            hint=f"free some space on the phone: adb -s {phone.serial} shell df -h /data",
-        )
-
-
-def _checks(bench: _Bench, scratch: Path) -> list[OutputCheck | None]:
-    return [_check(bench, index, model, scratch) for index, model in enumerate(bench.models)]
-
-
-def _check(bench: _Bench, index: int, model: PhoneModel, scratch: Path) -> OutputCheck | None:
-    """The phone's output beside this computer's; None where the tool writes none."""
-    tool, serial = bench.tool, bench.phone.serial
-    flags = passes.output(f"m{index}", model, bench.plan, bench.plan.threads[0], tool.known)
-    if flags is None:
-        return None
-    tool.run(flags, None, doing=f"checking the output of {model.name}")
-    local, remote = scratch / passes.OUT, f"{tool.folder}/{passes.OUT}"
-    bench.phone.pull(remote, local, size_bytes=model.y.nbytes)
-    bench.phone.ask(f"rm -f {remote}", doing="removing the output")
-    found = output_of(read_bytes(local), model, serial)
-    delegate = bench.plan.delegate
-    on_processor = delegate.unit == "cpu"
-    if delegate.runs_xnnpack(tool.known) or not on_processor:
-        check = compared(found, model.y, "xnnpack")
-        judge(check, model, serial, must_equal=on_processor and model.is_integer)
-        return check
-    check = compared(found, model.by_builtin_kernels(), "builtin")
-    # builtin kernels round otherwise on other processors
-    same = platform.machine() == MACHINE_OF_ABI.get(bench.binary.abi)
-    judge(check, model, serial, must_equal=same and model.is_integer)
-    return check
+def _check(bench: _Bench, index: int, scratch: Path) -> OutputCheck | None:
+    """The phone's output beside this computer's; None where none is asked for, or the tool writes none."""
+    plan, model = bench.plan, bench.models[index]
+    flags = passes.output(f"m{index}", model, plan, plan.threads[0], bench.tool.known) if plan.checks_output else None
+    return answered(bench.tool, model, flags, plan.delegate, bench.binary.abi, scratch) if flags else None
 
 
 def _mask(facts: PhoneFacts, plan: PhonePlan, threads: int, where: str) -> str | None:

@@ -5,9 +5,9 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from sr2tflite.bench.parcels import Parcel
 from sr2tflite.bench.phone import Phone
 from sr2tflite.errors import DeviceError, Sr2TfliteError, VerificationError
 from sr2tflite.files import read_bytes, sha256
@@ -25,17 +25,6 @@ _NOT_FOUND = 127
 _HASHING_S = 300.0
 _RETURN_S = 5.0
 """How long a phone that is gone is waited for before what lies on it is given up."""
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A file to be sent."""
-
-    name: str
-    """On the phone: plain letters, whatever its name here."""
-
-    path: Path
-    sha256: str
 
 
 @contextmanager
