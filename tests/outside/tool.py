@@ -18,7 +18,7 @@ HERE = {"x86_64": X86_64}.get(platform.machine())
 
 _BASE, _HEADERS = 0x400000, 64 + 56
 _SHELL = b"/system/bin/sh\0"
-_LIFE_US = 10_000
+_LIFE_US = 50_000
 """As long as a real one takes to start, at least: of a program that ends within a millisecond, toybox's ``timeout``
 (0.8.9) may say 127."""
 
