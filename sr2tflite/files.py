@@ -17,6 +17,11 @@ _TEMPORARY = re.compile(r"\..+\.torn-\w+")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
+def cache_folder() -> Path:
+    """Where what may be made or fetched again is kept: ``$SR2TFLITE_CACHE``, else ``~/.cache/sr2tflite``."""
+    return Path(os.environ.get("SR2TFLITE_CACHE") or Path.home() / ".cache" / "sr2tflite")
+
+
 def refused(path: Path, error: OSError) -> StorageError:
     """What a place that cannot be written becomes."""
     hint = "free some space or choose another place" if error.errno in _FULL else "choose another place"

@@ -54,12 +54,20 @@ class LiteRT:
         model: The file's path or its bytes.
         kernels: The kernel family.
         threads: For XNNPACK and the builtin kernels.
+        size: Height and width to prepare the file for, also where it fixes others; None is its own.
 
     Raises:
-        InputError: The runtime refuses the file.
+        InputError: The runtime refuses the file, or the size.
     """
 
-    def __init__(self, model: Path | bytes, kernels: Kernels = Kernels.XNNPACK, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        kernels: Kernels = Kernels.XNNPACK,
+        threads: int = 1,
+        *,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         resolver = {
@@ -74,9 +82,12 @@ class LiteRT:
                 self._interpreter = Interpreter(
                     model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
                 )
+                for first in self._interpreter.get_input_details()[:1]:
+                    if size is not None:  # before anything is allocated: no memory is taken for the file's own size
+                        self._interpreter.resize_tensor_input(first["index"], [1, *size, *first["shape"][3:]])
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            hint = "is it a whole .tflite file?"
+            hint = "is it a whole .tflite file?" if size is None else f"it may not go with {size[0]}×{size[1]} pixels"
             raise InputError(f"LiteRT refuses the file: {error}", where=where, hint=hint) from error
         self.where = where
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()

@@ -14,6 +14,8 @@ from sr2tflite.export import onnx2tf
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
 
+pytest_plugins = ["outside.phones"]
+
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
 

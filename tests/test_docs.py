@@ -12,7 +12,10 @@ from sr2tflite.cli.verbs import group
 from sr2tflite.networks.students import STUDENTS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "results.md", *sorted((ROOT / "sr2tflite/networks/weights").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "docs/results.md", "docs/device.md")),
+    *sorted((ROOT / "sr2tflite/networks/weights").glob("*.md")),
+]
 
 
 def _command_lines(page: Path) -> list[str]:

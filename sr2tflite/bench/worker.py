@@ -1,10 +1,12 @@
-"""One round of one model in a process of its own: ``python -m sr2tflite.bench.worker``, a job in JSON on stdin.
+"""One pass over one model in a process of its own: ``python -m sr2tflite.bench.worker JOB``.
 
-The job is ``{"model", "size", "threads", "warmup", "runs"}``; the answer, one line of JSON on stdout, is what
-``bench.result.Round`` holds. Imports NumPy and LiteRT only, so that the memory and start-up measured are the model's.
+The job is JSON: ``{"model", "size", "resize", "threads", "cpus", "warmup", "runs", "seconds"}``; the answer, one line
+of JSON on stdout, is what ``bench.host`` makes a ``Round`` of. Imports NumPy and LiteRT only, so that the memory and
+the start-up measured are the model's.
 """
 
 import json
+import os
 import resource
 import sys
 from collections.abc import Callable
@@ -12,11 +14,15 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-import ai_edge_litert.interpreter  # noqa: F401  # imported here so that the load below times the model alone
 import numpy as np
 
+from sr2tflite.bench.placing import delegated
+from sr2tflite.bench.signals import between, counters
 from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.runtime import LiteRT
+
+MOST_RUNS = 1000
+"""A round's; more of one process tell nothing that fewer of another would not tell better."""
 
 _KIB_PER_UNIT = 1 if sys.platform != "darwin" else 1 / 1024
 
@@ -35,32 +41,23 @@ def timed_both_ms(action: Callable[[], Any]) -> tuple[float, float]:
     return elapsed, (process_time() - start) * 1e3
 
 
-def delegated(plan: list[dict[str, Any]]) -> dict[str, Any]:
-    """How many of a file's nodes a delegate runs, and the names of those it does not.
+def repeated(action: Callable[[], Any], count: int, seconds: float) -> list[tuple[float, float]]:
+    """A call timed until both the count and the time are reached, though not more than ``MOST_RUNS`` beyond the count.
 
-    A node is inside a delegate's partition when it is met walking back from the partition's outputs to its inputs.
+    Returns:
+        Milliseconds by the clock and of computing, for each.
     """
-    nodes = [node for node in plan if node["op_name"] != "DELEGATE"]
-    makers = {tensor: index for index, node in enumerate(nodes) for tensor in node["outputs"]}
-    taken: set[int] = set()
-    for partition in (node for node in plan if node["op_name"] == "DELEGATE"):
-        borders, pending = set(partition["inputs"]), list(partition["outputs"])
-        while pending:
-            tensor = pending.pop()
-            maker = makers.get(tensor)
-            if maker is None or tensor in borders or maker in taken:
-                continue
-            taken.add(maker)
-            pending.extend(nodes[maker]["inputs"])
-    outside = [node["op_name"] for index, node in enumerate(nodes) if index not in taken]
-    return {"nodes": len(nodes), "delegated": len(taken), "outside": outside}
+    times: list[tuple[float, float]] = []
+    end = perf_counter() + seconds
+    while len(times) < count or (perf_counter() < end and len(times) < MOST_RUNS):
+        times.append(timed_both_ms(action))
+    return times
 
 
-def _input(engine: LiteRT, size: tuple[int, int]) -> Any:
-    """Seeded noise: the same pixels for every model of one input type."""
-    channels = int(engine.input["shape"][3])
-    pixels = np.random.default_rng(0).integers(0, 256, (1, *size, channels), np.uint8)
-    dtype = np.dtype(engine.input["dtype"])
+def noise(dtype: Any, shape: tuple[int, ...]) -> Any:
+    """Seeded pixels, the same for every model: 0…255, less 128 for int8."""
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    dtype = np.dtype(dtype)
     return (pixels.astype(np.int16) - 128).astype(dtype) if dtype == np.int8 else pixels.astype(dtype)
 
 
@@ -74,39 +71,45 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: LiteRT refuses the file or the size.
     """
+    import ai_edge_litert.interpreter  # noqa: F401  # imported here so that the load below times the model alone
+
     path, engines = Path(job["model"]), []
-    content = path.read_bytes()
-    init_ms = timed_ms(lambda: engines.append(LiteRT(path, threads=job["threads"])))
+    forced = tuple(job["size"]) if job["resize"] else None
+    init_ms = timed_ms(lambda: engines.append(LiteRT(path, threads=job["threads"], size=forced)))
     (engine,) = engines
     if len(engine.input["shape"]) != 4:
         raise InputError(f"input is {list(engine.input['shape'])}; expected NHWC", where=job["model"])
-    x = _input(engine, engine.fixed_size or tuple(job["size"]))
+    size = forced or engine.fixed_size or tuple(job["size"])
+    x = noise(engine.input["dtype"], (1, *size, int(engine.input["shape"][3])))
     init_ms += timed_ms(lambda: engine.feed(x))
     first_ms = timed_ms(engine.invoke)
-    for _ in range(job["warmup"]):
-        engine.invoke()
-    times = [timed_both_ms(engine.invoke) for _ in range(job["runs"])]
+    repeated(engine.invoke, job["warmup"], job["seconds"])
+    before = counters()
+    times = repeated(engine.invoke, job["runs"], job["seconds"])
     return {
         "init_ms": init_ms,
         "first_ms": first_ms,
         "times_ms": [elapsed for elapsed, _ in times],
         "cpu_ms": [computed for _, computed in times],
+        "signals": between(before, counters()),
         "peak_memory_kib": int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB_PER_UNIT),
         "input": _described(engine.input, x.shape),
         "output": _described(engine.output, engine.fetch().shape),
         "coverage": delegated(engine.plan()),
-        "size_bytes": len(content),
     }
 
 
-def main() -> None:
-    """Answer the job on stdin; a refusal is an answer too."""
+def answer(action: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answer the job on the command line; a refusal is an answer too."""
+    job = json.loads(sys.argv[1])
+    if job["cpus"] is not None:
+        os.sched_setaffinity(0, job["cpus"])  # before the runtime starts any thread
     try:
-        answer = measure(json.load(sys.stdin))
+        found = action(job)
     except Sr2TfliteError as error:
-        answer = {"refused": error.message, "hint": error.hint}
-    sys.stdout.write(json.dumps(answer) + "\n")
+        found = {"refused": error.message, "hint": error.hint}
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    answer(measure)

@@ -1,4 +1,4 @@
-"""The verbs that judge what was made: quality, what quantization costs, and latency."""
+"""The verbs that judge what was made: quality, and what quantization costs."""
 
 from pathlib import Path
 from typing import Any
@@ -77,24 +77,3 @@ def budget(
         trial = Trial(calibrate, target) if is_tried else None
         result = command(model, source, On(folders, small, **told), trial=trial, plot=plot, progress=progress)
     return show_budget.budget(result, max_drop, as_json, target)
-
-
-@group.command(short_help="Latency on this machine.")
-@click.argument("models", type=FILE, nargs=-1, required=True, metavar="MODEL.tflite...")
-@click.option("--threads", default=1, type=COUNT, show_default=True)
-@click.option("--runs", default=10, type=COUNT, show_default=True, help="Timed inferences a round.")
-@click.option("--rounds", default=3, type=COUNT, show_default=True, help="Fresh processes a file, interleaved.")
-@click.option("--height", type=COUNT, default=720, show_default=True, help="For free-shape files.")
-@click.option("--width", type=COUNT, default=1280, show_default=True, help="For free-shape files.")
-@json_out
-def bench(
-    models: tuple[Path, ...], threads: int, runs: int, rounds: int, height: int, width: int, as_json: bool
-) -> None:
-    """Latency on this machine: fresh processes, interleaved."""
-    from sr2tflite.cli import show
-    from sr2tflite.cli.watch import watching
-    from sr2tflite.commands.bench import bench as command
-
-    with watching(as_json) as progress:
-        result = command(models, threads=threads, runs=runs, rounds=rounds, size=(height, width), progress=progress)
-    return show.as_json(result) if as_json else show.latencies(result)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sr2tflite.bench.result import BenchResult
 from sr2tflite.evaluate.result import EvalResult
 
 if TYPE_CHECKING:
@@ -122,25 +121,6 @@ def evaluation(result: EvalResult, *, per_image: bool) -> None:
     for artifact in result.artifacts:
         for note in artifact.notes:
             click.echo(f"{artifact.name}: {note}")
-
-
-def latencies(result: BenchResult) -> None:
-    """Times of every model, and each against the first."""
-    rows = []
-    for model in result.models:
-        times = model.latency_ms
-        numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
-        memory = f"{model.peak_memory_kib / 1024:.0f}"
-        delegated = f"{model.coverage.delegated}/{model.coverage.nodes}"
-        rows.append([model.name, *(f"{one:.1f}" for one in numbers), memory, delegated, model.verdict])
-    head = ["ms", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
-    table(head, rows, title=f"{result.device}, threads: {result.threads}")
-    for model in result.models:
-        if model.coverage.outside:
-            click.echo(f"{model.name}: outside the delegate: {', '.join(model.coverage.outside)}")
-    for ratio in result.ratios:
-        interval = f"95 %: {ratio.low:.3f} to {ratio.high:.3f}"
-        click.echo(f"{ratio.model} takes {ratio.ratio:.3f} times as long as {ratio.reference} ({interval})")
 
 
 def certificate(result: "FuseResult") -> None:

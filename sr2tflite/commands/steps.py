@@ -217,15 +217,22 @@ class _Chain:
         models = [self.folder / MODEL_FLOAT, self.folder / MODEL]
 
         def action(progress: Progress) -> Facts:
+            from sr2tflite.bench.plan import Plan
             from sr2tflite.commands.bench import bench
 
-            result = bench(models, threads=threads, runs=runs, rounds=rounds, progress=progress)
+            plan = Plan(threads=(threads,), runs=runs, rounds=rounds, seconds=0)
+            (result,) = bench(models, plan, progress=progress).results
             (ratio,) = result.ratios
+            figures = ("min", "p5", "median", "p95", "mean", "std")
             rows = [
-                {"file": one.name, "verdict": one.verdict, **{f"{k}_ms": v for k, v in vars(one.latency_ms).items()}}
+                {
+                    "file": one.name,
+                    "verdict": one.verdict,
+                    **{f"{key}_ms": getattr(one.latency_ms, key) for key in figures},
+                }
                 for one in result.models
             ]
-            interval = f"95 % interval {ratio.low:.3f} to {ratio.high:.3f}"
+            interval = f"{100 * ratio.confidence:.4g} % interval {ratio.low:.3f} to {ratio.high:.3f}"
             summary = f"`{ratio.model}` takes {ratio.ratio:.3f} times as long as `{ratio.reference}` ({interval})."
             return {"rows": rows, "ratio": ratio.ratio, "summary": summary, "full": result.to_json()}
 

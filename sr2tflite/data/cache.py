@@ -1,7 +1,6 @@
 """Training images decoded once: a memory-mapped uint8 file of HR and LR images, named by the hash of its contents."""
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,16 +14,11 @@ from sr2tflite.data.contents import THREADS, Contents, Entry, build
 from sr2tflite.data.images import Image
 from sr2tflite.data.pairs import Pair, find_pairs
 from sr2tflite.errors import InputError
-from sr2tflite.files import alone, make_folder, read_bytes, sha256
+from sr2tflite.files import alone, cache_folder, make_folder, read_bytes, sha256
 from sr2tflite.progress import Progress, remark, silent
 
 MOST_NAMED = 20
 """Files that are named one by one where many are left out."""
-
-
-def cache_folder() -> Path:
-    """Where decoded images are kept: ``$SR2TFLITE_CACHE``, else ``~/.cache/sr2tflite``."""
-    return Path(os.environ.get("SR2TFLITE_CACHE") or Path.home() / ".cache" / "sr2tflite")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.data.cache import cache_folder
 from sr2tflite.data.images import Image
 from sr2tflite.data.patches import Batch, Patches, augmented, stacked
-from sr2tflite.files import alone, append_bytes, make_folder, sha256
+from sr2tflite.files import alone, append_bytes, cache_folder, make_folder, sha256
 from sr2tflite.progress import Progress, remark, silent
 
 Enlarge = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

@@ -1,47 +1,36 @@
 import json
-import statistics
+import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
-import numpy as np
 import pytest
+from kit.changed import with_custom_op
+from kit.graphs import quantized_sr_graph
 
-from sr2tflite.bench.ratio import ratio_of_medians
-from sr2tflite.bench.result import Coverage, End, ModelBench, Round, latency
-from sr2tflite.bench.worker import delegated
+from sr2tflite.bench import host
+from sr2tflite.bench.placing import delegated
+from sr2tflite.bench.plan import Plan
+from sr2tflite.bench.result import End, Placement
+from sr2tflite.bench.worker import MOST_RUNS, repeated
 from sr2tflite.commands.bench import bench
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.files import sha256
 from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.tflite import write
 from sr2tflite.numerics.qparams import QuantParams
 
-PIXELS = QuantParams((1.0,), (-128,))
-
-
-@pytest.fixture
-def model(tmp_path):
-    """One addition and a shuffle: 27 channels in would be needed for RGB, so 12 in, 3 out, ×2."""
-
-    def save(name, height=None, width=None):
-        graph = Graph(inputs=("x",), outputs=("y",))
-        graph.add_tensor(Tensor("x", (1, height, width, 12), "int8", PIXELS))
-        graph.append(ops.Add(), ("x", "x"), Tensor("sum", (1, height, width, 12), "int8", QuantParams((2.0,), (-128,))))
-        sizes = (height and 2 * height, width and 2 * width)
-        end = Tensor("y", (1, *sizes, 3), "int8", QuantParams((2.0,), (-128,)))
-        graph.append(ops.DepthToSpace(2), ("sum",), end)
-        path = tmp_path / name
-        path.write_bytes(write(graph))
-        return path
-
-    return save
+QUICK = Plan(runs=2, rounds=2, seconds=0, size=(8, 8))
 
 
 def test_two_models_are_measured_in_interleaved_rounds(model):
     paths, turns = [model("fixed.tflite", 20, 30), model("free.tflite")], []
-    result = bench(paths, runs=4, rounds=2, size=(10, 12), progress=lambda *turn: turns.append(turn))
-    names = ["fixed.tflite", "free.tflite"]
-    assert turns == [("timing", index + 1, 4, names[index % 2]) for index in range(4)]
+    plan = Plan(runs=4, rounds=2, seconds=0, size=(10, 12))
+    (result,) = bench(paths, plan, progress=lambda *turn: turns.append(turn)).results
+    order = ["fixed.tflite", "free.tflite", "free.tflite", "fixed.tflite"]
+    assert [name for _, _, _, name in turns] == [*order, "fixed.tflite, memory", "free.tflite, memory"]
+    assert [turn[:3] for turn in turns] == [("timing", index, 6) for index in range(1, 7)]
     assert [one.input.shape for one in result.models] == [(1, 20, 30, 12), (1, 10, 12, 12)]
     assert [one.output for one in result.models] == [End("int8", (1, 40, 60, 3)), End("int8", (1, 20, 24, 3))]
     for path, measured in zip(paths, result.models, strict=True):
@@ -53,10 +42,108 @@ def test_two_models_are_measured_in_interleaved_rounds(model):
         assert measured.peak_memory_kib > 1000
         assert [len(one.times_ms) for one in measured.rounds] == [4, 4]
         assert (measured.sha256, measured.size_bytes) == (sha256(path.read_bytes()), path.stat().st_size)
-        assert measured.coverage == Coverage(2, 2, ())
+        assert measured.placement == Placement("xnnpack", "xnnpack", 2, 2, 1, ())
     (ratio,) = result.ratios
     assert 0 < ratio.low <= ratio.ratio <= ratio.high
-    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["models"][1]["coverage"]["nodes"] == 2
+    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["models"][1]["placement"]["nodes"] == 2
+
+
+def test_every_round_is_a_process_of_its_own_and_says_its_command(model):
+    (result,) = bench([model("m.tflite")], QUICK).results
+    (measured,) = result.models
+    for one in measured.rounds:
+        assert one.argv[1:3] == ("-m", "sr2tflite.bench.worker")
+        assert json.loads(one.argv[3])["runs"] == 2
+        assert one.signals.involuntary_switches is not None
+        assert one.before.load is not None
+    again = subprocess.run(measured.rounds[0].argv, capture_output=True, text=True, check=True)
+    assert len(json.loads(again.stdout)["times_ms"]) == 2
+
+
+def test_sizes_and_threads_each_give_a_result_and_all_take_turns(model):
+    turns = []
+    plan = replace(QUICK, rounds=1, threads=(1, 2), sizes=((4, 6), (8, 10)))
+    report = bench([model("fixed.tflite", 20, 30)], plan, progress=lambda *turn: turns.append(turn))
+    found = [(result.models[0].input.shape[1:3], result.threads) for result in report.results]
+    assert found == [((4, 6), 1), ((4, 6), 2), ((8, 10), 1), ((8, 10), 2)]
+    assert [result.models[0].output.shape for result in report.results][::2] == [(1, 8, 12, 3), (1, 16, 20, 3)]
+    assert len(turns) == 8
+
+
+def test_float_and_int8_are_compared_in_one_call(model):
+    paths = [model("float.tflite", dtype="float32"), model("int8.tflite")]
+    (result,) = bench(paths, QUICK).results
+    assert [one.input.dtype for one in result.models] == ["float32", "int8"]
+    assert (result.ratios[0].model, result.ratios[0].reference) == ("int8.tflite", "float.tflite")
+
+
+def test_two_files_of_one_name_are_told_apart(model, tmp_path):
+    (tmp_path / "other").mkdir()
+    paths = [model("m.tflite"), model("other/m.tflite")]
+    (result,) = bench([*paths, paths[0]], replace(QUICK, rounds=1)).results
+    assert [one.name for one in result.models] == [str(paths[0]), str(paths[1]), f"{paths[0]} (2)"]
+
+
+def test_ops_that_xnnpack_leaves_are_named_and_timed(model):
+    (result,) = bench([model("m.tflite", relu=True)], replace(QUICK, rounds=1, ops=True)).results
+    (measured,) = result.models
+    assert measured.placement == Placement("xnnpack", "xnnpack", 3, 2, 2, ("RELU",))
+    if measured.ops is None:
+        pytest.skip(result.notes[0])
+    assert [(one.op, one.delegate) for one in measured.ops if one.delegate is None] == [("RELU", None)]
+    assert len(measured.ops) == 3
+    assert all(one.ms >= 0 for one in measured.ops)
+
+
+def test_a_profiler_that_dies_costs_the_op_times_alone(model, monkeypatch):
+    argv = host._argv
+    monkeypatch.setattr(
+        host, "_argv", lambda module, *rest, **more: argv(module.replace("opprof", "gone"), *rest, **more)
+    )
+    (result,) = bench([model("m.tflite")], replace(QUICK, rounds=1, ops=True)).results
+    assert result.models[0].ops is None
+    assert "no op times: the timed process ended with status 1" in result.notes[0]
+
+
+def test_a_file_that_xnnpack_takes_nothing_of_fell_back(tmp_path):
+    graph = Graph(inputs=("x",), outputs=("y",))
+    graph.add_tensor(Tensor("x", (1, 8, 8, 3), "int8", QuantParams((1.0,), (-128,))))
+    graph.append(ops.Relu(), ("x",), Tensor("y", (1, 8, 8, 3), "int8", QuantParams((2.0,), (-128,))))
+    path = tmp_path / "relu.tflite"
+    path.write_bytes(write(graph))
+    (result,) = bench([path], QUICK).results
+    (measured,) = result.models
+    assert (measured.placement.obtained, measured.verdict) == ("builtin", "fell back")
+
+
+def test_a_size_that_a_file_cannot_take_is_an_error_for_the_user(tmp_path):
+    graph = Graph(inputs=("x",), outputs=("y",))
+    graph.add_tensor(Tensor("x", (1, 8, 8, 3), "int8", QuantParams((1.0,), (-128,))))
+    graph.append(ops.Reshape((1, 192)), ("x",), Tensor("y", (1, 192), "int8", QuantParams((1.0,), (-128,))))
+    path = tmp_path / "reshape.tflite"
+    path.write_bytes(write(graph))
+    with pytest.raises(InputError, match="LiteRT"):
+        bench([path], replace(QUICK, sizes=((4, 4),)))
+
+
+def test_the_timed_process_is_held_on_the_processors_that_were_asked_for():
+    asked = "answer(lambda _: {'cpus': sorted(os.sched_getaffinity(0))})"
+    code = f"import os; from sr2tflite.bench.worker import answer; {asked}"
+    (last,) = sorted(os.sched_getaffinity(0))[-1:]
+    done = subprocess.run([sys.executable, "-c", code, json.dumps({"cpus": [last]})], capture_output=True, check=True)
+    assert json.loads(done.stdout) == {"cpus": [last]}
+
+
+def test_the_result_says_where_its_processes_were_held(model):
+    (last,) = sorted(os.sched_getaffinity(0))[-1:]
+    (result,) = bench([model("m.tflite")], replace(QUICK, rounds=1, cpus=(last,))).results
+    assert result.affinity == str(last)
+
+
+def test_timing_goes_on_until_count_and_time_are_reached():
+    assert len(repeated(lambda: None, 3, 0)) == 3
+    assert len(repeated(lambda: None, 3, 60)) == MOST_RUNS
+    assert len(repeated(lambda: time.sleep(0.02), 1, 0.05)) == 3
 
 
 REFUSED = {
@@ -65,6 +152,13 @@ REFUSED = {
     "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "not a TFLite file"),
     "no runs": (lambda folder: [folder / "text.tflite"], {"runs": 0}, "must be at least 1"),
     "no pixels": (lambda folder: [folder / "text.tflite"], {"size": (0, 8)}, "must be at least 1"),
+    "no threads": (lambda folder: [folder / "text.tflite"], {"threads": ()}, "must be at least 1"),
+    "a size of no pixels": (lambda folder: [folder / "text.tflite"], {"sizes": ((8, 8), (8, 0))}, "must be at least"),
+    "a processor that is not there": (
+        lambda folder: [folder / "text.tflite"],
+        {"cpus": (0, 9999)},
+        "no processor 9999 is",
+    ),
 }
 
 
@@ -72,41 +166,14 @@ REFUSED = {
 def test_what_cannot_be_measured_is_an_error_for_the_user(tmp_path, models, options, message):
     (tmp_path / "text.tflite").write_text("no model")
     with pytest.raises(InputError, match=message):
-        bench(models(tmp_path), **options)
+        bench(models(tmp_path), Plan(**options))
 
 
-def measured(*rounds):
-    kept = tuple(Round(1.0, 1.0, times, times, 1) for times in rounds)
-    return ModelBench("m", "", 1, End("int8", ()), End("int8", ()), Coverage(1, 1, ()), kept)
-
-
-def test_statistics_are_those_of_numpy_and_the_standard_library():
-    times = [float(value) for value in np.random.default_rng(0).uniform(1, 2, 31)]
-    found = latency(times)
-    assert (found.min, found.mean, found.std) == (min(times), statistics.fmean(times), statistics.stdev(times))
-    assert [found.p5, found.median, found.p95] == np.percentile(times, (5, 50, 95)).tolist()
-    assert latency([3.0]).std == 0
-
-
-@pytest.mark.parametrize(
-    ("rounds", "verdict"),
-    [(((1.0, 1.0), (1.04, 1.04)), "steady"), (((1.0, 1.0), (1.06, 1.06)), "noisy"), (((1.0, 1.0),), "noisy")],
-)
-def test_a_model_is_steady_when_its_rounds_agree(rounds, verdict):
-    assert measured(*rounds).verdict == verdict
-
-
-def test_the_ratio_of_equal_models_is_one_without_doubt():
-    model = measured((2.0,) * 5, (2.0,) * 5)
-    assert vars(ratio_of_medians(model, model)) == {"model": "m", "reference": "m", "ratio": 1, "low": 1, "high": 1}
-
-
-def test_the_interval_covers_a_known_ratio():
-    random = np.random.default_rng(0)
-    slow, fast = (measured(*(tuple(random.normal(mean, 0.05, 20)) for _ in range(5))) for mean in (2.0, 1.0))
-    found = ratio_of_medians(slow, fast)
-    assert found.low < 2 < found.high
-    assert found.high - found.low < 0.2
+def test_a_file_with_tensorflows_own_ops_is_unsupported(tmp_path):
+    path = tmp_path / "flex.tflite"
+    path.write_bytes(with_custom_op(quantized_sr_graph(), "FlexErf"))
+    with pytest.raises(UnsupportedError, match="FlexErf is TensorFlow's own op"):
+        bench([path], QUICK)
 
 
 def node(name, inputs, outputs):
@@ -116,10 +183,11 @@ def node(name, inputs, outputs):
 def test_nodes_between_two_partitions_are_named():
     chain = [node("CONV_2D", [0, 1, 2], [3]), node("PRELU", [3, 4], [5]), node("CONV_2D", [5, 1, 2], [6]), node("ADD", [6, 3], [7])]  # fmt: skip  # noqa: E501
     plan = [*chain, node("DELEGATE", [0, 1, 2], [3]), node("DELEGATE", [5, 1, 2, 3], [7])]
-    assert delegated(plan) == {"nodes": 4, "delegated": 3, "outside": ["PRELU"]}
+    assert delegated(plan) == {"nodes": 4, "delegated": 3, "partitions": 2, "outside": ["PRELU"]}
     assert delegated(chain)["outside"] == ["CONV_2D", "PRELU", "CONV_2D", "ADD"]
 
 
 def test_bench_and_its_worker_start_without_torch():
-    code = "import sys, sr2tflite.commands.bench, sr2tflite.bench.worker; print('torch' in sys.modules)"
+    rooms = "sr2tflite.commands.bench, sr2tflite.commands.bench_android, sr2tflite.bench.worker"
+    code = f"import sys, {rooms}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -80,7 +80,7 @@ def test_the_whole_road_by_its_verbs(photos: Path, student: Path, tmp_path: Path
     assert judged.returncode == 0, judged.stderr
     assert [one["name"] for one in json.loads(judged.stdout)["artifacts"]] == ["bicubic", "deploy.onnx", "m.tflite"]
     timed = run("bench", "m.tflite", "--runs", "1", "--rounds", "1", "--json", cwd=tmp_path)
-    assert json.loads(timed.stdout)["models"][0]["latency_ms"]["median"] > 0
+    assert json.loads(timed.stdout)["results"][0]["models"][0]["latency_ms"]["median"] > 0
     leaked = run("eval", "m.tflite", "--data", photos, cwd=tmp_path)
     assert leaked.returncode == 2
     assert "was calibrated or trained on" in leaked.stderr

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from sr2tflite.data import contents
-from sr2tflite.data.cache import MOST_NAMED, ImageCache, cache_folder, open_cache
+from sr2tflite.data.cache import MOST_NAMED, ImageCache, open_cache
 from sr2tflite.data.images import write_image
 from sr2tflite.data.pairs import OtherScaleError
 from sr2tflite.errors import InputError, StorageError
-from sr2tflite.files import sha256
+from sr2tflite.files import cache_folder, sha256
 
 RNG = np.random.default_rng(3)
 OPEN = """

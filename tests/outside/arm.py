@@ -56,9 +56,9 @@ def _set_up(folder: Path) -> None:
         if not (shutil.which(tool) or Path(tool).is_file()):
             raise NotSetUpError(f"{tool} is not here: the packages are Debian's")
     folder.mkdir(parents=True)
-    _unpacked(folder / "root", "arm64", RELEASE, PYTHON, "libstdc++6")
+    unpacked(folder / "root", "arm64", RELEASE, PYTHON, "libstdc++6")
     here = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    _unpacked(folder / "packages", here, QEMU_RELEASE, "qemu-user")
+    unpacked(folder / "packages", here, QEMU_RELEASE, "qemu-user")
     (folder / "packages/usr/bin/qemu-aarch64").rename(folder / "qemu-aarch64")
     shutil.rmtree(folder / "packages")
     pins = [f"{name}=={version(name)}" for name in ("ai-edge-litert", "numpy")]
@@ -66,7 +66,7 @@ def _set_up(folder: Path) -> None:
     _called([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder / "site"), *only, *pins])
 
 
-def _unpacked(place: Path, architecture: str, release: str, *packages: str) -> None:
+def unpacked(place: Path, architecture: str, release: str, *packages: str) -> None:
     """Packages and all that they need, in a folder, of an architecture; this machine's own apt is left alone."""
     apt = place.with_suffix(".apt")
     for part in ("lists/partial", "cache/archives/partial", "state"):

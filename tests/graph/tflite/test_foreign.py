@@ -1,22 +1,13 @@
 """Files of other tools, and broken ones."""
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from kit.changed import changed, with_custom_op
 from kit.one_op import one_op_graph, quantized_one_op_graph
 
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, ops, tflite
-
-
-def changed(graph: Graph, change) -> bytes:
-    """A file of ours, changed through the schema's own objects."""
-    model = schema.ModelT.InitFromPackedBuf(tflite.write(graph))
-    change(model)
-    builder = flatbuffers.Builder(0)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 def foreign(graph: Graph, change) -> Graph:
@@ -33,11 +24,8 @@ def test_an_op_outside_the_set_is_read_as_opaque():
 
 
 def test_a_custom_op_is_read_as_opaque():
-    def to_custom(model):
-        model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
-        model.operatorCodes[0].customCode = "MyShuffle"
-
-    assert foreign(one_op_graph("relu"), to_custom).nodes[0].op == ops.Opaque("MyShuffle")
+    content = with_custom_op(one_op_graph("relu"), "MyShuffle")
+    assert tflite.read(content, "foreign.tflite").nodes[0].op == ops.Opaque("MyShuffle")
 
 
 def test_a_known_op_with_attributes_outside_the_set_is_read_as_opaque():

@@ -1,0 +1,113 @@
+"""What a person sees of a benchmark."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from sr2tflite.bench.plot import output_megapixels
+from sr2tflite.bench.result import BenchReport, BenchResult, Placement
+from sr2tflite.bench.verdict import disturbances
+from sr2tflite.cli import show
+
+
+def report(found: BenchReport, models: Sequence[Path]) -> None:
+    """Times of every file, how far they can be believed, and each file against the first.
+
+    Args:
+        found: What was measured.
+        models: The files, as they were given.
+    """
+    for result in found.results:
+        _latencies(result)
+    if len({result.models[0].output.shape for result in found.results}) > 1:
+        _per_megapixel(found.results)
+    largest = max(result.models[0].output.shape for result in found.results)
+    for result in found.results:
+        if result.models[0].output.shape == largest:
+            _ops(result)
+    first = found.results[0]
+    for model in first.models:
+        if model.placement.outside:
+            click.echo(f"{model.name}: outside {model.placement.asked}: {listed(model.placement.outside)}")
+    _next(found, models)
+
+
+def listed(names: Sequence[str]) -> str:
+    """``RELU, 2 MINIMUM``: the names, each once, with its count."""
+    counts = Counter(names)
+    return ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
+
+
+def _latencies(result: BenchResult) -> None:
+    rows = []
+    for model in result.models:
+        times, placed = model.latency_ms, model.placement
+        numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
+        memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
+        told = ["" if one is None else _ms(one) for one in numbers]
+        size = "×".join(map(str, model.input.shape[1:3]))
+        rows.append([model.name, size, *told, memory, _delegated(placed), model.verdict])
+    head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
+    pinned = f", on processors {result.affinity}" if result.affinity else ""
+    click.echo(f"{result.device.name}, threads: {result.threads}{pinned}")
+    show.table(head, rows)
+    for model in result.models:
+        if model.verdict == "noisy":
+            click.echo(f"{model.name}: noisy: {'; '.join(disturbances(model.rounds))}")
+    for ratio in result.ratios:
+        click.echo(str(ratio))
+    for model in result.models:
+        if model.output_check is not None:
+            click.echo(f"{model.name}: {model.output_check}")
+    for score in result.scores:
+        told_by = f"{score.psnr:.2f} dB, {_ms(score.latency_ms)} ms on {score.device}"
+        click.echo(f"{score.model}: {score.year} score {score.score:.3g} ({told_by}); {score.note}")
+    for note in result.notes:
+        click.echo(note)
+
+
+def _delegated(placed: Placement) -> str:
+    """``5/6``, with a question mark for what the tool does not tell."""
+    return "/".join("?" if count is None else str(count) for count in (placed.delegated, placed.nodes))
+
+
+def _per_megapixel(results: Sequence[BenchResult]) -> None:
+    rows = []
+    for result in results:
+        for model in result.models:
+            each = model.latency_ms.center / output_megapixels(model)
+            size = "×".join(map(str, model.output.shape[1:3]))
+            rows.append([model.name, str(result.threads), size, f"{output_megapixels(model):.3f}", f"{each:.3g}"])
+    show.table(["time for a megapixel of the output", "threads", "output", "megapixels", "ms/megapixel"], rows)
+
+
+def _ops(result: BenchResult) -> None:
+    """The time of every op, in the order in which they ran."""
+    for model in result.models:
+        if model.ops is None:
+            continue
+        total = sum(op.ms for op in model.ops) or 1.0  # all may be shorter than a microsecond
+        rows = [[op.op, op.delegate or "builtin", _ms(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
+        click.echo(f"{model.name}, threads: {result.threads}: ops, in a pass of its own")
+        show.table(["op", "kernel", "ms", "share"], rows)
+
+
+def _ms(value: float) -> str:
+    """At least three significant digits."""
+    return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
+
+
+def _next(found: BenchReport, models: Sequence[Path]) -> None:
+    """What to type next: again if it was noisy, else what is said of the ops left out."""
+    every = [(path, model) for result in found.results for path, model in zip(models, result.models, strict=True)]
+    outside = next((path for path, model in every if model.placement.outside), None)
+    first = found.results[0]
+    if first.device.kind == "host" and any(model.verdict == "noisy" for _, model in every):
+        names = shlex.join(map(str, models))
+        click.echo("noisy: measure again, with more rounds and when nothing else runs")
+        show.next_step(f"sr2tflite bench {names} --rounds {max(12, 2 * first.rounds)}")
+    elif outside is not None:
+        show.next_step(f"sr2tflite check {shlex.quote(str(outside))}")

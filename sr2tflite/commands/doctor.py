@@ -1,0 +1,66 @@
+"""``sr2tflite doctor``: what ``bench --android`` needs of this computer, and where to get what is not there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sr2tflite.bench.adb import Adb, find_adb
+from sr2tflite.bench.calls import Calls
+from sr2tflite.bench.tool_cache import SOURCES, binary_for, tool_folder
+from sr2tflite.errors import Sr2TfliteError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was looked for."""
+
+    name: str
+    is_there: bool
+    told: str
+    """Where and which it is, or what is wrong."""
+
+    hint: str | None = None
+    """What to type where it is not there."""
+
+
+def doctor(adb: Path | None = None) -> tuple[Item, ...]:
+    """Look for an adb program, phones, and a ``benchmark_model`` for each ABI.
+
+    Args:
+        adb: The program; None looks for it.
+    """
+    return (*_adb(adb), *(_binary(abi) for abi in _abis()))
+
+
+def _adb(given: Path | None) -> tuple[Item, ...]:
+    try:
+        client = Adb(find_adb(given), Calls())
+        found = Item("adb", True, f"{client.binary}, version {client.version()}")
+    except Sr2TfliteError as error:
+        return (_missing("adb", error),)
+    try:
+        phones = client.devices()
+    except Sr2TfliteError as error:
+        return (found, _missing("phones", error))
+    told = ", ".join(f"{one.serial} ({one.state})" for one in phones)
+    hint = None if phones else "plug a phone in, switch on USB debugging, accept this computer (docs/device.md)"
+    return (found, Item("phones", bool(phones), told or "none", hint))
+
+
+def _abis() -> list[str]:
+    """Those that something is published or kept for."""
+    folder = tool_folder()
+    kept = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
+    return sorted({*SOURCES, *kept})
+
+
+def _binary(abi: str) -> Item:
+    name = f"benchmark_model for {abi}"
+    try:
+        found = binary_for((abi,), None, abi)
+    except Sr2TfliteError as error:
+        return _missing(name, error)
+    return Item(name, True, f"{found.path}, sha256 {found.sha256}")
+
+
+def _missing(name: str, error: Sr2TfliteError) -> Item:
+    return Item(name, False, error.message, error.hint)

@@ -1,0 +1,39 @@
+import cv2
+import numpy as np
+import pytest
+
+from sr2tflite.bench.plan import Plan
+from sr2tflite.bench.plot import output_megapixels, picture
+from sr2tflite.commands.bench import bench, draw
+
+
+@pytest.fixture(scope="module")
+def plans():
+    return {
+        "one result": Plan(runs=2, rounds=2, seconds=0, size=(8, 8)),
+        "sizes and threads": Plan(runs=2, rounds=1, seconds=0, threads=(1, 2), sizes=((8, 8), (16, 16))),
+    }
+
+
+def decoded(png):
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize("name", ["one result", "sizes and threads"])
+def test_the_picture_holds_every_files_color(model, plans, name, tmp_path):
+    report = bench([model("a.tflite"), model("b.tflite")], plans[name])
+    draw(report, tmp_path / "p.png")
+    image = decoded((tmp_path / "p.png").read_bytes())
+    for blue_green_red in ((0xB0, 0x72, 0x4C), (0x52, 0x4E, 0xC4)):  # of the first file and the second
+        assert (image == blue_green_red).all(axis=2).sum() > 50
+
+
+def test_more_sizes_make_a_higher_picture(model, plans):
+    file = model("a.tflite")
+    heights = [decoded(picture(bench([file], plan))).shape[0] for plan in plans.values()]
+    assert heights[1] > 3 * heights[0]
+
+
+def test_megapixels_are_those_of_the_output(model, plans):
+    (result,) = bench([model("a.tflite")], plans["one result"]).results
+    assert output_megapixels(result.models[0]) == 16 * 16 / 1e6
