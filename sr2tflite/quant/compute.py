@@ -22,12 +22,14 @@ from sr2tflite.torch_view import depth_to_space, enlarge
 Grids = Sequence[QuantParams]
 
 
-def output_grid(node: Node, params: QuantParams) -> OutputGrid:
-    """The grid an op rounds to, from the parameters of its output."""
+def output_grid(plan: Plan, node: Node, grids: Grids) -> OutputGrid:
+    """The grid an op rounds to, that of its output's group."""
+    index = plan.group_of[node.output]
+    params = grids[index]
     zero_point = params.zero_point[0]
     rectified = getattr(node.op, "activation", "NONE") == "RELU"
     low = 0.0 if rectified else float(-128 - zero_point)
-    return OutputGrid(params.scale[0], low, float(127 - zero_point), rectified)
+    return OutputGrid(params.scale[0], low, float(127 - zero_point), rectified, plan.groups[index].steps)
 
 
 def stored_constant(plan: Plan, node: Node, grids: Grids) -> tuple[str, NDArray[np.int8], QuantParams] | None:
@@ -76,7 +78,7 @@ def compute(
         case ops.Minimum() | ops.Maximum():
             return _compared(plan, node, operands, grids)
     x = [grids[plan.group_of[tensor.name]] for tensor in plan.graph.activations(node)]
-    grid = output_grid(node, grids[plan.group_of[node.output]])
+    grid = output_grid(plan, node, grids)
     if len(operands) == 2:
         return _of_two(node, operands, [params.scale[0] for params in x], grid, bounds)
     spec = TableSpec(answers(node, x[0], grid.scale, _constant(plan, node, grids, slopes)), x[0].zero_point[0], grid)

@@ -3,19 +3,20 @@
 A tensor travels as *centered codes* ``v = q − z``, integers in float32, NCHW in channels-last memory; its real value is
 ``s·v``. A gradient that travels with it is with respect to the *real value*: no op has to know its neighbors' scales.
 
-Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/255``, ``lo = −128 − z``, ``hi = 127 − z``, where
+Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/N``, ``lo = −128 − z``, ``hi = 127 − z``, where
 rounding passes its gradient on and t/s *before* rounding says what is inside (after it, half a step beside zero would
 be lost to a ReLU, and gradients would be biased):
 
     ∂y/∂t = 1 inside, 0 outside
-    ∂y/∂u = (v − t/s)/255 inside, 1 above, 0 below        ∂y/∂l = −(v − t/s)/255 inside, 0 above, 1 below
+    ∂y/∂u = (v − t/s)/N inside, 1 above, 0 below        ∂y/∂l = −(v − t/s)/N inside, 0 above, 1 below
 
 Summed against the gradient g, with ``D = Σ g·v − Σ_inside g·t/s`` and ``T = Σ_outside g``, that is
 
-    ∂L/∂u = (D − lo·T)/255,    ∂L/∂l = T − ∂L/∂u
+    ∂L/∂u = (D − lo·T)/N,    ∂L/∂l = T − ∂L/∂u
 
-(above and below enter D as hi and lo times their sums, and hi − lo = 255). And t is linear in the weights and bias of
-a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler), which is summed over weights instead of pixels.
+(above and below enter D as hi and lo times their sums, and hi − lo = N: 255, or less under a ReLU alone). And t is
+linear in the weights and bias of a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler), which is summed
+over weights instead of pixels.
 
 References:
     Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3; here the
@@ -29,8 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CODES = 255.0
-"""Steps in a range: 256 codes."""
+from sr2tflite.numerics.qparams import STEPS
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class OutputGrid:
 
     rectified: bool
     """Whether a ReLU is fused."""
+
+    steps: int = STEPS
+    """N: between the ends of the range."""
 
     @property
     def span(self) -> tuple[float, float]:
@@ -125,12 +128,12 @@ def range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, g
     total = float(torch.dot(_flat(grad), _flat(codes))) - pulled
     if not grid.rectified:
         outside = float(grad.sum()) - float(inside.sum())
-        high = (total - grid.low * outside) / CODES
+        high = (total - grid.low * outside) / grid.steps
         return grad.new_tensor([outside - high, high])
-    above = total / CODES
-    if grid.high < CODES:
+    above = total / grid.steps
+    if grid.high < grid.steps:
         above = float((grad - inside)[codes > 0].sum())
-        step = (total - grid.high * above) / CODES
+        step = (total - grid.high * above) / grid.steps
         return grad.new_tensor([-step, above + step])
     return grad.new_tensor([0.0, above])
 

@@ -10,8 +10,32 @@ WeightGrid = Literal["per-channel", "per-tensor"]
 """Whether every output channel of a convolution has a weight scale of its own, or all share one."""
 
 
+Width = Literal[2, 3, 4, 8]
+"""Bits of a code."""
+
+
+class Bits(Settings):
+    """How many bits codes have on the device.
+
+    Fewer than eight are codes that int8 tensors leave unused: the kernels, and their arithmetic, stay those of int8.
+    """
+
+    weights: Width = 8
+    """Of all convolutions but the first and the last: −127…127 at 8, −7…7 at 4, −3…3 at 3, −1…1 at 2."""
+
+    activations: Width = 8
+    """Of what a fused ReLU writes: 0…255 at 8, 0…15 at 4. What can be negative, as sums of residual networks, has 8:
+    no fused activation holds it within fewer codes."""
+
+    ends: Width = 8
+    """Of the weights of the first and the last convolutions."""
+
+
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
+
+    bits: Bits = Bits()
+    """Of weights and activations."""
 
     method: Literal["percentile", "minmax", "mse"] = "mse"
     """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the error of the output."""

@@ -14,7 +14,7 @@ from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.dequantize import dequantized
 from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
-from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
@@ -28,6 +28,9 @@ from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.slopes import SlopeLayer
+
+FEWER_STEPS = {127 - steps: steps for steps in (STEPS >> 4, STEPS >> 5, STEPS >> 6)}
+"""By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
 
 
 class QuantizedView(nn.Module):
@@ -48,7 +51,10 @@ class QuantizedView(nn.Module):
         self._learned = sorted(ranges)
         per_channel = weights == "per-channel"
         convolutions = [node for node in plan.graph.nodes if _is_conv(node)]
-        self.layers = nn.ModuleList(ConvLayer(plan.graph, node, per_channel=per_channel) for node in convolutions)
+        self.layers = nn.ModuleList(
+            ConvLayer(plan.graph, node, per_channel=per_channel, limit=plan.limits.get(node.output, WEIGHT_LIMIT))
+            for node in convolutions
+        )
         self._layer_of = dict(zip((node.output for node in convolutions), self.layers, strict=True))
         sloped = [node for node in plan.graph.nodes if isinstance(node.op, ops.PRelu)]
         self.slopes = nn.ModuleList(SlopeLayer(plan.graph, node) for node in sloped)
@@ -78,7 +84,7 @@ class QuantizedView(nn.Module):
             UnsupportedError: An op cannot be quantized here.
         """
         settings = settings or PtqSettings()
-        plan = plan_quantization(graph)
+        plan = plan_quantization(graph, settings.bits)
         ranges: dict[int, Range] = {}
         if settings.equalize or settings.method == "mse":
             balanced = balance(plan, images, settings.weights, equalize=settings.equalize)
@@ -106,13 +112,17 @@ class QuantizedView(nn.Module):
             )
         graph = own_constants(graph)
         plan = plan_as_it_is(dequantized(graph))
+        plan = replace(plan, groups=tuple(_with_steps(graph, group) for group in plan.groups))
         kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
-        ranges = {index: Range(*span(_shared_params(graph, group))) for index, group in enumerate(plan.groups)}
+        ranges = {i: Range(*span(_shared_params(graph, group), group.steps)) for i, group in enumerate(plan.groups)}
         learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}
         view = cls(replace(plan, kept=kept), learned)
         for node in filter(_is_conv, plan.graph.nodes):
-            weight = graph.tensors[node.inputs[1]].quant
-            view.layer(node.output).per_channel = weight is None or weight.per_channel
+            layer, weight = view.layer(node.output), graph.tensors[node.inputs[1]].quant
+            layer.per_channel = weight is None or weight.per_channel
+            source = view.plan.group_of[node.inputs[0]]
+            if weight is not None and layer.weight_params(view.grids()[source].scale[0]).scale != weight.scale:
+                layer.kept = QuantParams(weight.scale, weight.zero_point, 0 if weight.per_channel else None)
         for group, params in zip(plan.groups, view.grids(), strict=True):
             if params != (found := _shared_params(graph, group)):
                 raise UnsupportedError(f"has {found}, which would become {params} here", where=group.tensors[0])
@@ -154,7 +164,7 @@ class QuantizedView(nn.Module):
         """The grid that the op which writes a tensor rounds to now."""
         node = self.plan.graph.producer(output)
         assert node is not None
-        return output_grid(node, self.grids()[self.plan.group_of[output]])
+        return output_grid(self.plan, node, self.grids())
 
     def forward(self, pixels: Tensor) -> Tensor:
         """The images enlarged.
@@ -245,12 +255,20 @@ class QuantizedView(nn.Module):
         if not _is_conv(node):
             return compute(self.plan, node, operands, grids, bounds, self._slopes(node))
         scale = grids[self.plan.group_of[node.inputs[0]]].scale[0]
-        grid = output_grid(node, grids[self.plan.group_of[node.output]])
+        grid = output_grid(self.plan, node, grids)
         return cast(Tensor, self.layer(node.output)(operands[0], scale, grid, bounds))
 
 
 def _is_conv(node: Node) -> bool:
     return isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
+
+
+def _with_steps(graph: Graph, group: Group) -> Group:
+    """A group with the steps that the zero point of what ReLUs alone write tells."""
+    zero_point = _shared_params(graph, group).zero_point[0]
+    if group.fixed or not group.nonnegative or zero_point not in FEWER_STEPS:
+        return group
+    return replace(group, steps=FEWER_STEPS[zero_point])
 
 
 def _shared_params(graph: Graph, group: Group) -> QuantParams:
