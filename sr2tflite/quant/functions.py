@@ -23,92 +23,13 @@ References:
     offset is learned too.
 """
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr2tflite.numerics.qparams import STEPS
-
-
-@dataclass(frozen=True)
-class OutputGrid:
-    """The output's scale and centered limits."""
-
-    scale: float
-    low: float
-    """Smallest centered code that can come out: −128 − z, or the code of zero under a fused ReLU."""
-
-    high: float
-    """127 − z."""
-
-    rectified: bool
-    """Whether a ReLU is fused."""
-
-    steps: int = STEPS
-    """N: between the ends of the range."""
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """The real values of the limits."""
-        return self.scale * self.low, self.scale * self.high
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    """The integers and constants of one convolution in one step; channels of weights come first (OIHW)."""
-
-    weight_codes: Tensor
-    bias_codes: Tensor
-    weight_scale: Tensor
-    """One per output channel, or one."""
-
-    multiplier: Tensor
-    """``m[c] = (s_x·s_w[c])/s_out`` in float32, as many."""
-
-    input_scale: float
-    grid: OutputGrid
-    geometry: "ConvGeometry"
-    wide: bool
-    """Whether accumulators may reach 2²⁴, so that float32 cannot hold them."""
-
-
-@dataclass(frozen=True)
-class ConvGeometry:
-    """How a convolution walks over its input."""
-
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int
-
-
-@dataclass(frozen=True)
-class AddSpec:
-    """The constants of one ADD in one step."""
-
-    multiplier_a: int
-    multiplier_b: int
-    shift: int
-    scale_a: float
-    scale_b: float
-    """Negative for SUB, as its multiplier is."""
-
-    grid: OutputGrid
-
-
-@dataclass(frozen=True)
-class MulSpec:
-    """The constants of one MUL in one step."""
-
-    multiplier: float
-    """``m = (s_a·s_b)/s_out``, a float32."""
-
-    scale_a: float
-    scale_b: float
-    grid: OutputGrid
+from sr2tflite.quant.specs import AddSpec, ConvSpec, MulSpec, OutputGrid
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -151,7 +72,7 @@ def _inside(grad: Tensor, ratio: Tensor, low: float, high: float) -> Tensor:
 class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, _weight: Tensor, _bias: Tensor, _bounds: Tensor | None, spec: ConvSpec) -> Tensor:
-        ratio = _conv_ratio(x, spec)
+        ratio = conv_ratio(x, spec)
         codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(x, ratio, codes)
         ctx.spec = spec
@@ -162,34 +83,41 @@ class _Conv(torch.autograd.Function):
         (grad,), spec = grads, cast(ConvSpec, ctx.spec)
         x, ratio, codes = ctx.saved_tensors
         learns_range = ctx.needs_input_grad[3]
-        inside = _inside(grad, ratio, spec.grid.low, spec.grid.high)
-        weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
-        where = spec.geometry
+        inside = inside_only(grad, ratio, spec.grid)
         needed = [ctx.needs_input_grad[0], learns_range or ctx.needs_input_grad[1], True]
-        grad_x, grad_w, grad_b = torch.ops.aten.convolution_backward(
-            inside,
-            x,
-            weight,
-            [len(weight)],
-            where.stride,
-            where.padding,
-            where.dilation,
-            False,
-            [0, 0],
-            where.groups,
-            needed,
-        )
-        if grad_w is not None:
-            grad_w = grad_w.mul_(spec.input_scale)
+        grad_x, grad_w, grad_b = conv_backward(inside, x, spec, needed)
         grad_range = None
         if learns_range:
+            weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
             bias = spec.bias_codes * (spec.weight_scale * spec.input_scale)
             pulled = float((weight * grad_w).sum() + (bias * grad_b).sum()) / spec.grid.scale
             grad_range = range_gradient(grad, codes, inside, pulled, spec.grid)
         return grad_x, grad_w, grad_b, grad_range, None
 
 
-def _conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
+def conv_backward(grad: Tensor, x: Tensor, spec: ConvSpec, needed: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of input, weights and bias, as far as they are needed, from that of t."""
+    weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
+    where = spec.geometry
+    grad_x, grad_w, grad_b = torch.ops.aten.convolution_backward(
+        grad,
+        x,
+        weight,
+        [len(weight)],
+        where.stride,
+        where.padding,
+        where.dilation,
+        False,
+        [0, 0],
+        where.groups,
+        needed,
+    )
+    if grad_w is not None:
+        grad_w = grad_w.mul_(spec.input_scale)
+    return grad_x, grad_w, grad_b
+
+
+def conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
     """``t/s``, accumulators times multipliers in float32."""
     where = spec.geometry
     weight, bias = spec.weight_codes, spec.bias_codes
@@ -202,7 +130,7 @@ def _conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
 class _Add(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec) -> Tensor:
-        acc = _add_accumulators(a, b, spec)
+        acc = add_accumulators(a, b, spec)
         codes = (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(a, b, acc.float(), codes)
         ctx.spec = spec
@@ -212,8 +140,7 @@ class _Add(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (grad,), spec = grads, cast(AddSpec, ctx.spec)
         a, b, acc, codes = ctx.saved_tensors
-        low, high = ((end + 0.5) * 2.0**spec.shift for end in (spec.grid.low, spec.grid.high))
-        inside = _inside(grad, acc, low, high)
+        inside = add_inside(grad, acc, spec)
         grad_range = None
         if ctx.needs_input_grad[2]:
             flat = _flat(inside)
@@ -222,7 +149,13 @@ class _Add(torch.autograd.Function):
         return inside, inside if spec.scale_b > 0 else -inside, grad_range, None
 
 
-def _add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
+def add_inside(grad: Tensor, acc: Tensor, spec: AddSpec) -> Tensor:
+    """The gradient where accumulators, as float32, lie inside the range, else 0."""
+    low, high = ((end + 0.5) * 2.0**spec.shift for end in (spec.grid.low, spec.grid.high))
+    return _inside(grad, acc, low, high)
+
+
+def add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
     """``v_a·m_a + v_b·m_b + 2^(shift−1)`` in int32: t/s + ½ in steps of 2^−shift."""
     acc = a.to(torch.int32).mul_(spec.multiplier_a)
     return acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
 from sr2tflite.numerics.requantize import conv_multipliers
-from sr2tflite.quant.functions import ConvGeometry, ConvSpec, OutputGrid, conv
+from sr2tflite.quant import functions
+from sr2tflite.quant.specs import Arithmetic, ConvGeometry, ConvSpec, OutputGrid
 from sr2tflite.quant.weights import WeightCodes, WeightQuantizer
 from sr2tflite.torch_view import same_padding
 
@@ -95,7 +96,9 @@ class ConvLayer(nn.Module):
         on_device = torch.from_numpy(raised).to(self.weight.device)
         return Integers(weight.float(), bias.float(), params, biases, on_device)
 
-    def forward(self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None, arithmetic: Arithmetic = functions
+    ) -> Tensor:
         """Centered output codes from centered input codes, NCHW."""
         codes = self.integers(input_scale)
         multiplier = conv_multipliers(input_scale, codes.weight_params.scale, grid.scale)
@@ -112,7 +115,7 @@ class ConvLayer(nn.Module):
             ConvGeometry(self.op.stride, padding, self.op.dilation, self.groups),
             wide=_largest_accumulator(codes) >= EXACT_IN_FLOAT32,
         )
-        return conv(x, self.quantizer.passed(self.weight, used), self.bias, bounds, spec)
+        return arithmetic.conv(x, self.quantizer.passed(self.weight, used), self.bias, bounds, spec)
 
     def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The input with padding that is not the same on both sides, and what padding remains."""

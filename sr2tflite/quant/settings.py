@@ -1,6 +1,6 @@
 """What post-training quantization and quantized training can be told: the keys of a recipe's ``ptq`` and ``qat``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -123,6 +123,9 @@ class QatSettings(Settings):
 
     ranges_until: float = Field(default=1.0, ge=0, le=1)
     """Share of the training after which ranges stay as they are; the seed paper freezes them at 0.6."""
+
+    method: str | dict[str, Any] | None = None
+    """How one paper quantizes, beside what is said here: a name, or name and settings; ``odm``."""
 
     weight_clip: WeightClip | None = FixedClip()
     """Weight clipping after each step; None leaves the weights alone."""

@@ -16,11 +16,11 @@ from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
+from sr2tflite.quant import functions
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
-from sr2tflite.quant.functions import OutputGrid
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Group, Plan, plan_as_it_is, plan_quantization, span
@@ -28,6 +28,7 @@ from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.slopes import SlopeLayer
+from sr2tflite.quant.specs import Arithmetic, OutputGrid
 
 FEWER_STEPS = {127 - steps: steps for steps in (STEPS >> 4, STEPS >> 5, STEPS >> 6)}
 """By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
@@ -66,6 +67,8 @@ class QuantizedView(nn.Module):
         self.relative_range = nn.Parameter((ends / unit).float())
         limits = [(plan.groups[index].low, plan.groups[index].high) for index in self._learned]
         self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
+        self.arithmetic: Arithmetic = functions
+        """Who computes; another one may also note what it rounds."""
         self._last_reader = {name: node for node in plan.graph.nodes for name in node.inputs}
 
     @classmethod
@@ -131,11 +134,15 @@ class QuantizedView(nn.Module):
     def parameter_groups(self, range_rate: float = 1.0, ranges_until: float = 1.0) -> list[dict[str, Any]]:
         """Adam's parameter groups, weights with biases and slopes, and ranges.
 
-        ``lr`` is relative to the weights' learning rate, ``until`` the share of the training it is trained for.
+        ``lr`` is relative to the weights' learning rate, ``until`` the share of the training it is trained for. What
+        quantizers learn, as where weights are clipped, is trained as ranges are.
         """
+        layers = [cast(ConvLayer, layer) for layer in self.layers]
+        weights = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+        clips = [parameter for layer in layers for parameter in layer.quantizer.parameters()]
         return [
-            {"params": [*self.layers.parameters(), *self.slopes.parameters()], "lr": 1.0},
-            {"params": [self.relative_range], "lr": range_rate, "until": ranges_until},
+            {"params": [*weights, *self.slopes.parameters()], "lr": 1.0},
+            {"params": [self.relative_range, *clips], "lr": range_rate, "until": ranges_until},
         ]
 
     def weights(self) -> list[nn.Parameter]:
@@ -253,10 +260,10 @@ class QuantizedView(nn.Module):
     ) -> Tensor:
         operands = [values[name] for name in node.inputs if name in values]
         if not _is_conv(node):
-            return compute(self.plan, node, operands, grids, bounds, self._slopes(node))
+            return compute(self.plan, node, operands, grids, bounds, self._slopes(node), self.arithmetic)
         scale = grids[self.plan.group_of[node.inputs[0]]].scale[0]
         grid = output_grid(self.plan, node, grids)
-        return cast(Tensor, self.layer(node.output)(operands[0], scale, grid, bounds))
+        return cast(Tensor, self.layer(node.output)(operands[0], scale, grid, bounds, self.arithmetic))
 
 
 def _is_conv(node: Node) -> bool:

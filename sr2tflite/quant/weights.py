@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT
@@ -46,3 +47,32 @@ class WeightQuantizer(nn.Module):
         Only its gradient is used, not its value.
         """
         return weight
+
+
+class ClippedWeights(WeightQuantizer):
+    """Weights beyond a clip c saturate, ``s = c/L``, and c takes its part of the gradient.
+
+    With ``r = w/s``, inside where |r| ≤ L and rounding passed straight through: ∂ŵ/∂w = 1 inside, else 0, and
+    ``∂ŵ/∂c = (q − r)/L`` inside, ±1 outside.
+
+    References:
+        Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3, here of
+        ``c = s·L``.
+    """
+
+    def clip(self, weight: Tensor, *, per_channel: bool) -> Tensor:
+        """c, positive, one value per output channel or one, with its gradient."""
+        raise NotImplementedError
+
+    def magnitude(self, weight: Tensor, *, per_channel: bool) -> Tensor:
+        """What the largest code stands for."""
+        return self.clip(weight, per_channel=per_channel).detach()
+
+    def passed(self, weight: Tensor, used: WeightCodes) -> Tensor:
+        """``s·q`` with the gradients above; where the bias has raised a scale, c takes none."""
+        per_channel = len(used.scale) > 1
+        own = self.clip(weight, per_channel=per_channel).reshape(-1, 1, 1, 1) / self.limit
+        step = torch.where(used.raised, used.scale, own)
+        ratio = weight / step
+        codes = torch.where(ratio.abs() <= self.limit, ratio + (used.codes - ratio).detach(), used.codes)
+        return step * codes

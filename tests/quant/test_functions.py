@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr2tflite.quant.functions import AddSpec, ConvGeometry, ConvSpec, OutputGrid, add, conv
+from sr2tflite.quant.functions import add, conv
+from sr2tflite.quant.specs import AddSpec, ConvGeometry, ConvSpec, OutputGrid
 
 S_X, S_Y, S_A, S_B = 0.5, 0.75, 0.5, 0.25
 GRIDS = {
