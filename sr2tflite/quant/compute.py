@@ -12,8 +12,7 @@ from sr2tflite.graph import Node, ops
 from sr2tflite.numerics.elementwise import mul_multiplier, subtract_params
 from sr2tflite.numerics.qparams import QuantParams, quantize
 from sr2tflite.numerics.requantize import add_params
-from sr2tflite.quant import functions
-from sr2tflite.quant.functions import mul
+from sr2tflite.quant.functions import PLAIN, mul
 from sr2tflite.quant.limits import operand_params
 from sr2tflite.quant.plan import Plan, constant_operand
 from sr2tflite.quant.slopes import SlopeLayer
@@ -60,7 +59,7 @@ def compute(
     grids: Grids,
     bounds: Tensor | None,
     slopes: SlopeLayer | None,
-    arithmetic: Arithmetic = functions,
+    arithmetic: Arithmetic = PLAIN,
 ) -> Tensor:
     """The centered codes an op writes; it is no convolution.
 

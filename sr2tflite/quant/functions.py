@@ -230,3 +230,13 @@ def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
     """
     a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
     return cast(Tensor, _Mul.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
+
+
+class Plain:
+    """The arithmetic of this module and nothing else."""
+
+    conv = staticmethod(conv)
+    add = staticmethod(add)
+
+
+PLAIN = Plain()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
 from sr2tflite.numerics.requantize import conv_multipliers
-from sr2tflite.quant import functions
+from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.specs import Arithmetic, ConvGeometry, ConvSpec, OutputGrid
 from sr2tflite.quant.weights import WeightCodes, WeightQuantizer
 from sr2tflite.torch_view import same_padding
@@ -97,7 +97,7 @@ class ConvLayer(nn.Module):
         return Integers(weight.float(), bias.float(), params, biases, on_device)
 
     def forward(
-        self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None, arithmetic: Arithmetic = functions
+        self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None, arithmetic: Arithmetic = PLAIN
     ) -> Tensor:
         """Centered output codes from centered input codes, NCHW."""
         codes = self.integers(input_scale)

@@ -88,7 +88,7 @@ class MulSpec:
 
 
 class Arithmetic(Protocol):
-    """Who computes; the module ``functions`` does."""
+    """Who computes: ``functions.PLAIN``, or one that also notes what it rounds."""
 
     @property
     def conv(self) -> Callable[[Tensor, Tensor, Tensor, Tensor | None, ConvSpec], Tensor]: ...

@@ -16,11 +16,11 @@ from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
-from sr2tflite.quant import functions
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
+from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Group, Plan, plan_as_it_is, plan_quantization, span
@@ -67,7 +67,7 @@ class QuantizedView(nn.Module):
         self.relative_range = nn.Parameter((ends / unit).float())
         limits = [(plan.groups[index].low, plan.groups[index].high) for index in self._learned]
         self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
-        self.arithmetic: Arithmetic = functions
+        self.arithmetic: Arithmetic = PLAIN
         """Who computes; another one may also note what it rounds."""
         self._last_reader = {name: node for node in plan.graph.nodes for name in node.inputs}
 
