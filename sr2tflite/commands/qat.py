@@ -20,10 +20,12 @@ from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
 from sr2tflite.quant.features import FeatureTap
+from sr2tflite.quant.methods import METHODS, Method
 from sr2tflite.quant.observer import RangeObserver
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 from sr2tflite.train.devices import Devices, Team, launch
+from sr2tflite.train.gradients import Apart
 from sr2tflite.train.loop import Fitted, Task, Training
 from sr2tflite.train.losses import WHITE
 from sr2tflite.train.settings import QatTrainSettings
@@ -76,6 +78,7 @@ def qat(
     """
     keep_apart(model, out)
     settings = settings or QatTrainSettings()
+    method = None if settings.method is None else METHODS.parse(settings.method, "method")[1]
     torch.manual_seed(settings.seed)
     graph = read_float(model)
     team = launch(settings, devices)
@@ -86,12 +89,14 @@ def qat(
     ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
     # once, and not once a process: every one must start from the same bits
     view = team.by_first(lambda: QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress))
+    if method is not None:
+        method.install(view)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     own = own_output(FloatView(view.plan.graph), WHITE)
     lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
     batches = Ahead(lesson.batches, settings.steps, settings.workers)
     origin = " ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin])
-    stage = _Stage(view, lesson, settings, team)
+    stage = _Stage(view, lesson, settings, team, method)
     task = stage.task(batches, HeldOut(held_out, WHITE, settings.protocol), sha256(origin.encode()))
     with batches:
         fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
@@ -104,14 +109,18 @@ def qat(
 class _Stage:
     """What a step of quantized training does beside the optimizer's work."""
 
-    def __init__(self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings, team: Team) -> None:
-        self._view, self._lesson, self._settings = view, lesson, settings
+    def __init__(
+        self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings, team: Team, method: Method | None
+    ) -> None:
+        self._view, self._lesson, self._settings, self._method = view, lesson, settings, method
         self._clip = WeightClipper(view, settings.weight_clip)
         self._observer = RangeObserver(view, settings, team.smallest)
         self._features = FeatureTap(view, lesson.total.compared)
 
     def task(self, batches: Ahead[Batch], judge: HeldOut, origin: str) -> Task[Batch]:
         """The training of the view, judged by held-out images."""
+        method = self._method
+        apart = None if method is None or method.apart is None else Apart(method.apart, method.mixed)
         return Task(
             self._view,
             self._view.parameter_groups(self._settings.range_rate, self._settings.ranges_until),
@@ -121,6 +130,7 @@ class _Stage:
             self.after_step,
             origin=origin,
             sample=judge.sample,
+            apart=apart,
             exact_on=judge.first_patch(),
         )
 
@@ -128,7 +138,8 @@ class _Stage:
         """What each loss adds to that of a batch, on ranges that have seen it where they are observed."""
         self._observer.see(batch.lr, self._lesson.progress(batch))
         sr = module(batch.lr)
-        return self._lesson.terms(sr, batch, self._features(batch.lr))
+        terms = self._lesson.terms(sr, batch, self._features(batch.lr))
+        return terms if self._method is None else {**terms, **self._method.terms(self._view)}
 
     def after_step(self, _module: nn.Module) -> None:
         """Weights go back within their bounds, observed ranges to what was seen."""

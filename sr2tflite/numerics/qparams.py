@@ -26,6 +26,9 @@ LIMITS: dict[str, tuple[int, int]] = {
 WEIGHT_LIMIT = 127
 """Weights use −127…127: the grid is symmetric, and −128 · −128 cannot occur in the kernels."""
 
+STEPS = 255
+"""Steps between the 256 codes of an activation."""
+
 UINT8_SHIFT = 128
 """From an int8 code to the uint8 code of the same value; zero points move along."""
 
@@ -81,19 +84,21 @@ def round_scale(scale: FloatArray | float) -> NDArray[np.float32]:
     return rounded
 
 
-def affine(low: float, high: float, dtype: Literal["int8", "uint8"] = "int8") -> QuantParams:
+def affine(low: float, high: float, dtype: Literal["int8", "uint8"] = "int8", steps: int = STEPS) -> QuantParams:
     """Parameters for the real range low…high with zero exactly on the grid.
 
-    ``l = min(low, 0); u = max(high, 0); s = (u − l)/255; z = clip(round(qmin − l/s), qmin, qmax)``.
+    ``l = min(low, 0); u = max(high, 0); s = (u − l)/steps; z = clip(round(qmin − l/s), qmin, qmax)`` with
+    ``qmin = qmax − steps``: fewer steps leave codes at the lower end of the type unused.
     """
-    qmin, qmax = LIMITS[dtype]
+    qmax = LIMITS[dtype][1]
+    qmin = qmax - steps
     low, high = min(float(low), 0.0), max(float(high), 0.0)
     scale = float(round_scale((high - low) / (qmax - qmin)))
     zero_point = int(np.clip(np.rint(qmin - low / scale), qmin, qmax))
     return QuantParams((scale,), (zero_point,))
 
 
-def affine_within(low: float, high: float, floor: float, ceiling: float) -> QuantParams:
+def affine_within(low: float, high: float, floor: float, ceiling: float, steps: int = STEPS) -> QuantParams:
     """Parameters for a range whose ends saturation must not pass: it then clips to floor…ceiling.
 
     As ``affine`` for the part of low…high within them; where zero's rounding, or the scale's, would push an end over,
@@ -104,9 +109,11 @@ def affine_within(low: float, high: float, floor: float, ceiling: float) -> Quan
         high: Of the range.
         floor: At most zero; −inf for none.
         ceiling: At least zero; inf for none.
+        steps: As for ``affine``.
     """
-    qmin, qmax = LIMITS["int8"]
-    params = affine(max(low, floor), min(high, ceiling))
+    qmax = LIMITS["int8"][1]
+    qmin = qmax - steps
+    params = affine(max(low, floor), min(high, ceiling), steps=steps)
     (scale,), (zero_point,) = params.scale, params.zero_point
     for end, codes in ((ceiling, qmax - zero_point), (floor, qmin - zero_point)):
         if codes and end / codes < scale:
@@ -137,9 +144,9 @@ def operand(values: FloatArray, smallest: float = 0.0) -> QuantParams:
     return best
 
 
-def symmetric(max_abs: FloatArray | float, axis: int | None) -> QuantParams:
-    """Weight parameters from the largest magnitude per channel (or of the tensor): ``s = max|w| / 127``, ``z = 0``."""
-    scales = round_scale(np.atleast_1d(np.asarray(max_abs, np.float64)) / WEIGHT_LIMIT)
+def symmetric(max_abs: FloatArray | float, axis: int | None, limit: int = WEIGHT_LIMIT) -> QuantParams:
+    """Weight parameters from the largest magnitude per channel or of the tensor: ``s = max|w| / limit``, ``z = 0``."""
+    scales = round_scale(np.atleast_1d(np.asarray(max_abs, np.float64)) / limit)
     return QuantParams(tuple(float(s) for s in scales), (0,) * len(scales), axis)
 
 

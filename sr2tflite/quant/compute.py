@@ -12,22 +12,25 @@ from sr2tflite.graph import Node, ops
 from sr2tflite.numerics.elementwise import mul_multiplier, subtract_params
 from sr2tflite.numerics.qparams import QuantParams, quantize
 from sr2tflite.numerics.requantize import add_params
-from sr2tflite.quant.functions import AddSpec, MulSpec, OutputGrid, add, mul
+from sr2tflite.quant.functions import PLAIN, mul
 from sr2tflite.quant.limits import operand_params
 from sr2tflite.quant.plan import Plan, constant_operand
 from sr2tflite.quant.slopes import SlopeLayer
+from sr2tflite.quant.specs import AddSpec, Arithmetic, MulSpec, OutputGrid
 from sr2tflite.quant.tables import Constant, TableSpec, answers, look_up
 from sr2tflite.torch_view import depth_to_space, enlarge
 
 Grids = Sequence[QuantParams]
 
 
-def output_grid(node: Node, params: QuantParams) -> OutputGrid:
-    """The grid an op rounds to, from the parameters of its output."""
+def output_grid(plan: Plan, node: Node, grids: Grids) -> OutputGrid:
+    """The grid an op rounds to, that of its output's group."""
+    index = plan.group_of[node.output]
+    params = grids[index]
     zero_point = params.zero_point[0]
     rectified = getattr(node.op, "activation", "NONE") == "RELU"
     low = 0.0 if rectified else float(-128 - zero_point)
-    return OutputGrid(params.scale[0], low, float(127 - zero_point), rectified)
+    return OutputGrid(params.scale[0], low, float(127 - zero_point), rectified, plan.groups[index].steps)
 
 
 def stored_constant(plan: Plan, node: Node, grids: Grids) -> tuple[str, NDArray[np.int8], QuantParams] | None:
@@ -50,7 +53,13 @@ def stored_constant(plan: Plan, node: Node, grids: Grids) -> tuple[str, NDArray[
 
 
 def compute(
-    plan: Plan, node: Node, operands: list[Tensor], grids: Grids, bounds: Tensor | None, slopes: SlopeLayer | None
+    plan: Plan,
+    node: Node,
+    operands: list[Tensor],
+    grids: Grids,
+    bounds: Tensor | None,
+    slopes: SlopeLayer | None,
+    arithmetic: Arithmetic = PLAIN,
 ) -> Tensor:
     """The centered codes an op writes; it is no convolution.
 
@@ -61,6 +70,7 @@ def compute(
         grids: The quantization parameters of every group.
         bounds: Real ends of the output's learned range, or None.
         slopes: Of a PRELU.
+        arithmetic: Who adds.
     """
     if node.output in plan.absorbed:
         return operands[0]
@@ -76,9 +86,9 @@ def compute(
         case ops.Minimum() | ops.Maximum():
             return _compared(plan, node, operands, grids)
     x = [grids[plan.group_of[tensor.name]] for tensor in plan.graph.activations(node)]
-    grid = output_grid(node, grids[plan.group_of[node.output]])
+    grid = output_grid(plan, node, grids)
     if len(operands) == 2:
-        return _of_two(node, operands, [params.scale[0] for params in x], grid, bounds)
+        return _of_two(node, operands, [params.scale[0] for params in x], grid, bounds, arithmetic)
     spec = TableSpec(answers(node, x[0], grid.scale, _constant(plan, node, grids, slopes)), x[0].zero_point[0], grid)
     return look_up(operands[0], None if slopes is None else slopes.slope, bounds, spec)
 
@@ -90,7 +100,9 @@ def _constant(plan: Plan, node: Node, grids: Grids, slopes: SlopeLayer | None) -
     return found and Constant(*found[1:], comes_first=found[0] == node.inputs[0])
 
 
-def _of_two(node: Node, operands: list[Tensor], scales: list[float], grid: OutputGrid, bounds: Any) -> Tensor:
+def _of_two(
+    node: Node, operands: list[Tensor], scales: list[float], grid: OutputGrid, bounds: Any, arithmetic: Arithmetic
+) -> Tensor:
     """ADD, SUB or MUL of two activations."""
     (a, b), (first, second) = operands, scales
     if isinstance(node.op, ops.Mul):
@@ -99,7 +111,7 @@ def _of_two(node: Node, operands: list[Tensor], scales: list[float], grid: Outpu
     is_difference = isinstance(node.op, ops.Sub)
     constants = (subtract_params if is_difference else add_params)(first, second, grid.scale)
     second = -second if is_difference else second
-    return add(
+    return arithmetic.add(
         a, b, bounds, AddSpec(constants.multiplier_a, constants.multiplier_b, constants.shift, first, second, grid)
     )
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from sr2tflite.errors import RecipeError
-from sr2tflite.quant.functions import OutputGrid, real
+from sr2tflite.quant.functions import real
+from sr2tflite.quant.specs import OutputGrid
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 

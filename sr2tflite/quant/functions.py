@@ -3,109 +3,33 @@
 A tensor travels as *centered codes* ``v = q − z``, integers in float32, NCHW in channels-last memory; its real value is
 ``s·v``. A gradient that travels with it is with respect to the *real value*: no op has to know its neighbors' scales.
 
-Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/255``, ``lo = −128 − z``, ``hi = 127 − z``, where
+Backward of ``y = s·clip(round(t/s), lo, hi)`` with ``s = (u − l)/N``, ``lo = −128 − z``, ``hi = 127 − z``, where
 rounding passes its gradient on and t/s *before* rounding says what is inside (after it, half a step beside zero would
 be lost to a ReLU, and gradients would be biased):
 
     ∂y/∂t = 1 inside, 0 outside
-    ∂y/∂u = (v − t/s)/255 inside, 1 above, 0 below        ∂y/∂l = −(v − t/s)/255 inside, 0 above, 1 below
+    ∂y/∂u = (v − t/s)/N inside, 1 above, 0 below        ∂y/∂l = −(v − t/s)/N inside, 0 above, 1 below
 
 Summed against the gradient g, with ``D = Σ g·v − Σ_inside g·t/s`` and ``T = Σ_outside g``, that is
 
-    ∂L/∂u = (D − lo·T)/255,    ∂L/∂l = T − ∂L/∂u
+    ∂L/∂u = (D − lo·T)/N,    ∂L/∂l = T − ∂L/∂u
 
-(above and below enter D as hi and lo times their sums, and hi − lo = 255). And t is linear in the weights and bias of
-a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler), which is summed over weights instead of pixels.
+(above and below enter D as hi and lo times their sums, and hi − lo = N: 255, or less under a ReLU alone). And t is
+linear in the weights and bias of a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler), which is summed
+over weights instead of pixels.
 
 References:
     Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3; here the
     offset is learned too.
 """
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CODES = 255.0
-"""Steps in a range: 256 codes."""
-
-
-@dataclass(frozen=True)
-class OutputGrid:
-    """The output's scale and centered limits."""
-
-    scale: float
-    low: float
-    """Smallest centered code that can come out: −128 − z, or the code of zero under a fused ReLU."""
-
-    high: float
-    """127 − z."""
-
-    rectified: bool
-    """Whether a ReLU is fused."""
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """The real values of the limits."""
-        return self.scale * self.low, self.scale * self.high
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    """The integers and constants of one convolution in one step; channels of weights come first (OIHW)."""
-
-    weight_codes: Tensor
-    bias_codes: Tensor
-    weight_scale: Tensor
-    """One per output channel, or one."""
-
-    multiplier: Tensor
-    """``m[c] = (s_x·s_w[c])/s_out`` in float32, as many."""
-
-    input_scale: float
-    grid: OutputGrid
-    geometry: "ConvGeometry"
-    wide: bool
-    """Whether accumulators may reach 2²⁴, so that float32 cannot hold them."""
-
-
-@dataclass(frozen=True)
-class ConvGeometry:
-    """How a convolution walks over its input."""
-
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int
-
-
-@dataclass(frozen=True)
-class AddSpec:
-    """The constants of one ADD in one step."""
-
-    multiplier_a: int
-    multiplier_b: int
-    shift: int
-    scale_a: float
-    scale_b: float
-    """Negative for SUB, as its multiplier is."""
-
-    grid: OutputGrid
-
-
-@dataclass(frozen=True)
-class MulSpec:
-    """The constants of one MUL in one step."""
-
-    multiplier: float
-    """``m = (s_a·s_b)/s_out``, a float32."""
-
-    scale_a: float
-    scale_b: float
-    grid: OutputGrid
+from sr2tflite.quant.specs import AddSpec, ConvSpec, MulSpec, OutputGrid
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -125,12 +49,12 @@ def range_gradient(grad: Tensor, codes: Tensor, inside: Tensor, pulled: float, g
     total = float(torch.dot(_flat(grad), _flat(codes))) - pulled
     if not grid.rectified:
         outside = float(grad.sum()) - float(inside.sum())
-        high = (total - grid.low * outside) / CODES
+        high = (total - grid.low * outside) / grid.steps
         return grad.new_tensor([outside - high, high])
-    above = total / CODES
-    if grid.high < CODES:
+    above = total / grid.steps
+    if grid.high < grid.steps:
         above = float((grad - inside)[codes > 0].sum())
-        step = (total - grid.high * above) / CODES
+        step = (total - grid.high * above) / grid.steps
         return grad.new_tensor([-step, above + step])
     return grad.new_tensor([0.0, above])
 
@@ -148,7 +72,7 @@ def _inside(grad: Tensor, ratio: Tensor, low: float, high: float) -> Tensor:
 class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, _weight: Tensor, _bias: Tensor, _bounds: Tensor | None, spec: ConvSpec) -> Tensor:
-        ratio = _conv_ratio(x, spec)
+        ratio = conv_ratio(x, spec)
         codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(x, ratio, codes)
         ctx.spec = spec
@@ -159,34 +83,41 @@ class _Conv(torch.autograd.Function):
         (grad,), spec = grads, cast(ConvSpec, ctx.spec)
         x, ratio, codes = ctx.saved_tensors
         learns_range = ctx.needs_input_grad[3]
-        inside = _inside(grad, ratio, spec.grid.low, spec.grid.high)
-        weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
-        where = spec.geometry
+        inside = inside_only(grad, ratio, spec.grid)
         needed = [ctx.needs_input_grad[0], learns_range or ctx.needs_input_grad[1], True]
-        grad_x, grad_w, grad_b = torch.ops.aten.convolution_backward(
-            inside,
-            x,
-            weight,
-            [len(weight)],
-            where.stride,
-            where.padding,
-            where.dilation,
-            False,
-            [0, 0],
-            where.groups,
-            needed,
-        )
-        if grad_w is not None:
-            grad_w = grad_w.mul_(spec.input_scale)
+        grad_x, grad_w, grad_b = conv_backward(inside, x, spec, needed)
         grad_range = None
         if learns_range:
+            weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
             bias = spec.bias_codes * (spec.weight_scale * spec.input_scale)
             pulled = float((weight * grad_w).sum() + (bias * grad_b).sum()) / spec.grid.scale
             grad_range = range_gradient(grad, codes, inside, pulled, spec.grid)
         return grad_x, grad_w, grad_b, grad_range, None
 
 
-def _conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
+def conv_backward(grad: Tensor, x: Tensor, spec: ConvSpec, needed: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of input, weights and bias, as far as they are needed, from that of t."""
+    weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
+    where = spec.geometry
+    grad_x, grad_w, grad_b = torch.ops.aten.convolution_backward(
+        grad,
+        x,
+        weight,
+        [len(weight)],
+        where.stride,
+        where.padding,
+        where.dilation,
+        False,
+        [0, 0],
+        where.groups,
+        needed,
+    )
+    if grad_w is not None:
+        grad_w = grad_w.mul_(spec.input_scale)
+    return grad_x, grad_w, grad_b
+
+
+def conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
     """``t/s``, accumulators times multipliers in float32."""
     where = spec.geometry
     weight, bias = spec.weight_codes, spec.bias_codes
@@ -199,7 +130,7 @@ def _conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
 class _Add(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec) -> Tensor:
-        acc = _add_accumulators(a, b, spec)
+        acc = add_accumulators(a, b, spec)
         codes = (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(a, b, acc.float(), codes)
         ctx.spec = spec
@@ -209,8 +140,7 @@ class _Add(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (grad,), spec = grads, cast(AddSpec, ctx.spec)
         a, b, acc, codes = ctx.saved_tensors
-        low, high = ((end + 0.5) * 2.0**spec.shift for end in (spec.grid.low, spec.grid.high))
-        inside = _inside(grad, acc, low, high)
+        inside = add_inside(grad, acc, spec)
         grad_range = None
         if ctx.needs_input_grad[2]:
             flat = _flat(inside)
@@ -219,7 +149,13 @@ class _Add(torch.autograd.Function):
         return inside, inside if spec.scale_b > 0 else -inside, grad_range, None
 
 
-def _add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
+def add_inside(grad: Tensor, acc: Tensor, spec: AddSpec) -> Tensor:
+    """The gradient where accumulators, as float32, lie inside the range, else 0."""
+    low, high = ((end + 0.5) * 2.0**spec.shift for end in (spec.grid.low, spec.grid.high))
+    return _inside(grad, acc, low, high)
+
+
+def add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
     """``v_a·m_a + v_b·m_b + 2^(shift−1)`` in int32: t/s + ½ in steps of 2^−shift."""
     acc = a.to(torch.int32).mul_(spec.multiplier_a)
     return acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))
@@ -294,3 +230,13 @@ def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
     """
     a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
     return cast(Tensor, _Mul.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
+
+
+class Plain:
+    """The arithmetic of this module and nothing else."""
+
+    conv = staticmethod(conv)
+    add = staticmethod(add)
+
+
+PLAIN = Plain()

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
 from sr2tflite.numerics.requantize import conv_multipliers
-from sr2tflite.quant.functions import ConvGeometry, ConvSpec, OutputGrid, conv
+from sr2tflite.quant.functions import PLAIN
+from sr2tflite.quant.specs import Arithmetic, ConvGeometry, ConvSpec, OutputGrid
+from sr2tflite.quant.weights import WeightCodes, WeightQuantizer
 from sr2tflite.torch_view import same_padding
 
 LARGEST_BIAS_CODE = 2.0**23
@@ -29,6 +31,8 @@ class Integers:
     bias: Tensor
     weight_params: QuantParams
     bias_params: QuantParams
+    raised: Tensor
+    """Which weight scales are larger than the quantizer's own, O or 1."""
 
 
 class ConvLayer(nn.Module):
@@ -38,11 +42,15 @@ class ConvLayer(nn.Module):
         graph: A float graph in pixel units.
         node: The convolution in it.
         per_channel: Whether every output channel has a weight scale of its own; all share one otherwise.
+        limit: The largest weight code.
     """
 
-    def __init__(self, graph: Graph, node: Node, *, per_channel: bool = True) -> None:
+    def __init__(self, graph: Graph, node: Node, *, per_channel: bool = True, limit: int = WEIGHT_LIMIT) -> None:
         super().__init__()
         self.per_channel = per_channel
+        self.quantizer = WeightQuantizer(limit)
+        self.kept: QuantParams | None = None
+        """The weights' parameters where a file has told them."""
         assert isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
         self.op = node.op
         self.depthwise = isinstance(node.op, ops.DepthwiseConv2D)
@@ -62,39 +70,52 @@ class ConvLayer(nn.Module):
         return len(self.weight) == self.groups * self.weight.shape[1]
 
     def weight_params(self, input_scale: float) -> QuantParams:
-        """``s_w = max|w|/127`` per output channel or of all, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
+        """The quantizer's, per output channel or of all, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
+        return self._params(input_scale)[0]
+
+    def _params(self, input_scale: float) -> tuple[QuantParams, NDArray[np.bool_]]:
+        """The weights' parameters, and which of their scales the bias asked for."""
+        if self.kept is not None:
+            return self.kept, np.zeros(len(self.kept.scale), np.bool_)
+        limit = self.quantizer.limit
         with torch.no_grad():
-            largest = self.weight.abs().amax((1, 2, 3)).double().cpu().numpy()
-            bias = self.bias.abs().double().cpu().numpy()
-        needed = np.maximum(largest, bias * (WEIGHT_LIMIT / (input_scale * LARGEST_BIAS_CODE)))
-        return symmetric(needed, axis=0) if self.per_channel else symmetric(needed.max(), axis=None)
+            own = self.quantizer.magnitude(self.weight, per_channel=self.per_channel).double().cpu().numpy()
+            bias = self.bias.abs().double().cpu().numpy() * (limit / (input_scale * LARGEST_BIAS_CODE))
+        asked = bias if self.per_channel else bias.max(keepdims=True)
+        axis = 0 if self.per_channel else None
+        return symmetric(np.maximum(own, asked), axis, limit), asked > own
 
     def integers(self, input_scale: float) -> Integers:
-        """The codes ``q_w = round(w/s_w)`` within ±127 and ``q_b = round(b/(s_x·s_w))``; float64, half to even."""
-        params = self.weight_params(input_scale)
+        """The quantizer's codes of ``w/s_w`` and ``q_b = round(b/(s_x·s_w))``; float64, half to even."""
+        params, raised = self._params(input_scale)
         biases = bias_params(input_scale, params)
         with torch.no_grad():
             scale = self.weight.new_tensor(params.scale, dtype=torch.float64).reshape(-1, 1, 1, 1)
-            weight = (self.weight / scale).round_().clamp_(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+            weight = self.quantizer.codes(self.weight / scale)
             bias = (self.bias / self.bias.new_tensor(biases.scale, dtype=torch.float64)).round_()
-        return Integers(weight.float(), bias.float(), params, biases)
+        on_device = torch.from_numpy(raised).to(self.weight.device)
+        return Integers(weight.float(), bias.float(), params, biases, on_device)
 
-    def forward(self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None, arithmetic: Arithmetic = PLAIN
+    ) -> Tensor:
         """Centered output codes from centered input codes, NCHW."""
         codes = self.integers(input_scale)
         multiplier = conv_multipliers(input_scale, codes.weight_params.scale, grid.scale)
         x, padding = self.padded(x)
+        scale = x.new_tensor(codes.weight_params.scale)
+        used = WeightCodes(codes.weight, *(values.reshape(-1, 1, 1, 1) for values in (scale, codes.raised)))
         spec = ConvSpec(
             codes.weight,
             codes.bias,
-            x.new_tensor(codes.weight_params.scale),
+            scale,
             torch.from_numpy(multiplier).to(x.device),
             input_scale,
             grid,
             ConvGeometry(self.op.stride, padding, self.op.dilation, self.groups),
             wide=_largest_accumulator(codes) >= EXACT_IN_FLOAT32,
         )
-        return conv(x, self.weight, self.bias, bounds, spec)
+        return arithmetic.conv(x, self.quantizer.passed(self.weight, used), self.bias, bounds, spec)
 
     def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The input with padding that is not the same on both sides, and what padding remains."""

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from sr2tflite.graph import Graph, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT
-from sr2tflite.quant.functions import CODES
 from sr2tflite.quant.moments import Moments
 from sr2tflite.quant.plan import Plan, roots
 from sr2tflite.quant.settings import WeightGrid
@@ -23,7 +22,7 @@ Gains = Sequence[Tensor]
 class Noise:
     """N as a function of gains and ends.
 
-    With a gain a_c per channel and the range −l…u of each group of activations, ``s = (l + u)/255``,
+    With a gain a_c per channel and the range −l…u of each group of activations, ``s = (l + u)/255`` at eight bits,
 
         N = Σ_t Σ_c J_c·(s_t/a_c)²/12 + κ·C_c(u_t/a_c) + κ·C'_c(l_t/a_c)
           + Σ_W Σ_o J_o·(s_Wo/a_o)²/12·Σ_taps Var(x_i)·a_i²
@@ -44,10 +43,11 @@ class Noise:
         self.learned = [index for index, group in enumerate(plan.groups) if not group.fixed]
         """The groups whose ends are asked for."""
         self._roots = [roots(plan.graph, plan.groups[index].tensors) for index in self.learned]
+        self._steps = [plan.groups[index].steps for index in self.learned]
         self._moments, self._per_channel = moments, weights == "per-channel"
         self._set_of = {name: index for index, members in enumerate(sets) for name in members}
         self._convolutions = [
-            (node.inputs[0], node.output, *_magnitudes(plan.graph, node.inputs[1]))
+            (node, *_magnitudes(plan.graph, node.inputs[1]), plan.limits.get(node.output, WEIGHT_LIMIT))
             for node in plan.graph.nodes
             if isinstance(node.op, ops.Conv2D)
         ]
@@ -67,19 +67,20 @@ class Noise:
         return torch.stack([nothing, *self._of_activations(gains, ends), *self._of_weights(gains)]).sum()
 
     def _of_activations(self, gains: Gains, ends: Tensor) -> Iterator[Tensor]:
-        for names, (low, high) in zip(self._roots, ends, strict=True):
+        for names, steps, (low, high) in zip(self._roots, self._steps, ends, strict=True):
             for name in names:
                 seen = self._moments[name]
                 if not seen.sensitivity.any():
                     continue  # whole pixels: steps of one are exact, and nothing is gained by clipping
                 gain = self._gain(name, gains).expand_as(seen.high)
-                yield (seen.sensitivity * ((low + high) / CODES / gain).square()).sum() / 12
+                yield (seen.sensitivity * ((low + high) / steps / gain).square()).sum() / 12
                 yield CLIPPED_TOGETHER * (seen.above.cost(high / gain) + seen.below.cost(low / gain)).sum()
 
     def _of_weights(self, gains: Gains) -> Iterator[Tensor]:
-        for source, output, magnitudes, taps in self._convolutions:
+        for node, magnitudes, taps, limit in self._convolutions:
+            source, output = node.inputs[0], node.output
             read, written = self._gain(source, gains), self._gain(output, gains)
-            steps = (magnitudes * written.reshape(-1, 1) / read).amax(1) / WEIGHT_LIMIT
+            steps = (magnitudes * written.reshape(-1, 1) / read).amax(1) / limit
             step = steps if self._per_channel else steps.amax()
             power = taps * (self._moments[source].variance * read.square()).mean() / 12
             yield (self._moments[output].sensitivity * (step / written).square()).sum() * power

@@ -21,7 +21,9 @@ from sr2tflite.graph.passes.merge_clips import Bounds, clip_bounds, merge_clips
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.numerics.elementwise import LOGISTIC_PARAMS
-from sr2tflite.numerics.qparams import QuantParams, operand
+from sr2tflite.numerics.qparams import STEPS, QuantParams, operand
+from sr2tflite.quant.bits import rectified_steps, weight_limits
+from sr2tflite.quant.settings import Bits
 
 PIXELS = QuantParams((1.0,), (-128,))
 """The network's input and output: raw pixels − 128."""
@@ -54,6 +56,9 @@ class Group:
     high: float = inf
     """At least zero: where every value is clipped above."""
 
+    steps: int = STEPS
+    """Between the ends of the range; fewer than 255 only where fused ReLUs write every value."""
+
     @property
     def fixed(self) -> bool:
         """Whether the parameters are given, not learned."""
@@ -78,6 +83,9 @@ class Plan:
     kept: Mapping[str, QuantParams] = field(default_factory=dict)
     """Parameters that constant operands have already."""
 
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """The largest weight code of a convolution, by its output, where it is not 127."""
+
     @cached_property
     def group_of(self) -> dict[str, int]:
         """The index of each activation's group."""
@@ -91,10 +99,10 @@ class Plan:
         return {name: self.kept.get(name) or operand(data) for name, data in found.items() if data is not None}
 
 
-def span(params: QuantParams) -> tuple[float, float]:
-    """The real values of the codes −128 and 127."""
+def span(params: QuantParams, steps: int = STEPS) -> tuple[float, float]:
+    """The real values of the smallest code, 127 − steps, and of 127."""
     scale, zero_point = params.scale[0], params.zero_point[0]
-    return scale * (-128 - zero_point), scale * (127 - zero_point)
+    return scale * (127 - steps - zero_point), scale * (127 - zero_point)
 
 
 def saturates_as(bounds: Bounds, params: QuantParams) -> bool:
@@ -115,21 +123,23 @@ def constant_operand(graph: Graph, node: Node) -> str | None:
     return next((name for name in node.inputs if graph.tensors[name].is_constant), None)
 
 
-def plan_quantization(graph: Graph) -> Plan:
+def plan_quantization(graph: Graph, bits: Bits | None = None) -> Plan:
     """Decide the groups: fixed at the ends, tied through ops that move or compare codes, own elsewhere.
 
     Args:
         graph: A float graph in 0…1 or 0…255.
+        bits: Of weights and activations; 8 when None.
 
     Raises:
         UnsupportedError: An op cannot be quantized; the message names it.
     """
     pixels = own_constants(merge_clips(absorb_clip(to_pixel_units(graph))))
     plan = plan_as_it_is(pixels)
-    groups = tuple(_bounded(pixels, group) for group in plan.groups)
+    bits = bits or Bits()
+    groups = tuple(_with_steps(pixels, _bounded(pixels, group), bits) for group in plan.groups)
     owner = {name: group for group in groups for name in group.tensors}
     absorbed = frozenset(n.output for n in pixels.nodes if _is_absorbed(pixels, n, owner[n.output]))
-    return replace(plan, groups=groups, absorbed=absorbed)
+    return replace(plan, groups=groups, absorbed=absorbed, limits=weight_limits(pixels, bits))
 
 
 def plan_as_it_is(graph: Graph) -> Plan:
@@ -166,6 +176,12 @@ def _bounded(graph: Graph, group: Group) -> Group:
     written = roots(graph, group.tensors)
     low = min(max(_floor(graph, name), -_bound(graph, name, upper=False)) for name in written)
     return replace(group, low=low, high=max(_bound(graph, name, upper=True) for name in written))
+
+
+def _with_steps(graph: Graph, group: Group, bits: Bits) -> Group:
+    if group.fixed or any(_floor(graph, name) < 0 for name in roots(graph, group.tensors)):
+        return group
+    return replace(group, steps=rectified_steps(bits))
 
 
 def _is_absorbed(graph: Graph, node: Node, group: Group) -> bool:

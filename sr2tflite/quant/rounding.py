@@ -29,7 +29,7 @@ def round_weights(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *,
 
     One input tap after the other is rounded, and the taps not yet rounded take over its error as far as the covariance
     C of the inputs lets them: with U the upper Cholesky factor of C⁻¹, ``e = (w_j − q_j)/U_jj`` and
-    ``w_k ← w_k − e·U_jk`` for k > j. The mean of the error is left to the biases. A weight at ±127
+    ``w_k ← w_k − e·U_jk`` for k > j. The mean of the error is left to the biases. A weight at the largest code
     stays there, so that the scale that follows from it, the channel's or the layer's, does not move. Depthwise and
     grouped convolutions keep theirs.
 
@@ -46,13 +46,15 @@ def round_weights(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *,
         scale = np.asarray(params.scale, np.float64)[:, None]
         with torch.no_grad():
             steps = layer.weight.double().flatten(1).cpu().numpy() / scale
-            rounded = torch.from_numpy(rounded_steps(steps, covariance) * scale)
+            rounded = torch.from_numpy(rounded_steps(steps, covariance, layer.quantizer.limit) * scale)
             layer.weight.copy_(rounded.reshape(layer.weight.shape))
         progress("rounding weights", done, len(covariances))
 
 
-def rounded_steps(steps: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Integers near ``steps`` (channels × taps) whose error is small where the taps' covariance is large."""
+def rounded_steps(
+    steps: NDArray[np.float64], covariance: NDArray[np.float64], limit: int = WEIGHT_LIMIT
+) -> NDArray[np.float64]:
+    """Integers near ``steps`` (channels × taps), up to ±limit, whose error is small where the covariance is large."""
     order = np.argsort(-np.diag(covariance))
     damped = covariance[np.ix_(order, order)]
     damped = damped + (DAMPING * np.mean(np.diag(damped)) + 1e-12) * np.eye(len(order))
@@ -60,9 +62,9 @@ def rounded_steps(steps: NDArray[np.float64], covariance: NDArray[np.float64]) -
     left, result = steps[:, order].copy(), np.zeros_like(steps)
     pinned = np.argmax(np.abs(left), axis=1)
     ends = np.rint(left[np.arange(len(left)), pinned])
-    pinned[np.abs(ends) < WEIGHT_LIMIT] = -1  # sets no scale
+    pinned[np.abs(ends) < limit] = -1  # sets no scale
     for tap in range(len(order)):
-        codes = np.clip(np.rint(left[:, tap]), -WEIGHT_LIMIT, WEIGHT_LIMIT)
+        codes = np.clip(np.rint(left[:, tap]), -limit, limit)
         codes = np.where(pinned == tap, ends, codes)
         result[:, order[tap]] = codes
         error = (left[:, tap] - codes) / factor[tap, tap]

@@ -1,6 +1,6 @@
 """What post-training quantization and quantized training can be told: the keys of a recipe's ``ptq`` and ``qat``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,8 +10,32 @@ WeightGrid = Literal["per-channel", "per-tensor"]
 """Whether every output channel of a convolution has a weight scale of its own, or all share one."""
 
 
+Width = Literal[2, 3, 4, 8]
+"""Bits of a code."""
+
+
+class Bits(Settings):
+    """How many bits codes have on the device.
+
+    Fewer than eight are codes that int8 tensors leave unused: the kernels, and their arithmetic, stay those of int8.
+    """
+
+    weights: Width = 8
+    """Of all convolutions but the first and the last: −127…127 at 8, −7…7 at 4, −3…3 at 3, −1…1 at 2."""
+
+    activations: Width = 8
+    """Of what a fused ReLU writes: 0…255 at 8, 0…15 at 4. What can be negative, as sums of residual networks, has 8:
+    no fused activation holds it within fewer codes."""
+
+    ends: Width = 8
+    """Of the weights of the first and the last convolutions."""
+
+
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
+
+    bits: Bits = Bits()
+    """Of weights and activations."""
 
     method: Literal["percentile", "minmax", "mse"] = "mse"
     """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the error of the output."""
@@ -99,6 +123,9 @@ class QatSettings(Settings):
 
     ranges_until: float = Field(default=1.0, ge=0, le=1)
     """Share of the training after which ranges stay as they are; the seed paper freezes them at 0.6."""
+
+    method: str | dict[str, Any] | None = None
+    """How one paper quantizes, beside what is said here: a name, or name and settings; ``odm``."""
 
     weight_clip: WeightClip | None = FixedClip()
     """Weight clipping after each step; None leaves the weights alone."""

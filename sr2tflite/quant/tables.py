@@ -17,7 +17,8 @@ from sr2tflite.graph import Node, ops
 from sr2tflite.numerics import elementwise
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.numerics.requantize import add_params
-from sr2tflite.quant.functions import OutputGrid, inside_only, range_gradient
+from sr2tflite.quant.functions import inside_only, range_gradient
+from sr2tflite.quant.specs import OutputGrid
 
 Array = NDArray[np.float64]
 

@@ -14,13 +14,13 @@ from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.dequantize import dequantized
 from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
-from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
-from sr2tflite.quant.functions import OutputGrid
+from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Group, Plan, plan_as_it_is, plan_quantization, span
@@ -28,6 +28,10 @@ from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.slopes import SlopeLayer
+from sr2tflite.quant.specs import Arithmetic, OutputGrid
+
+FEWER_STEPS = {127 - steps: steps for steps in (STEPS >> 4, STEPS >> 5, STEPS >> 6)}
+"""By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
 
 
 class QuantizedView(nn.Module):
@@ -48,7 +52,10 @@ class QuantizedView(nn.Module):
         self._learned = sorted(ranges)
         per_channel = weights == "per-channel"
         convolutions = [node for node in plan.graph.nodes if _is_conv(node)]
-        self.layers = nn.ModuleList(ConvLayer(plan.graph, node, per_channel=per_channel) for node in convolutions)
+        self.layers = nn.ModuleList(
+            ConvLayer(plan.graph, node, per_channel=per_channel, limit=plan.limits.get(node.output, WEIGHT_LIMIT))
+            for node in convolutions
+        )
         self._layer_of = dict(zip((node.output for node in convolutions), self.layers, strict=True))
         sloped = [node for node in plan.graph.nodes if isinstance(node.op, ops.PRelu)]
         self.slopes = nn.ModuleList(SlopeLayer(plan.graph, node) for node in sloped)
@@ -60,6 +67,8 @@ class QuantizedView(nn.Module):
         self.relative_range = nn.Parameter((ends / unit).float())
         limits = [(plan.groups[index].low, plan.groups[index].high) for index in self._learned]
         self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
+        self.arithmetic: Arithmetic = PLAIN
+        """Who computes; another one may also note what it rounds."""
         self._last_reader = {name: node for node in plan.graph.nodes for name in node.inputs}
 
     @classmethod
@@ -78,7 +87,7 @@ class QuantizedView(nn.Module):
             UnsupportedError: An op cannot be quantized here.
         """
         settings = settings or PtqSettings()
-        plan = plan_quantization(graph)
+        plan = plan_quantization(graph, settings.bits)
         ranges: dict[int, Range] = {}
         if settings.equalize or settings.method == "mse":
             balanced = balance(plan, images, settings.weights, equalize=settings.equalize)
@@ -106,13 +115,17 @@ class QuantizedView(nn.Module):
             )
         graph = own_constants(graph)
         plan = plan_as_it_is(dequantized(graph))
+        plan = replace(plan, groups=tuple(_with_steps(graph, group) for group in plan.groups))
         kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
-        ranges = {index: Range(*span(_shared_params(graph, group))) for index, group in enumerate(plan.groups)}
+        ranges = {i: Range(*span(_shared_params(graph, group), group.steps)) for i, group in enumerate(plan.groups)}
         learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}
         view = cls(replace(plan, kept=kept), learned)
         for node in filter(_is_conv, plan.graph.nodes):
-            weight = graph.tensors[node.inputs[1]].quant
-            view.layer(node.output).per_channel = weight is None or weight.per_channel
+            layer, weight = view.layer(node.output), graph.tensors[node.inputs[1]].quant
+            layer.per_channel = weight is None or weight.per_channel
+            source = view.plan.group_of[node.inputs[0]]
+            if weight is not None and layer.weight_params(view.grids()[source].scale[0]).scale != weight.scale:
+                layer.kept = QuantParams(weight.scale, weight.zero_point, 0 if weight.per_channel else None)
         for group, params in zip(plan.groups, view.grids(), strict=True):
             if params != (found := _shared_params(graph, group)):
                 raise UnsupportedError(f"has {found}, which would become {params} here", where=group.tensors[0])
@@ -121,11 +134,15 @@ class QuantizedView(nn.Module):
     def parameter_groups(self, range_rate: float = 1.0, ranges_until: float = 1.0) -> list[dict[str, Any]]:
         """Adam's parameter groups, weights with biases and slopes, and ranges.
 
-        ``lr`` is relative to the weights' learning rate, ``until`` the share of the training it is trained for.
+        ``lr`` is relative to the weights' learning rate, ``until`` the share of the training it is trained for. What
+        quantizers learn, as where weights are clipped, is trained as ranges are.
         """
+        layers = [cast(ConvLayer, layer) for layer in self.layers]
+        weights = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+        clips = [parameter for layer in layers for parameter in layer.quantizer.parameters()]
         return [
-            {"params": [*self.layers.parameters(), *self.slopes.parameters()], "lr": 1.0},
-            {"params": [self.relative_range], "lr": range_rate, "until": ranges_until},
+            {"params": [*weights, *self.slopes.parameters()], "lr": 1.0},
+            {"params": [self.relative_range, *clips], "lr": range_rate, "until": ranges_until},
         ]
 
     def weights(self) -> list[nn.Parameter]:
@@ -154,7 +171,7 @@ class QuantizedView(nn.Module):
         """The grid that the op which writes a tensor rounds to now."""
         node = self.plan.graph.producer(output)
         assert node is not None
-        return output_grid(node, self.grids()[self.plan.group_of[output]])
+        return output_grid(self.plan, node, self.grids())
 
     def forward(self, pixels: Tensor) -> Tensor:
         """The images enlarged.
@@ -243,14 +260,22 @@ class QuantizedView(nn.Module):
     ) -> Tensor:
         operands = [values[name] for name in node.inputs if name in values]
         if not _is_conv(node):
-            return compute(self.plan, node, operands, grids, bounds, self._slopes(node))
+            return compute(self.plan, node, operands, grids, bounds, self._slopes(node), self.arithmetic)
         scale = grids[self.plan.group_of[node.inputs[0]]].scale[0]
-        grid = output_grid(node, grids[self.plan.group_of[node.output]])
-        return cast(Tensor, self.layer(node.output)(operands[0], scale, grid, bounds))
+        grid = output_grid(self.plan, node, grids)
+        return cast(Tensor, self.layer(node.output)(operands[0], scale, grid, bounds, self.arithmetic))
 
 
 def _is_conv(node: Node) -> bool:
     return isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
+
+
+def _with_steps(graph: Graph, group: Group) -> Group:
+    """A group with the steps that the zero point of what ReLUs alone write tells."""
+    zero_point = _shared_params(graph, group).zero_point[0]
+    if group.fixed or not group.nonnegative or zero_point not in FEWER_STEPS:
+        return group
+    return replace(group, steps=FEWER_STEPS[zero_point])
 
 
 def _shared_params(graph: Graph, group: Group) -> QuantParams:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Row:
     """Of the first parameter group."""
     psnr: float | None
     """On the held-out training images, in dB, where there was a validation."""
+    notes: dict[str, float] = field(default_factory=dict)
+    """What a method says of the last step."""
 
 
 class Journal:
@@ -63,6 +65,7 @@ class Journal:
             return
         told = {"loss": row.loss, "learning rate": row.learning_rate, "held-out PSNR, dB": row.psnr}
         told.update({f"loss/{name}": value for name, value in row.terms.items()})
+        told.update({f"method/{name}": value for name, value in row.notes.items()})
         for name, value in told.items():
             if value is not None:
                 self._board.add_scalar(name, value, row.step)

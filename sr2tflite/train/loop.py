@@ -21,6 +21,7 @@ from sr2tflite.progress import Progress, silent
 from sr2tflite.train.devices import Team, launch, share_statistics
 from sr2tflite.train.ema import Average
 from sr2tflite.train.exactness import exact_arithmetic, prove_exact
+from sr2tflite.train.gradients import Apart, take
 from sr2tflite.train.journal import Journal, Row
 from sr2tflite.train.parts import part_of
 from sr2tflite.train.settings import LoopSettings
@@ -67,6 +68,9 @@ class Task(Generic[BatchT]):
 
     sample: Callable[[nn.Module], NDArray[np.uint8]] | None = None
     """An image height × width × 3 that shows how far the module is."""
+
+    apart: Apart | None = None
+    """A term whose gradient is not added to that of the others, but mixed with it."""
 
     exact_on: Tensor | None = None
     """For a module that computes integers, an input on which its device must give the CPU's very bits."""
@@ -119,6 +123,7 @@ class Training(Generic[BatchT]):
         self.looks_at_once = self.team.size == 1 and self.team.device.type == "cpu"
         self.journal: Journal | None = None
         self.step, self.saved_at = 0, 0.0
+        self.notes: dict[str, float] = {}
         self.best: tuple[float, int] = (-math.inf, -1)
 
     def run(self, progress: Progress = silent) -> Fitted:
@@ -180,11 +185,12 @@ class Training(Generic[BatchT]):
         self.module.train()
         team = self.team
         batch = part_of(self.task.batches(self.step), team.number, team.size, team.device)
-        found = self.task.objective(self.module, batch)
+        # who takes gradients by hand reduces them by hand, and leaves out the wrapper that would
+        found = self.task.objective(self.module if self.task.apart is None else self.task.module, batch)
         terms = {"loss": found} if isinstance(found, Tensor) else found
         loss = reduce(torch.add, terms.values())
         self.optimizer.zero_grad()
-        team.fabric.backward(loss)
+        self.notes = self._backward(terms, loss)
         norm = team.fabric.clip_gradients(
             self.module, self.optimizer, max_norm=self.settings.gradient_clip, error_if_nonfinite=False
         )
@@ -197,6 +203,15 @@ class Training(Generic[BatchT]):
         self.average.update()
         self.step += 1
         return {name: term.detach() for name, term in terms.items()}
+
+    def _backward(self, terms: Terms, loss: Tensor) -> dict[str, float]:
+        """The gradients of what is trained, and what the log shall hold of them."""
+        apart = self.task.apart
+        if apart is None or apart.term not in terms:
+            self.team.fabric.backward(loss)
+            return {}
+        trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        return take(terms, trained, apart, self.team.mean)
 
     def _validate(self) -> float:
         with self.average.applied(), torch.no_grad():
@@ -226,7 +241,7 @@ class Training(Generic[BatchT]):
 
     def _row(self, terms: dict[str, float], psnr: float | None) -> Row:
         rate = self.optimizer.param_groups[0]["lr"]
-        return Row(self.step, sum(terms.values()), terms, rate, psnr)
+        return Row(self.step, sum(terms.values()), terms, rate, psnr, self.notes)
 
     def _keep(self, row: Row, reports: bool) -> None:
         """Tell of a step, and save the state where it is time."""

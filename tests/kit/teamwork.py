@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,11 @@ from sr2tflite.data.patches import Batch
 from sr2tflite.errors import InputError, Sr2TfliteError, StorageError
 from sr2tflite.networks.students import STUDENTS
 from sr2tflite.quant.clip import WeightClipper
+from sr2tflite.quant.methods.odm import Odm
 from sr2tflite.quant.settings import FixedClip, PtqSettings
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.train.devices import Team, launch
+from sr2tflite.train.gradients import Apart
 from sr2tflite.train.loop import Task, Terms, Training
 from sr2tflite.train.losses import Sample, Total
 from sr2tflite.train.settings import LoopSettings
@@ -79,7 +81,13 @@ def quantized_task() -> tuple[Task[Batch], Witness]:
     return task, witness
 
 
-TASKS = {"float": float_task, "quantized": quantized_task}
+def mixed_task() -> tuple[Task[Batch], Witness]:
+    """One term's gradient is taken apart and mixed with the other's, by hand."""
+    task, witness = float_task()
+    return replace(task, apart=Apart("dct", Odm().mixed)), witness
+
+
+TASKS = {"float": float_task, "quantized": quantized_task, "mixed": mixed_task}
 
 
 def train(kind: str, folder: Path, team: Team | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.quant.limits import Range
 from sr2tflite.quant.plan import plan_quantization
-from sr2tflite.quant.settings import WeightGrid
+from sr2tflite.quant.settings import Bits, WeightGrid
 from sr2tflite.quant.view import QuantizedView
 
 
@@ -69,9 +69,11 @@ def build_graph(rng: np.random.Generator, steps: int, width: int) -> Graph:
     return graph
 
 
-def hard_ranges(view_graph: Graph, rng: np.random.Generator, weights: WeightGrid = "per-channel") -> QuantizedView:
+def hard_ranges(
+    view_graph: Graph, rng: np.random.Generator, weights: WeightGrid = "per-channel", bits: Bits | None = None
+) -> QuantizedView:
     """A view whose ranges span 0.05…5000 pixels on either side, so that codes saturate and multipliers reach over 1."""
-    plan = plan_quantization(view_graph)
+    plan = plan_quantization(view_graph, bits)
     spread = {
         index: Range(-float(np.exp(rng.uniform(-3, 8))), float(np.exp(rng.uniform(-3, 8))))
         for index, group in enumerate(plan.groups)
@@ -82,10 +84,11 @@ def hard_ranges(view_graph: Graph, rng: np.random.Generator, weights: WeightGrid
 
 @pytest.fixture
 def hard_view() -> Callable[..., QuantizedView]:
-    """A random view by seed and kind of weight scales."""
+    """A random view by seed, kind of weight scales and bits."""
 
-    def make(seed: int, weights: WeightGrid = "per-channel") -> QuantizedView:
+    def make(seed: int, weights: WeightGrid = "per-channel", bits: Bits | None = None) -> QuantizedView:
         rng = np.random.default_rng(seed)
-        return hard_ranges(build_graph(rng, int(rng.integers(1, 7)), int(rng.choice([8, 13, 32]))), rng, weights)
+        graph = build_graph(rng, int(rng.integers(1, 7)), int(rng.choice([8, 13, 32])))
+        return hard_ranges(graph, rng, weights, bits)
 
     return make

@@ -5,32 +5,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr2tflite.quant.functions import AddSpec, ConvGeometry, ConvSpec, OutputGrid, add, conv
+from sr2tflite.quant.functions import add, conv
+from sr2tflite.quant.specs import AddSpec, ConvGeometry, ConvSpec, OutputGrid
 
 S_X, S_Y, S_A, S_B = 0.5, 0.75, 0.5, 0.25
 GRIDS = {
     "affine": (-100, OutputGrid(S_Y, -28.0, 227.0, rectified=False)),
     "relu": (-128, OutputGrid(S_Y, 0.0, 255.0, rectified=True)),
     "relu of a signed range": (-100, OutputGrid(S_Y, 0.0, 227.0, rectified=True)),
+    "relu of six bits": (64, OutputGrid(S_Y, 0.0, 63.0, rectified=True, steps=63)),
 }
 
 
 def quantized(t: Tensor, bounds: Tensor, zero_point: int, grid: OutputGrid) -> Tensor:
     """A learned affine quantizer written with autograd alone; what is inside is decided before rounding."""
     low, high = bounds
-    step = (high - low) / 255
+    step = (high - low) / grid.steps
     fraction = (t - low) / step
     codes = (fraction.round() - fraction).detach() + fraction
     centered = (t / S_Y).detach()
     floor = torch.zeros_like(low) if grid.rectified else low
     inside = (centered > grid.low) & (centered < grid.high)
     edge = torch.where(centered >= grid.high, high, floor)
-    assert int(-128 - zero_point) == round(float((low / step).detach()))
+    assert 127 - grid.steps - zero_point == round(float((low / step).detach()))
     return torch.where(inside, codes * step + low, edge)
 
 
-def ends(zero_point: int) -> Tensor:
-    return torch.tensor([S_Y * (-128 - zero_point), S_Y * (127 - zero_point)], dtype=torch.float64, requires_grad=True)
+def ends(zero_point: int, grid: OutputGrid) -> Tensor:
+    low, high = 127 - grid.steps - zero_point, 127 - zero_point
+    return torch.tensor([S_Y * low, S_Y * high], dtype=torch.float64, requires_grad=True)
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -46,7 +49,7 @@ def test_convolution_gradients_equal_the_chain(name: str) -> None:
     weight, bias, bounds = (
         (weight_codes * weight_scale.reshape(-1, 1, 1, 1)).requires_grad_(),
         (bias_codes * weight_scale * S_X).requires_grad_(),
-        ends(zero_point),
+        ends(zero_point, grid),
     )
     upstream = torch.randn(2, 6, 9, 7, dtype=torch.float64)
 
@@ -59,15 +62,18 @@ def test_convolution_gradients_equal_the_chain(name: str) -> None:
     assert (codes == grid.high).any()
     assert (codes == grid.low).any()
     torch.testing.assert_close(codes.double() * S_Y, output, rtol=0, atol=1e-4)
-    compare(got, want, skip_low=grid.rectified and zero_point == -128)
+    compare(got, want, skip_low=grid.rectified and zero_point == 127 - grid.steps)
 
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_add_gradients_equal_the_chain(name: str) -> None:
     zero_point, grid = GRIDS[name]
-    a, b = (torch.randint(-200, 255, (2, 5, 9, 7)).float().requires_grad_() for _ in range(2))
+    a, b = (torch.randint(-200, 255, (2, 5, 9, 7)).float() for _ in range(2))
+    on_the_end = S_A * a + S_B * b == S_Y * grid.high  # multipliers have 20 bits: either side is right
+    b = torch.where(on_the_end, b + 1, b)
+    a.requires_grad_(), b.requires_grad_()
     spec = AddSpec(round(S_A / S_Y * 2**20), round(S_B / S_Y * 2**20), 20, S_A, S_B, grid)
-    bounds, upstream = ends(zero_point), torch.randn(2, 5, 9, 7, dtype=torch.float64)
+    bounds, upstream = ends(zero_point, grid), torch.randn(2, 5, 9, 7, dtype=torch.float64)
 
     codes = add(a, b, bounds, spec)
     got = torch.autograd.grad(codes, (a, b, bounds), upstream.float())
@@ -77,7 +83,7 @@ def test_add_gradients_equal_the_chain(name: str) -> None:
     want = torch.autograd.grad(output, (real_a, real_b, bounds), upstream)
 
     torch.testing.assert_close(codes.double() * S_Y, output, rtol=0, atol=1e-4)
-    compare(got, want, skip_low=grid.rectified and zero_point == -128)
+    compare(got, want, skip_low=grid.rectified and zero_point == 127 - grid.steps)
 
 
 def compare(got: tuple[Tensor, ...], want: tuple[Tensor, ...], *, skip_low: bool) -> None:

@@ -1,0 +1,51 @@
+"""How many bits weights and activations have: fewer than eight are codes that a tensor of int8 leaves unused."""
+
+from collections.abc import Iterator
+
+from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT
+from sr2tflite.quant.settings import Bits
+
+_WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
+
+
+def weight_limits(graph: Graph, bits: Bits) -> dict[str, int]:
+    """The largest weight code of every convolution by its output: ``2^(b−1) − 1``.
+
+    The first and the last convolutions, those that read pixels or write what becomes pixels, have ``bits.ends``.
+    """
+    ends = {node.output for node in (*_first(graph), *_last(graph))}
+    convolutions = [node.output for node in graph.nodes if isinstance(node.op, _WINDOWS)]
+    return {name: largest_code(bits.ends if name in ends else bits.weights) for name in convolutions}
+
+
+def largest_code(bits: int) -> int:
+    """Of weights: the grid is symmetric and narrow, 127 at eight bits."""
+    return WEIGHT_LIMIT >> (8 - bits)
+
+
+def rectified_steps(bits: Bits) -> int:
+    """Steps between the ends of what a ReLU writes: ``2^b − 1``."""
+    return STEPS >> (8 - bits.activations)
+
+
+def _first(graph: Graph) -> Iterator[Node]:
+    pixels = set(graph.inputs)
+    for node in graph.nodes:
+        if pixels.isdisjoint(node.inputs):
+            continue
+        if isinstance(node.op, _WINDOWS):
+            yield node
+        else:
+            pixels.add(node.output)
+
+
+def _last(graph: Graph) -> Iterator[Node]:
+    read = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.output not in read:
+            continue
+        if isinstance(node.op, _WINDOWS):
+            yield node
+        else:
+            read.update(node.inputs)

@@ -1,0 +1,53 @@
+"""The kind *method*: how one paper quantizes, in one file.
+
+A method has parts, and what it leaves out is as without it: which weight quantizers the convolutions have, what is
+added to what training minimizes, and how the gradient of that is mixed with the gradient of the losses.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from sr2tflite.quant.view import QuantizedView
+from sr2tflite.quant.weights import WeightQuantizer
+from sr2tflite.registry import Registry, Settings
+
+Gradients = Sequence[Tensor | None]
+"""One for each trained tensor; None is zero."""
+
+Mixed = tuple[list[Tensor | None], dict[str, float]]
+"""The gradient to descend along, and what the log shall hold of how it came to be."""
+
+
+class Method(Settings):
+    """Settings of a method; what it changes in a view, it changes in :meth:`install`."""
+
+    def weight_quantizer(self, weight: Tensor, limit: int) -> WeightQuantizer:  # noqa: ARG002  # a default
+        """How the weights of a convolution become codes.
+
+        Args:
+            weight: As they start, OIHW.
+            limit: The largest code.
+        """
+        return WeightQuantizer(limit)
+
+    def install(self, view: QuantizedView) -> None:
+        """Give every convolution of a view its weight quantizer, where ranges have been found."""
+        for name in view.layer_names():
+            layer = view.layer(name)
+            layer.quantizer = self.weight_quantizer(layer.weight.detach(), layer.quantizer.limit)
+
+    def terms(self, view: QuantizedView) -> Mapping[str, Tensor]:  # noqa: ARG002  # a default
+        """What is minimized beside the losses, by name: what the forward before has left in the view."""
+        return {}
+
+    apart: ClassVar[str | None] = None
+    """The term whose gradient is mixed with that of all others by :meth:`mixed`; None adds it up like any other."""
+
+    def mixed(self, losses: Gradients, term: Gradients) -> Mixed:
+        """What is descended along, from the gradients of the losses and of the term that is kept apart."""
+        raise NotImplementedError
+
+
+METHODS: Registry[Method] = Registry("method", __name__)

@@ -1,0 +1,78 @@
+"""From a convolution's real weights to codes: where the grid lies, which code a weight takes, where gradients go."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sr2tflite.numerics.qparams import WEIGHT_LIMIT
+
+
+@dataclass(frozen=True)
+class WeightCodes:
+    """What the weights of one step are rounded to."""
+
+    codes: Tensor
+    """OIHW, float32."""
+
+    scale: Tensor
+    """Broadcasts against the codes, float32."""
+
+    raised: Tensor
+    """Whether a scale is larger than the quantizer's own, for the bias; broadcasts likewise."""
+
+
+class WeightQuantizer(nn.Module):
+    """``s = max|w|/L``, per output channel or of all; ``q = clip(round_half_even(w/s), −L, L)``; straight through.
+
+    Args:
+        limit: L, the largest code: 127 at eight bits.
+    """
+
+    def __init__(self, limit: int = WEIGHT_LIMIT) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def magnitude(self, weight: Tensor, *, per_channel: bool) -> Tensor:
+        """What the largest code stands for, one value per output channel or one; no gradient is asked for."""
+        return weight.abs().amax((1, 2, 3)) if per_channel else weight.abs().amax().reshape(1)
+
+    def codes(self, ratio: Tensor) -> Tensor:
+        """Codes, float64, of ``w/s``, OIHW in float64, which may be overwritten."""
+        return ratio.round_().clamp_(-self.limit, self.limit)
+
+    def passed(self, weight: Tensor, used: WeightCodes) -> Tensor:  # noqa: ARG002  # a default
+        """What takes the gradient with respect to ``s·q``: the weights, or a function of them and of own parameters.
+
+        Only its gradient is used, not its value.
+        """
+        return weight
+
+
+class ClippedWeights(WeightQuantizer):
+    """Weights beyond a clip c saturate, ``s = c/L``, and c takes its part of the gradient.
+
+    With ``r = w/s``, inside where |r| ≤ L and rounding passed straight through: ∂ŵ/∂w = 1 inside, else 0, and
+    ``∂ŵ/∂c = (q − r)/L`` inside, ±1 outside.
+
+    References:
+        Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3, here of
+        ``c = s·L``.
+    """
+
+    def clip(self, weight: Tensor, *, per_channel: bool) -> Tensor:
+        """c, positive, one value per output channel or one, with its gradient."""
+        raise NotImplementedError
+
+    def magnitude(self, weight: Tensor, *, per_channel: bool) -> Tensor:
+        """What the largest code stands for."""
+        return self.clip(weight, per_channel=per_channel).detach()
+
+    def passed(self, weight: Tensor, used: WeightCodes) -> Tensor:
+        """``s·q`` with the gradients above; where the bias has raised a scale, c takes none."""
+        per_channel = len(used.scale) > 1
+        own = self.clip(weight, per_channel=per_channel).reshape(-1, 1, 1, 1) / self.limit
+        step = torch.where(used.raised, used.scale, own)
+        ratio = weight / step
+        codes = torch.where(ratio.abs() <= self.limit, ratio + (used.codes - ratio).detach(), used.codes)
+        return step * codes

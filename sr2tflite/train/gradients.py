@@ -1,0 +1,48 @@
+"""Gradients taken by hand, for objectives that do more with them than add them up."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+Gradients = Sequence[Tensor | None]
+"""One for each trained tensor; None is zero."""
+
+Mix = Callable[[Gradients, Gradients], tuple[list[Tensor | None], dict[str, float]]]
+"""From the gradients of all other terms and of the one apart: what to descend along, and notes for the log."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A term of the objective whose gradient is mixed with that of the others, which are added up."""
+
+    term: str
+    mix: Mix
+
+
+def take(
+    terms: Mapping[str, Tensor], parameters: Sequence[Tensor], apart: Apart, mean: Callable[[Tensor], Tensor]
+) -> dict[str, float]:
+    """Give parameters their ``grad`` by two backward passes through one forward.
+
+    Args:
+        terms: Scalars of the objective.
+        parameters: What is trained.
+        apart: Which term is kept apart, and how the two gradients are mixed.
+        mean: Over processes that each hold a part of the batch; whatever reduces gradients by itself is gone past.
+
+    Returns:
+        Notes for the log.
+    """
+    others = reduce(torch.add, [term for name, term in terms.items() if name != apart.term])
+    both = [
+        torch.autograd.grad(part, parameters, retain_graph=part is others, allow_unused=True)
+        for part in (others, terms[apart.term])
+    ]
+    shared = [[None if one is None else mean(one) for one in gradients] for gradients in both]
+    mixed, notes = apart.mix(*shared)
+    for parameter, gradient in zip(parameters, mixed, strict=True):
+        parameter.grad = gradient
+    return notes
