@@ -34,7 +34,10 @@ class Match:
     """Our key → the file's."""
 
     assumed: tuple[str, ...]
-    """Settings that neither the shapes nor the caller tell: their defaults hold."""
+    """Settings that neither the file nor the caller tell: their defaults hold."""
+
+    is_published: bool = False
+    """Whether the file's keys are those its authors publish, and say what white is."""
 
     @property
     def is_by_keys(self) -> bool:
@@ -66,7 +69,8 @@ class Misfit:
 def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Match:
     """The one student that the tensors of a state dict fit.
 
-    A student fits by its keys, in any order, or by its shapes in order, whatever the keys; the former wins.
+    A student fits by its keys or those its authors publish, in any order, or by its shapes in order, whatever the keys;
+    the former win.
 
     Args:
         weights: The tensors, in the file's order.
@@ -83,7 +87,7 @@ def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Mat
         STUDENTS.parse({"name": name, **fields})
     tried = [_fit(one, fields, weights) for one in ([name] if name else STUDENTS.names())]
     matches = [one for one in tried if isinstance(one, Match)]
-    found = [match for match in matches if match.is_by_keys] or matches
+    found = [match for match in matches if match.is_by_keys or match.is_published] or matches
     if len(found) == 1:
         return found[0]
     if not found:
@@ -102,11 +106,14 @@ def fits_a_student(weights: Weights) -> bool:
 
 
 def _fit(name: str, fields: dict[str, Any], weights: Weights) -> Match | Misfit | None:
+    known = STUDENTS[name].published(weights)
+    if known is not None:
+        weights = {ours: weights[theirs] for ours, theirs in known.keys.items()}
     shapes = [tuple(value.shape) for value in weights.values()]
     guess = STUDENTS[name].settings_from(shapes)
     if guess is None and not fields:
         return None
-    told = {**(guess or {}), **fields}
+    told = {**(guess or {}), **(known.settings if known else {}), **fields}
     try:
         student = STUDENTS.parse({"name": name, **told})[1]
     except RecipeError:
@@ -115,6 +122,10 @@ def _fit(name: str, fields: dict[str, Any], weights: Weights) -> Match | Misfit 
         expected = student.build().state_dict()
     assumed = tuple(key for key in STUDENTS[name].model_fields if key not in told and key != "peak")
     by_key = key_difference(expected, weights)
+    if known is not None:
+        shared = len(expected.keys() & weights.keys())
+        says_white = "peak" in known.settings
+        return Misfit(name, shared, *by_key) if by_key else Match(name, student, known.keys, assumed, says_white)
     if by_key is None:
         return Match(name, student, {key: key for key in expected}, assumed)
     pairs = itertools.zip_longest(expected.items(), weights.items(), fillvalue=None)
