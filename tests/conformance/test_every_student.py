@@ -101,7 +101,9 @@ def test_a_fused_student_holds_nothing_but_what_phones_run(
 
 
 @every_student
-def test_a_block_more_is_as_many_convolutions_more_as_it_fuses_to(name: str, fused: Callable[[str, int], Fused]) -> None:
+def test_a_block_more_is_as_many_convolutions_more_as_it_fuses_to(
+    name: str, fused: Callable[[str, int], Fused]
+) -> None:
     # a 1×1 that cannot join the 3×3 behind it, as in XLSR, may stand beside it
     deeper = small(name, 3).model_copy(update={"depth": 2})
     before, after = (_kernels(result) for result in (fused(name, 3), _fused(deeper, name)))

@@ -127,7 +127,7 @@ def test_a_bilinear_skip_is_run_and_refused_for_fuse_with_the_reason(tmp_path: P
     picture = torch.randint(0, 256, (24, 30, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     write_image(tmp_path / "images" / "0.png", picture.numpy())
     assert evaluate([path], [tmp_path / "images"]).rows
-    with pytest.raises(UnsupportedError, match="upsample_bilinear2d .* its border repeats pixels") as caught:
+    with pytest.raises(UnsupportedError, match=r"upsample_bilinear2d .* its border repeats pixels") as caught:
         fuse(str(path), tmp_path / "deploy.onnx")
     assert "nearest" in (caught.value.hint or "")
     assert not (tmp_path / "deploy.onnx").exists()

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 
 
 def respelled(keys: Iterable[str], spelling: Mapping[str, str]) -> dict[str, str] | None:
-    """Which of the authors' keys each of ours is.
+    r"""Which of the authors' keys each of ours is.
 
     Args:
         keys: Those of the state dict.
-        spelling: Pattern of theirs → ours, with the pattern's groups as ``\\1``.
+        spelling: Pattern of theirs → ours, with the pattern's groups as ``\1``.
 
     Returns:
         Ours → theirs; None where a key has no pattern, or two of them would be one.

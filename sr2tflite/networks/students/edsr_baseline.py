@@ -106,7 +106,7 @@ class EdsrBaseline(Student):
 
     @classmethod
     def published(cls, weights: Mapping[str, Tensor]) -> Published | None:
-        """EDSR-PyTorch, whose keys hold the mean in its own units, or BasicSR, whose code holds it and works in 0…255."""
+        """EDSR-PyTorch, whose keys hold the mean in the network's units, or BasicSR, whose code holds it, in 0…255."""
         own = {key for key in weights if key not in SHIFTS}
         if len(own) < len(weights):
             keys, told = respelled(own, AUTHORS), _mean_in(weights)

@@ -28,7 +28,7 @@ BASICSR = {
 
 
 class SrresNet(nn.Module):
-    """``f = blocks(φ(head(x))); y = tail(φ(refine(enlarge(f)))) + enlarged(x)``, φ a leaky ReLU, also in ``enlarge``."""
+    """``f = blocks(φ(head(x))); y = tail(φ(refine(enlarge(f)))) + resized(x)``, φ a leaky ReLU, in ``enlarge`` too."""
 
     def __init__(self, settings: "Srresnet") -> None:
         super().__init__()
@@ -54,8 +54,12 @@ class SrresNet(nn.Module):
 class Srresnet(Student):
     """MSRResNet, 64 channels and 16 blocks: 1,517,571 parameters at ×4, a yardstick rather than a phone's network.
 
-    Loads what BasicSR publishes, with its bilinear skip: for ``eval`` and as a teacher. A bilinear enlargement repeats the
-    image's border, and convolutions pad with zeros, so that it cannot be fused; train, or go on training, with the nearest one.
+    Loads what BasicSR publishes, with its bilinear skip, for ``eval`` and as a teacher. A bilinear enlargement repeats
+    the pixels of the border, where convolutions have zeros, and TFLite's own op is told the image's size: it is not
+    fused. ``skip: nearest`` takes the published weights too, to train on from there.
+
+    The first SRResNet, with batch normalization, PReLU and no image skip, is another network, of which every
+    reimplementation has its own keys: as somebody's class it is fused like any other.
 
     References:
         Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network (Ledig et al., 2017),
