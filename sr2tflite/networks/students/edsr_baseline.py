@@ -56,9 +56,9 @@ class EdsrNet(nn.Module):
         self.after = nn.Conv2d(channels, channels, 3, padding=1)
         self.enlarge = Enlarger(channels, settings.scale)
         self.tail = nn.Conv2d(channels, 3, 3, padding=1)
-        color = None if settings.mean is None else torch.tensor(settings.mean, dtype=torch.float64) * settings.peak
+        color = None if settings.mean is None else _color(settings.mean, settings.peak).view(1, 3, 1, 1)
         self.mean: Tensor | None
-        self.register_buffer("mean", None if color is None else color.float().view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", color, persistent=False)
         fade(self.after)
         for conv in (self.head, self.tail):
             fade(conv)
@@ -131,4 +131,15 @@ def _mean_in(weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
     if not all(torch.equal(factor.float(), alike) for factor in factors):
         return None
     peak = 255 if float(colors[1].max()) > 1 else 1
-    return {"mean": tuple((colors[1].double() / peak).tolist()), "peak": peak}
+    return {"mean": tuple(_shortest(value, peak) for value in colors[1].tolist()), "peak": peak}
+
+
+def _color(mean: Sequence[float], peak: float) -> Tensor:
+    """Parts of white in a network's own units, rounded once."""
+    return (torch.tensor(mean, dtype=torch.float64) * peak).float()
+
+
+def _shortest(value: float, peak: float) -> float:
+    """The part of white, in as few digits as give the same float32 back."""
+    parts = (round(value / peak, digits) for digits in range(17))
+    return next((part for part in parts if float(_color([part], peak)) == value), value / peak)
