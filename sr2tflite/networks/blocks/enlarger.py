@@ -13,7 +13,7 @@ def factors(scale: int) -> tuple[int, ...]:
 
 
 class Enlarger(nn.Sequential):
-    """``x = φ(PixelShuffle(W * x))`` for every factor; the channels stay, and fresh weights repeat every pixel.
+    """``x = φ(PixelShuffle(W * x))`` for every factor; the channels stay, and fresh weights about repeat every pixel.
 
     References:
         Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network (Ledig et al., 2017),

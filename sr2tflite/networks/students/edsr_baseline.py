@@ -75,8 +75,8 @@ class EdsrNet(nn.Module):
 class EdsrBaseline(Student):
     """EDSR-baseline, 64 channels and 16 blocks: 1,554,499 parameters at ×3, a yardstick rather than a phone's network.
 
-    Loads what EDSR-PyTorch and BasicSR publish. Fresh weights start as a nearest-neighbor enlargement and take no mean
-    off: a mean is an ADD before the first convolution, whose grid is coarser than a pixel.
+    Loads what EDSR-PyTorch and BasicSR publish. Fresh weights start near a nearest-neighbor enlargement and take no
+    mean off: a mean is an ADD before the first convolution, whose grid is coarser than a pixel.
 
     References:
         Enhanced Deep Residual Networks for Single Image Super-Resolution (Lim et al., 2017),
