@@ -82,12 +82,12 @@ def load(path: Path, student: str | dict[str, Any] | None = None, *, peak: int |
 def _bare(weights: dict[str, Tensor], spec: str | dict[str, Any] | None, peak: int | None, where: str) -> LoadedStudent:
     """A state dict that does not say what it is."""
     match = find(weights, spec, where)
-    if peak is not None or not (match.is_by_keys or match.is_published):
+    if peak is not None or not match.says_white:
         match = with_peak(match, weights, peak, where)
     if match.is_by_keys:
         return LoadedStudent(match.module(weights), match.student, match.name, {})
     assumed = {key: getattr(match.student, key) for key in match.assumed}
-    how = "published keys: weights taken" if match.is_published else "foreign keys: weights taken in order"
+    how = "published keys: weights taken" if match.published else "foreign keys: weights taken in order"
     remarks = [f"{how} as {match}, white is {match.student.peak}"]
     if assumed:
         remarks.append("not told by shapes: " + ", ".join(f"{key}={value}" for key, value in assumed.items()))

@@ -119,6 +119,7 @@ def test_without_mean_and_with_the_authors_keys_white_has_to_show(tmp_path: Path
         checkpoint.load(_saved(bare, tmp_path / "a.pt"))
     found = checkpoint.load(tmp_path / "a.pt", peak=255)
     assert found.student.model_dump()["mean"] is None
+    assert found.remarks[0].startswith("published keys")
 
 
 def test_a_bilinear_skip_is_run_and_refused_for_fuse_with_the_reason(tmp_path: Path) -> None:
