@@ -161,10 +161,16 @@ HINTS = {
 }
 """What to train instead of an op that has no counterpart."""
 
+REASONS = dict.fromkeys(
+    ("upsample_bilinear2d", "upsample_bicubic2d"), "its border repeats pixels, where a convolution is padded with zeros"
+)
+"""Why ops that no region holds are no convolutions."""
+
 
 def _refusal(captured: Captured, node: Node, why: str | None) -> UnsupportedError:
     name = op_name(node)
     known = convolutions.refusal(Call(captured, node)) if name in CONVOLUTIONS else None
+    why = REASONS.get(name, why)
     reason = f" and cannot be folded into a convolution: {why}" if why else ""
     general = "replace it by convolutions, sums and clamps; besides them there are: " + ", ".join(sorted(MAPPERS))
     return known or UnsupportedError(

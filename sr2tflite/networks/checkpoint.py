@@ -82,13 +82,13 @@ def load(path: Path, student: str | dict[str, Any] | None = None, *, peak: int |
 def _bare(weights: dict[str, Tensor], spec: str | dict[str, Any] | None, peak: int | None, where: str) -> LoadedStudent:
     """A state dict that does not say what it is."""
     match = find(weights, spec, where)
+    if peak is not None or not match.says_white:
+        match = with_peak(match, weights, peak, where)
     if match.is_by_keys:
-        if peak is not None:
-            match = with_peak(match, weights, peak, where)
         return LoadedStudent(match.module(weights), match.student, match.name, {})
-    match = with_peak(match, weights, peak, where)
     assumed = {key: getattr(match.student, key) for key in match.assumed}
-    remarks = [f"foreign keys: weights taken in order as {match}, white is {match.student.peak}"]
+    how = "published keys: weights taken" if match.published else "foreign keys: weights taken in order"
+    remarks = [f"{how} as {match}, white is {match.student.peak}"]
     if assumed:
         remarks.append("not told by shapes: " + ", ".join(f"{key}={value}" for key, value in assumed.items()))
     facts = {WEIGHTS_FROM: json.dumps(match.keys)}

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.networks.probe import PLAUSIBLE_DB, enlargement_db
-from sr2tflite.networks.students import STUDENTS, Student
+from sr2tflite.networks.students import STUDENTS, Published, Student
 from sr2tflite.registry import nearest
 
 NEAREST = 3
@@ -34,11 +34,19 @@ class Match:
     """Our key → the file's."""
 
     assumed: tuple[str, ...]
-    """Settings that neither the shapes nor the caller tell: their defaults hold."""
+    """Settings that neither the file nor the caller tell: their defaults hold."""
+
+    published: Published | None = None
+    """How the file's keys are understood, where they are those its authors publish."""
 
     @property
     def is_by_keys(self) -> bool:
         return all(ours == theirs for ours, theirs in self.keys.items())
+
+    @property
+    def says_white(self) -> bool:
+        """Whether what white is need not be looked for."""
+        return self.is_by_keys or (self.published is not None and "peak" in self.published.settings)
 
     def __str__(self) -> str:
         told = self.student.model_dump(exclude={*self.assumed, "peak"})
@@ -66,7 +74,8 @@ class Misfit:
 def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Match:
     """The one student that the tensors of a state dict fit.
 
-    A student fits by its keys, in any order, or by its shapes in order, whatever the keys; the former wins.
+    A student fits by its keys or those its authors publish, in any order, or by its shapes in order, whatever the keys;
+    the former win.
 
     Args:
         weights: The tensors, in the file's order.
@@ -83,7 +92,7 @@ def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Mat
         STUDENTS.parse({"name": name, **fields})
     tried = [_fit(one, fields, weights) for one in ([name] if name else STUDENTS.names())]
     matches = [one for one in tried if isinstance(one, Match)]
-    found = [match for match in matches if match.is_by_keys] or matches
+    found = [match for match in matches if match.is_by_keys or match.published] or matches
     if len(found) == 1:
         return found[0]
     if not found:
@@ -102,11 +111,14 @@ def fits_a_student(weights: Weights) -> bool:
 
 
 def _fit(name: str, fields: dict[str, Any], weights: Weights) -> Match | Misfit | None:
+    known = STUDENTS[name].published(weights)
+    if known is not None:
+        weights = {ours: weights[theirs] for ours, theirs in known.keys.items()}
     shapes = [tuple(value.shape) for value in weights.values()]
     guess = STUDENTS[name].settings_from(shapes)
     if guess is None and not fields:
         return None
-    told = {**(guess or {}), **fields}
+    told = {**(guess or {}), **(known.settings if known else {}), **fields}
     try:
         student = STUDENTS.parse({"name": name, **told})[1]
     except RecipeError:
@@ -115,6 +127,9 @@ def _fit(name: str, fields: dict[str, Any], weights: Weights) -> Match | Misfit 
         expected = student.build().state_dict()
     assumed = tuple(key for key in STUDENTS[name].model_fields if key not in told and key != "peak")
     by_key = key_difference(expected, weights)
+    if known is not None:
+        shared = len(expected.keys() & weights.keys())
+        return Misfit(name, shared, *by_key) if by_key else Match(name, student, known.keys, assumed, known)
     if by_key is None:
         return Match(name, student, {key: key for key in expected}, assumed)
     pairs = itertools.zip_longest(expected.items(), weights.items(), fillvalue=None)
@@ -196,4 +211,4 @@ def with_peak(match: Match, weights: Weights, peak: int | None, where: str) -> M
 
 def _peaked(match: Match, peak: int) -> Match:
     student = match.student.model_copy(update={"peak": peak})
-    return Match(match.name, student, match.keys, match.assumed)
+    return replace(match, student=student)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from kit import networks
+from kit.blocks import with_random_statistics
 from kit.fusing import fused
 from torch import nn
 
@@ -17,6 +18,10 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "FSRCNN ×4": (lambda: networks.FsrCnn(4), "CONV_2D×5 PRELU×4 DEPTH_TO_SPACE"),
     "SESR": (networks.Sesr, "CONV_2D×5 ADD×2 DEPTH_TO_SPACE RELU_0_TO_1"),
     "LRSRN": (networks.LrSrn, "CONV_2D×5 ADD DEPTH_TO_SPACE"),
+    "SRResNet": (
+        lambda: with_random_statistics(networks.SrResNet()),
+        "CONV_2D×9 PRELU×5 ADD×3 DEPTH_TO_SPACE×2",
+    ),
     "ESPCN": (networks.EspCn, "CONV_2D×3 LOGISTIC×3 MUL×2 ADD×2 DEPTH_TO_SPACE"),
 }
 

@@ -135,3 +135,24 @@ class EspCn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(F.pixel_shuffle(self.third(torch.tanh(self.second(torch.tanh(self.first(x))))), 3))
+
+
+class SrResNet(nn.Module):
+    """The first SRResNet: 9×9 ends, residual blocks with batch normalization and PReLU, two pixel shuffles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 8, 9, padding=4), nn.PReLU())
+        norm = nn.BatchNorm2d
+        self.blocks = nn.ModuleList(
+            nn.Sequential(three(8, 8), norm(8), nn.PReLU(), three(8, 8), norm(8)) for _ in range(2)
+        )
+        self.middle = nn.Sequential(three(8, 8), norm(8))
+        self.up = nn.Sequential(*(part for _ in "22" for part in (three(8, 32), nn.PixelShuffle(2), nn.PReLU())))
+        self.last = nn.Conv2d(8, 3, 9, padding=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = first = self.first(x)
+        for block in self.blocks:
+            y = y + block(y)
+        return self.last(self.up(first + self.middle(y)))

@@ -1,12 +1,24 @@
 """The kind *student*: a small super-resolution network, its settings and how it is built."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from sr2tflite.registry import Registry, Settings
+
+
+@dataclass(frozen=True)
+class Published:
+    """How a state dict that a network's authors publish is a student's."""
+
+    keys: dict[str, str]
+    """Our key → theirs; those of theirs that are none of ours have become settings."""
+
+    settings: dict[str, Any]
+    """What their keys and values tell; ``peak`` is among them where they do."""
 
 
 class Student(Settings):
@@ -39,6 +51,11 @@ class Student(Settings):
         Args:
             shapes: Of every tensor of the state dict, in its order.
         """
+        return None
+
+    @classmethod
+    def published(cls, weights: Mapping[str, Tensor]) -> Published | None:  # noqa: ARG003  # a default
+        """How a well-known state dict of other keys is this student's; None where its keys are not those."""
         return None
 
 
