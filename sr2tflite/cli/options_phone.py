@@ -9,7 +9,7 @@ import click
 from sr2tflite.cli.options import FILE, Decorated
 
 if TYPE_CHECKING:
-    from sr2tflite.bench.phone_plan import PhonePlan
+    from sr2tflite.bench.phone.plan import PhonePlan
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
@@ -75,10 +75,10 @@ def phone_plan(phone: Mapping[str, Any], told: Mapping[str, Any]) -> "PhonePlan"
         click.UsageError: One of them is for this machine alone.
         InputError: A delegate's words do not fit together.
     """
-    from sr2tflite.bench.cooling import Cooling
-    from sr2tflite.bench.cpu_groups import mask_of
-    from sr2tflite.bench.delegates import delegate_of
-    from sr2tflite.bench.phone_plan import ANY, BIG, PhonePlan
+    from sr2tflite.bench.phone.cooling import Cooling
+    from sr2tflite.bench.phone.cpu_groups import mask_of
+    from sr2tflite.bench.phone.delegates import delegate_of
+    from sr2tflite.bench.phone.plan import ANY, BIG, PhonePlan
 
     given = dict(told)
     if given.pop("sizes", None):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr2tflite.bench.phone_plan import PhonePlan
-from sr2tflite.bench.phones import bench_on_phones
+from sr2tflite.bench.phone.phones import bench_on_phones
+from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.bench.result import BenchReport
 from sr2tflite.errors import InputError
 from sr2tflite.progress import Progress, silent

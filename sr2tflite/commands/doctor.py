@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.bench.adb import Adb, find_adb
-from sr2tflite.bench.calls import Calls
-from sr2tflite.bench.tool_cache import SOURCES, binary_for, tool_folder
+from sr2tflite.bench.phone.adb import Adb, find_adb
+from sr2tflite.bench.phone.calls import Calls
+from sr2tflite.bench.phone.tool_cache import SOURCES, binary_for, tool_folder
 from sr2tflite.errors import Sr2TfliteError
 
 

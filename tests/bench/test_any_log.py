@@ -5,7 +5,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr2tflite.bench import benchmark_model, op_table
+from sr2tflite.bench.phone import benchmark_model, op_table
 from sr2tflite.errors import InputError
 
 LINES = """\

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from sr2tflite.bench.benchmark_model import flags_of, read
+from sr2tflite.bench.phone.benchmark_model import flags_of, read
+from sr2tflite.bench.phone.tool_log import Applied, Log, Memory, Replaced, Times
 from sr2tflite.bench.rounds import Latency
-from sr2tflite.bench.tool_log import Applied, Log, Memory, Replaced, Times
 from sr2tflite.errors import InputError
 
 CLASSIC = """\

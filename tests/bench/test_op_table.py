@@ -2,7 +2,7 @@
 
 import pytest
 
-from sr2tflite.bench.op_table import OpRow, read
+from sr2tflite.bench.phone.op_table import OpRow, read
 
 RULE = "=" * 30
 OPS = [

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.bench import op_table
-from sr2tflite.bench.benchmark_model import flags_of, read
-from sr2tflite.bench.tool_log import Applied, Log, Memory, Replaced, Times
+from sr2tflite.bench.phone import op_table
+from sr2tflite.bench.phone.benchmark_model import flags_of, read
+from sr2tflite.bench.phone.tool_log import Applied, Log, Memory, Replaced, Times
 
 NO_MODEL = "Failed to load model /data/local/tmp/{}.tflite"
 NOT_A_MODEL = "The model is not a valid Flatbuffer buffer"

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from kit.changed import with_custom_op
 from kit.graphs import quantized_sr_graph
 
-from sr2tflite.bench.phone_plan import PhonePlan
+from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.cli import status_of
 from sr2tflite.cli.benching import bench
 from sr2tflite.cli.options_phone import phone_plan

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.bench.tool_cache import tool_folder
+from sr2tflite.bench.phone.tool_cache import tool_folder
 from sr2tflite.cli import status_of
 from sr2tflite.cli.verbs import group
 from sr2tflite.files import sha256

@@ -12,7 +12,7 @@ from outside.loop import World
 from outside.loop_phone import Phone
 from outside.phones import Phones
 
-from sr2tflite.bench.calls import Calls
+from sr2tflite.bench.phone.calls import Calls
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from outside.benched import Bench, Program, is_clean, write_model
 from outside.loop import World
 from outside.loop_phone import Phone
 
-from sr2tflite.bench import phone_tool
+from sr2tflite.bench.phone import tool as phone_tool
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from outside import tool
 from outside.loop import World
 from outside.loop_phone import WORK, Phone
 
-from sr2tflite.bench.benchmark_model import flags_of, read
+from sr2tflite.bench.phone.benchmark_model import flags_of, read
 from sr2tflite.export import direct
 from sr2tflite.graph import tflite
 from sr2tflite.runtime import LiteRT

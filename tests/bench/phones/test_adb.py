@@ -3,10 +3,10 @@ import stat
 
 import pytest
 
-from sr2tflite.bench.adb import Adb, Listed, chosen, find_adb, is_connected, listed
-from sr2tflite.bench.adb_errors import refusal
-from sr2tflite.bench.calls import Calls, Said
-from sr2tflite.bench.phone import Phone
+from sr2tflite.bench.phone.adb import Adb, Listed, chosen, find_adb, is_connected, listed
+from sr2tflite.bench.phone.adb_errors import refusal
+from sr2tflite.bench.phone.calls import Calls, Said
+from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.errors import DeviceError, MissingError
 
 LISTING = """* daemon not running; starting now at tcp:5037

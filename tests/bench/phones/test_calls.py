@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.bench.calls import Calls, ending_is_an_interrupt
+from sr2tflite.bench.phone.calls import Calls, ending_is_an_interrupt
 
 WITH_CHILD = "sleep 30 & echo $! > {pid}; wait"
 

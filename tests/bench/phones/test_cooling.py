@@ -1,8 +1,8 @@
 import pytest
 
-from sr2tflite.bench.cooling import Cooling, cooled, heat
-from sr2tflite.bench.phone_state import phone_state
-from sr2tflite.bench.sections import answers
+from sr2tflite.bench.phone.cooling import Cooling, cooled, heat
+from sr2tflite.bench.phone.sections import answers
+from sr2tflite.bench.phone.state import phone_state
 from sr2tflite.errors import DeviceError
 
 

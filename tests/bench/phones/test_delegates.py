@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.bench.benchmark_model import read
-from sr2tflite.bench.delegates import Delegate, delegate_of
-from sr2tflite.bench.op_table import OpRow
-from sr2tflite.bench.placed import op_times, placement
+from sr2tflite.bench.phone.benchmark_model import read
+from sr2tflite.bench.phone.delegates import Delegate, delegate_of
+from sr2tflite.bench.phone.op_table import OpRow
+from sr2tflite.bench.phone.placed import op_times, placement
 from sr2tflite.bench.result import OpTime, Placement
 from sr2tflite.errors import InputError
 

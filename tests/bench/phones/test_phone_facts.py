@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr2tflite.bench.cpu_groups import (
+from sr2tflite.bench.phone.cpu_groups import (
     Core,
     big_mask,
     checked_mask,
@@ -13,10 +13,10 @@ from sr2tflite.bench.cpu_groups import (
     mask_of,
     parts_of,
 )
-from sr2tflite.bench.dumpsys import Battery, Temperature, Thermal, battery, thermal
-from sr2tflite.bench.phone_facts import hashed, phone_facts
-from sr2tflite.bench.phone_state import effective_mhz, has_throttled, phone_state
-from sr2tflite.bench.sections import QUESTIONS, STATE, answers, script
+from sr2tflite.bench.phone.dumpsys import Battery, Temperature, Thermal, battery, thermal
+from sr2tflite.bench.phone.facts import hashed, phone_facts
+from sr2tflite.bench.phone.sections import QUESTIONS, STATE, answers, script
+from sr2tflite.bench.phone.state import effective_mhz, has_throttled, phone_state
 from sr2tflite.errors import InputError
 
 PROPERTIES = """[ro.product.manufacturer]: [Maker]

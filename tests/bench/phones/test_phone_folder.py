@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.bench import phone_folder
-from sr2tflite.bench.adb import Adb
-from sr2tflite.bench.calls import Calls
-from sr2tflite.bench.parcels import Parcel
-from sr2tflite.bench.phone import Phone
-from sr2tflite.bench.phone_folder import lodged
+from sr2tflite.bench.phone import folder as phone_folder
+from sr2tflite.bench.phone.adb import Adb
+from sr2tflite.bench.phone.calls import Calls
+from sr2tflite.bench.phone.folder import lodged
+from sr2tflite.bench.phone.parcels import Parcel
+from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.errors import DeviceError, InputError, VerificationError
 from sr2tflite.files import sha256
 

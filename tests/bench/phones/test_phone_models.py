@@ -3,11 +3,11 @@ import pytest
 from kit.changed import with_custom_op
 from kit.graphs import float_sr_graph, quantized_sr_graph
 
-from sr2tflite.bench import passes
-from sr2tflite.bench.delegates import Delegate
-from sr2tflite.bench.phone_models import prepared, refuse_flex
-from sr2tflite.bench.phone_output import compared, judge, output_of
-from sr2tflite.bench.phone_plan import PhonePlan
+from sr2tflite.bench.phone import passes
+from sr2tflite.bench.phone.delegates import Delegate
+from sr2tflite.bench.phone.models import prepared, refuse_flex
+from sr2tflite.bench.phone.output import compared, judge, output_of
+from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.bench.result import OutputCheck
 from sr2tflite.errors import DeviceError, InputError, UnsupportedError, VerificationError
 from sr2tflite.export import direct

@@ -1,11 +1,11 @@
 import pytest
 
-from sr2tflite.bench.phone_facts import phone_facts
-from sr2tflite.bench.phone_notes import SHELL, notes
-from sr2tflite.bench.phone_plan import PhonePlan
+from sr2tflite.bench.phone.facts import phone_facts
+from sr2tflite.bench.phone.notes import SHELL, notes
+from sr2tflite.bench.phone.plan import PhonePlan
+from sr2tflite.bench.phone.sections import answers
 from sr2tflite.bench.result import End, ModelBench, OutputCheck, Placement
 from sr2tflite.bench.rounds import Latency, Round, State
-from sr2tflite.bench.sections import answers
 
 GOOD = State(thermal_status=0)
 CPUS = "0 cpufreq/cpuinfo_max_freq 2800000\n0 cpufreq/scaling_max_freq {}\n"

@@ -7,9 +7,9 @@ import threading
 import pytest
 from kit.graphs import quantized_sr_graph
 
-from sr2tflite.bench.phone_facts import hashed
-from sr2tflite.bench.phone_plan import PhonePlan
-from sr2tflite.bench.phones import bench_on_phones
+from sr2tflite.bench.phone.facts import hashed
+from sr2tflite.bench.phone.phones import bench_on_phones
+from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.commands.bench_android import bench_android
 from sr2tflite.errors import DeviceError, InputError
 from sr2tflite.export import direct

@@ -2,8 +2,8 @@ import struct
 
 import pytest
 
-from sr2tflite.bench.elf import abi_of
-from sr2tflite.bench.tool_cache import binary_for, check_library, tool_folder
+from sr2tflite.bench.phone.elf import abi_of
+from sr2tflite.bench.phone.tool_cache import binary_for, check_library, tool_folder
 from sr2tflite.errors import DeviceError, MissingError, VerificationError
 from sr2tflite.files import sha256
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.bench.delegates import Delegate
-from sr2tflite.bench.phone_models import PhoneModel
-from sr2tflite.bench.tool_cache import NAME, Binary
+from sr2tflite.bench.phone.delegates import Delegate
+from sr2tflite.bench.phone.models import PhoneModel
+from sr2tflite.bench.phone.tool_cache import NAME, Binary
 from sr2tflite.errors import DeviceError
 from sr2tflite.files import read_bytes, sha256
 

@@ -4,11 +4,11 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from sr2tflite.bench import passes
-from sr2tflite.bench.delegates import Delegate
-from sr2tflite.bench.phone_models import PhoneModel
-from sr2tflite.bench.phone_output import compared, judge, output_of
-from sr2tflite.bench.phone_tool import PhoneTool
+from sr2tflite.bench.phone import passes
+from sr2tflite.bench.phone.delegates import Delegate
+from sr2tflite.bench.phone.models import PhoneModel
+from sr2tflite.bench.phone.output import compared, judge, output_of
+from sr2tflite.bench.phone.tool import PhoneTool
 from sr2tflite.bench.result import OutputCheck
 from sr2tflite.files import read_bytes
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Collection, Mapping
 
-from sr2tflite.bench.phone_models import PhoneModel
-from sr2tflite.bench.phone_plan import PhonePlan
+from sr2tflite.bench.phone.models import PhoneModel
+from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.errors import DeviceError
 
 Flags = Mapping[str, str]

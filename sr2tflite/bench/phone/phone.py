@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.bench.adb import LIMIT_S, Adb
-from sr2tflite.bench.adb_errors import refusal
+from sr2tflite.bench.phone.adb import LIMIT_S, Adb
+from sr2tflite.bench.phone.adb_errors import refusal
 from sr2tflite.errors import DeviceError
 
 _END = re.compile(r"\n@@status (\d+)\n\Z")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from sr2tflite.bench.log_lines import NUMBER, WHOLE, Line, lines_of
-from sr2tflite.bench.tool_log import Applied, Log, Memory, Replaced, Times
+from sr2tflite.bench.phone.log_lines import NUMBER, WHOLE, Line, lines_of
+from sr2tflite.bench.phone.tool_log import Applied, Log, Memory, Replaced, Times
 from sr2tflite.errors import InputError
 
 _TIMES = re.compile(rf"count=({WHOLE})((?: \w+={NUMBER})*)(?:\(all same\))?\s*$")

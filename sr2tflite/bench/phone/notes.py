@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sr2tflite.bench.phone_facts import PhoneFacts
-from sr2tflite.bench.phone_plan import BIG, PhonePlan
+from sr2tflite.bench.phone.facts import PhoneFacts
+from sr2tflite.bench.phone.plan import BIG, PhonePlan
 from sr2tflite.bench.result import ModelBench
 from sr2tflite.bench.rounds import State
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sr2tflite.bench.delegates import Delegate
-from sr2tflite.bench.op_table import OpRow
+from sr2tflite.bench.phone.delegates import Delegate
+from sr2tflite.bench.phone.op_table import OpRow
+from sr2tflite.bench.phone.tool_log import Log, Replaced
 from sr2tflite.bench.result import OpTime, Placement
-from sr2tflite.bench.tool_log import Log, Replaced
 
 
 def placement(delegate: Delegate, log: Log, nodes: int, *, is_xnnpack: bool, rows: Sequence[OpRow] = ()) -> Placement:

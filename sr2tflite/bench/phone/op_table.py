@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from sr2tflite.bench.log_lines import NUMBER, WHOLE
+from sr2tflite.bench.phone.log_lines import NUMBER, WHOLE
 
 Section = Literal["initialization", "runs", "delegate"]
 

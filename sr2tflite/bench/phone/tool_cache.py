@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr2tflite.bench.elf import HEXAGON, abi_of
+from sr2tflite.bench.phone.elf import HEXAGON, abi_of
 from sr2tflite.errors import DeviceError, MissingError, VerificationError
 from sr2tflite.files import cache_folder, read_bytes, sha256
 

@@ -2,7 +2,7 @@
 
 import re
 
-from sr2tflite.bench.calls import Said
+from sr2tflite.bench.phone.calls import Said
 from sr2tflite.errors import DeviceError, MissingError, Sr2TfliteError
 
 _DEVICE: tuple[tuple[str, str, str], ...] = (

@@ -6,26 +6,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sr2tflite.bench import op_table, passes
-from sr2tflite.bench.answered import answered
-from sr2tflite.bench.cooling import cooled
-from sr2tflite.bench.cpu_groups import big_mask, checked_mask
-from sr2tflite.bench.parcels import demand_room, parcels_of
-from sr2tflite.bench.phone import Phone
-from sr2tflite.bench.phone_facts import PhoneFacts, phone_facts
-from sr2tflite.bench.phone_folder import lodged
-from sr2tflite.bench.phone_models import PhoneModel
-from sr2tflite.bench.phone_notes import notes
-from sr2tflite.bench.phone_plan import ANY, BIG, PhonePlan
-from sr2tflite.bench.phone_state import PhoneState, effective_mhz, has_throttled, phone_state
-from sr2tflite.bench.phone_tool import PhoneTool
-from sr2tflite.bench.placed import op_times, placement
+from sr2tflite.bench.phone import op_table, passes
+from sr2tflite.bench.phone.answered import answered
+from sr2tflite.bench.phone.cooling import cooled
+from sr2tflite.bench.phone.cpu_groups import big_mask, checked_mask
+from sr2tflite.bench.phone.facts import PhoneFacts, phone_facts
+from sr2tflite.bench.phone.folder import lodged
+from sr2tflite.bench.phone.models import PhoneModel
+from sr2tflite.bench.phone.notes import notes
+from sr2tflite.bench.phone.parcels import demand_room, parcels_of
+from sr2tflite.bench.phone.phone import Phone
+from sr2tflite.bench.phone.placed import op_times, placement
+from sr2tflite.bench.phone.plan import ANY, BIG, PhonePlan
+from sr2tflite.bench.phone.sections import STATE, answers, script
+from sr2tflite.bench.phone.state import PhoneState, effective_mhz, has_throttled, phone_state
+from sr2tflite.bench.phone.tool import PhoneTool
+from sr2tflite.bench.phone.tool_cache import NAME, Binary, binary_for, check_library
+from sr2tflite.bench.phone.tool_log import Log
 from sr2tflite.bench.ratio import ratio
 from sr2tflite.bench.result import BenchResult, ModelBench, OutputCheck, Tool
 from sr2tflite.bench.rounds import Round
-from sr2tflite.bench.sections import STATE, answers, script
-from sr2tflite.bench.tool_cache import NAME, Binary, binary_for, check_library
-from sr2tflite.bench.tool_log import Log
 from sr2tflite.errors import DeviceError
 from sr2tflite.progress import Progress
 

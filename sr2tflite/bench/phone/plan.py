@@ -5,8 +5,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-from sr2tflite.bench.cooling import Cooling
-from sr2tflite.bench.delegates import Delegate
+from sr2tflite.bench.phone.cooling import Cooling
+from sr2tflite.bench.phone.delegates import Delegate
 from sr2tflite.errors import InputError
 
 BIG: Literal["big"] = "big"

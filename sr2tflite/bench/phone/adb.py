@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sr2tflite.bench.adb_errors import refusal
-from sr2tflite.bench.calls import Calls, Said
+from sr2tflite.bench.phone.adb_errors import refusal
+from sr2tflite.bench.phone.calls import Calls, Said
 from sr2tflite.errors import DeviceError, MissingError
 from sr2tflite.progress import Progress, remark, silent
 

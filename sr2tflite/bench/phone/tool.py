@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sr2tflite.bench import benchmark_model
-from sr2tflite.bench.phone import Answer, Phone
-from sr2tflite.bench.tool_cache import NAME
-from sr2tflite.bench.tool_log import Log
+from sr2tflite.bench.phone import benchmark_model
+from sr2tflite.bench.phone.phone import Answer, Phone
+from sr2tflite.bench.phone.tool_cache import NAME
+from sr2tflite.bench.phone.tool_log import Log
 from sr2tflite.errors import DeviceError
 
 GRACE_S = 10.0

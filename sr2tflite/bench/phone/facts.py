@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sr2tflite.bench.cpu_groups import Core, cores_of, groups_of, parts_of
+from sr2tflite.bench.phone.cpu_groups import Core, cores_of, groups_of, parts_of
 from sr2tflite.bench.result import Device, Fact
 
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)

@@ -6,13 +6,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
-from sr2tflite.bench.adb import Adb, chosen, find_adb
-from sr2tflite.bench.android import bench_on_phone
-from sr2tflite.bench.calls import Calls, ending_is_an_interrupt
-from sr2tflite.bench.phone import Phone
-from sr2tflite.bench.phone_facts import hashed
-from sr2tflite.bench.phone_models import prepared, refuse_flex
-from sr2tflite.bench.phone_plan import PhonePlan
+from sr2tflite.bench.phone.adb import Adb, chosen, find_adb
+from sr2tflite.bench.phone.calls import Calls, ending_is_an_interrupt
+from sr2tflite.bench.phone.facts import hashed
+from sr2tflite.bench.phone.measure import bench_on_phone
+from sr2tflite.bench.phone.models import prepared, refuse_flex
+from sr2tflite.bench.phone.phone import Phone
+from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.bench.result import BenchReport, BenchResult, Failure
 from sr2tflite.errors import Sr2TfliteError
 from sr2tflite.files import alone, cache_folder, make_folder, read_bytes

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sr2tflite.bench.parcels import Parcel
-from sr2tflite.bench.phone import Phone
+from sr2tflite.bench.phone.parcels import Parcel
+from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.errors import DeviceError, Sr2TfliteError, VerificationError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress, remark

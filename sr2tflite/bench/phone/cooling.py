@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sr2tflite.bench.phone_state import PhoneState
+from sr2tflite.bench.phone.state import PhoneState
 from sr2tflite.errors import DeviceError
 from sr2tflite.progress import Progress
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sr2tflite.bench.cpu_groups import Core, cores_of
-from sr2tflite.bench.dumpsys import Battery, Thermal, battery, thermal
+from sr2tflite.bench.phone.cpu_groups import Core, cores_of
+from sr2tflite.bench.phone.dumpsys import Battery, Thermal, battery, thermal
 from sr2tflite.bench.rounds import State
 
 _PSI = re.compile(r"^some avg10=([\d.]+)", re.MULTILINE)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.bench.phone_models import PhoneModel
+from sr2tflite.bench.phone.models import PhoneModel
 from sr2tflite.bench.result import OutputCheck
 from sr2tflite.errors import VerificationError
 
