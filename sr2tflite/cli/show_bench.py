@@ -51,7 +51,8 @@ def _latencies(result: BenchResult) -> None:
         size = "×".join(map(str, model.input.shape[1:3]))
         rows.append([model.name, size, *told, memory, _delegated(placed), model.verdict])
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
-    pinned = f", on processors {result.affinity}" if result.affinity else ""
+    kind = "processors" if result.device.kind == "host" else "processors of mask"
+    pinned = f", on {kind} {result.affinity}" if result.affinity else ""
     click.echo(f"{result.device.name}, threads: {result.threads}{pinned}")
     show.table(head, rows)
     for model in result.models:
@@ -110,4 +111,4 @@ def _next(found: BenchReport, models: Sequence[Path]) -> None:
         click.echo("noisy: measure again, with more rounds and when nothing else runs")
         show.next_step(f"sr2tflite bench {names} --rounds {max(12, 2 * first.rounds)}")
     elif outside is not None:
-        show.next_step(f"sr2tflite check {shlex.quote(str(outside))}")
+        show.next_step(f"sr2tflite verify {shlex.quote(str(outside))}")

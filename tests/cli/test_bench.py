@@ -66,7 +66,7 @@ def test_ops_left_out_are_named_and_the_next_line_can_be_typed(bench: Bench) -> 
     assert "an op.tflite: outside xnnpack: MINIMUM, RELU" in out
     assert "an op.tflite, threads: 1: ops, in a pass of its own" in out
     following = out.splitlines()[-1]
-    assert following in ("next: sr2tflite check 'an op.tflite'", "next: sr2tflite bench 'an op.tflite' int8.tflite --rounds 12")  # fmt: skip  # noqa: E501
+    assert following in ("next: sr2tflite verify 'an op.tflite'", "next: sr2tflite bench 'an op.tflite' int8.tflite --rounds 12")  # fmt: skip  # noqa: E501
 
 
 def test_a_score_is_of_the_size_that_the_challenge_timed_and_names_the_device(bench: Bench) -> None:

@@ -19,7 +19,7 @@ def test_the_table_says_what_ran_and_how_far_it_can_be_believed(
     told = bench(model, other, "--benchmark-model", real, "--plot", picture)
     assert told.status == 0
     lines = told.out.splitlines()
-    assert lines[0].startswith("Loop Loop Phone (LOOP1), threads: 1, on processors ")
+    assert lines[0].startswith("Loop Loop Phone (LOOP1), threads: 1, on processors of mask ")
     assert [line.split()[:2] for line in lines[2:4]] == [["model.tflite", "24×32"], ["other.tflite", "24×32"]]
     assert "other.tflite takes " in told.out
     assert "model.tflite: output identical to xnnpack here, 20,736 values" in lines

@@ -188,7 +188,7 @@ def _usable(one: Listed) -> Listed:
         said = Said((), 1, "", f"error: device {one.state}")
         known = one.state in {"unauthorized", "offline", "authorizing", "connecting"} or "permissions" in one.state
         if known:
-            raise refusal(said, one.serial, "opening it")
+            raise refusal(said, one.serial, "opening the phone")
         raise DeviceError(f"is in state {one.state!r}; expected device", where=one.serial, hint="start Android on it")
     return one
 

@@ -66,18 +66,18 @@ def refusal(said: Said, serial: str | None, doing: str) -> Sr2TfliteError:
     where = serial or "adb"
     if said.status is None:
         hint = "is the phone awake and its cable sound? More time: --timeout SECONDS"
-        return DeviceError(f"no answer in time, {doing}", where=where, hint=hint)
+        return DeviceError(f"no answer in time, while {doing}", where=where, hint=hint)
     text = f"{said.err}\n{said.out}"
     for pattern, message, hint in _SERVER:
         if re.search(pattern, text):
             return MissingError(message, where="adb", hint=hint)
     for pattern, message, hint in _DEVICE:
         if re.search(pattern, text):
-            return DeviceError(f"{message}, {doing}", where=where, hint=hint.format(serial=serial))
+            return DeviceError(f"{message}, while {doing}", where=where, hint=hint.format(serial=serial))
     if said.status in _LOST and not said.err.strip():
         hint = "check the cable, then run the command again"
-        return DeviceError(f"the connection was lost, {doing}", where=where, hint=hint)
-    return DeviceError(f"adb ends with status {said.status}, {doing}: {_last(text)}", where=where)
+        return DeviceError(f"the connection was lost, while {doing}", where=where, hint=hint)
+    return DeviceError(f"adb ends with status {said.status}, while {doing}: {_last(text)}", where=where)
 
 
 def _last(text: str) -> str:

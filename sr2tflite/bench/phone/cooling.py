@@ -34,6 +34,11 @@ def heat(state: PhoneState, cooling: Cooling) -> str | None:
     return None
 
 
+def _more(state: PhoneState) -> str:
+    """What allows more: Android's own status has no limit to raise."""
+    return "wait longer: --cool-limit SECONDS" if state.thermal.status else "allow more: --max-temp C"
+
+
 def cooled(
     look: Callable[[], PhoneState],
     cooling: Cooling,
@@ -63,7 +68,7 @@ def cooled(
             raise DeviceError(
                 f"still not cool after {waited:.0f} s: {reason}",
                 where=where,
-                hint="let it lie in a cool place without its case, unplug a fast charger, or allow more: --max-temp C",
+                hint=f"let it lie in a cool place without its case, unplug a fast charger, or {_more(state)}",
             )
         progress(f"cooling {where}", int(waited), int(cooling.limit_s), reason)
         pause(min(cooling.pause_s, cooling.limit_s - waited))

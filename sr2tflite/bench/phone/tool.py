@@ -107,7 +107,8 @@ class PhoneTool:
         if answer.status or not log.is_complete:
             lines = answer.out.strip().splitlines() or ["no message"]
             reason = log.errors[0] if log.errors else lines[-1]
-            raise self._error(f"ended with status {answer.status}, {doing}: {reason}", None)
+            what = f"ended with status {answer.status}" if answer.status else "told no times"
+            raise self._error(f"{what}, {doing}: {reason}", None)
 
     def _error(self, message: str, hint: str | None) -> DeviceError:
         return DeviceError(f"{NAME} {message}", where=self.phone.serial, hint=hint)

@@ -69,7 +69,7 @@ REFUSALS = {
     "server elsewhere": ("adb: cannot start server on remote host", MissingError, "ADB_SERVER_SOCKET|elsewhere"),
     "log of another": ("cannot open /tmp/adb.0.log: Permission denied\n* failed to start daemon", MissingError, "log"),
     "no server": ("* failed to start daemon *\nerror: cannot connect to daemon", MissingError, "does not start"),
-    "unknown": ("* daemon started\nadb: something else", DeviceError, "status 1, trying: adb: something else"),
+    "unknown": ("* daemon started\nadb: something else", DeviceError, "status 1, while trying: adb: something else"),
 }
 
 
@@ -220,7 +220,7 @@ def test_a_script_tells_its_status_and_its_output(program):
 
 @pytest.mark.parametrize("body", ["sh -c 'echo half'; exit 0", 'sh -c "$1" | head -c 9; exit 0', "exit 255"])
 def test_a_script_whose_end_is_missing_was_cut_off_whatever_adb_says(program, body):
-    with pytest.raises(DeviceError, match="connection was lost, asking"):
+    with pytest.raises(DeviceError, match="connection was lost, while asking"):
         as_phone(program, body).ask("echo 0123456789", doing="asking")
 
 
@@ -232,6 +232,6 @@ def test_a_shell_that_hangs_ends_in_time(program):
 def test_a_push_is_judged_by_its_status(program, tmp_path):
     (tmp_path / "a file").write_text("x")
     lying = "echo '1 file pushed'; echo 'adb: error: failed to copy: Read-only file system' >&2; exit 1"
-    with pytest.raises(DeviceError, match="may not be written there, pushing a file"):
+    with pytest.raises(DeviceError, match="may not be written there, while pushing a file"):
         as_phone(program, lying).push(tmp_path / "a file", "/x")
     as_phone(program, "exit 0").push(tmp_path / "a file", "/x")
