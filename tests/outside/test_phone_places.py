@@ -87,5 +87,5 @@ def test_a_phone_that_stays_hot(
     monkeypatch.setattr(Calls, "pause", lambda *_: time.sleep(0.05))
     phone.tell("dumpsys/thermalservice", thermal(status=3))
     told = bench(model, "--benchmark-model", real, "--cool-limit", "0.1")
-    assert told.is_error(3, "thermal status severe", "--max-temp")
+    assert told.is_error(3, "thermal status severe", "--cool-limit")
     assert is_clean(world, phone)

@@ -71,7 +71,7 @@ def test_where_all_phones_fail_the_first_one_s_error_is_the_error(adb, model):
     with pytest.raises(DeviceError, match="shell_v2") as caught:
         bench_on_phones([model], PhonePlan(), every=True, adb=adb)
     assert caught.value.where == "one"
-    with pytest.raises(DeviceError, match="is offline, asking what it can do"):
+    with pytest.raises(DeviceError, match="is offline, while asking what it can do"):
         bench_on_phones([model], PhonePlan(), serials=["two", "one"], adb=adb)
 
 
