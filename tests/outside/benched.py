@@ -22,8 +22,14 @@ class Told:
     err: str
 
     def is_error(self, status: int, *says: str) -> bool:
-        """Whether it is one message, with a hint at most, that has some words; raises with all of it where not."""
-        first, *more = self.err.strip().splitlines() or [""]
+        """Whether it ends in one message, with a hint at most, that has some words; raises with all of it where not.
+
+        Progress may come before it, where a slow machine makes that worth telling.
+        """
+        lines = self.err.strip().splitlines() or [""]
+        begins = next((index for index, line in enumerate(lines) if line.startswith("error: ")), 0)
+        assert not [line for line in lines[:begins] if line.startswith(("Traceback", " "))], self.err
+        first, *more = lines[begins:]
         fits = self.status == status and first.startswith("error: ") and all(one in self.err for one in says)
         assert fits, f"status {self.status}, {self.out}{self.err}"
         assert [line for line in more if not line.startswith("  hint: ")] == []
