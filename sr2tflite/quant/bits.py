@@ -26,7 +26,12 @@ def largest_code(bits: int) -> int:
 
 def rectified_steps(bits: Bits) -> int:
     """Steps between the ends of what a ReLU writes: ``2^b − 1``."""
-    return STEPS >> (8 - bits.activations)
+    return steps_of(bits.activations)
+
+
+def steps_of(bits: int) -> int:
+    """Between the codes of so many bits."""
+    return STEPS >> (8 - bits)
 
 
 def _first(graph: Graph) -> Iterator[Node]:

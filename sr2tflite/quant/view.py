@@ -14,10 +14,11 @@ from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.dequantize import dequantized
 from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
-from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT, QuantParams
+from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
+from sr2tflite.quant.bits import steps_of
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
 from sr2tflite.quant.functions import PLAIN
@@ -30,7 +31,7 @@ from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.slopes import SlopeLayer
 from sr2tflite.quant.specs import Arithmetic, OutputGrid
 
-FEWER_STEPS = {127 - steps: steps for steps in (STEPS >> 4, STEPS >> 5, STEPS >> 6)}
+FEWER_STEPS = {127 - steps: steps for steps in map(steps_of, (4, 3, 2))}
 """By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
 
 

@@ -7,10 +7,9 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-Gradients = Sequence[Tensor | None]
-"""One for each trained tensor; None is zero."""
+from sr2tflite.quant.methods import Gradients, Mixed
 
-Mix = Callable[[Gradients, Gradients], tuple[list[Tensor | None], dict[str, float]]]
+Mix = Callable[[Gradients, Gradients], Mixed]
 """From the gradients of all other terms and of the one apart: what to descend along, and notes for the log."""
 
 

@@ -86,14 +86,6 @@ class Fitted:
     steps: int
 
 
-def learning_rate_factor(step: int, settings: LoopSettings) -> float:
-    """Linear warm-up, then the schedule."""
-    warm = settings.warmup * settings.steps
-    if step < warm:
-        return (step + 1) / warm
-    return settings.schedule.factor(step, warm, settings.steps)
-
-
 class Training(Generic[BatchT]):
     """One run of the loop; its state lives in ``folder`` and a second call goes on where the first stopped.
 
@@ -178,7 +170,7 @@ class Training(Generic[BatchT]):
         Returns:
             The loss on this process's part of it, as terms to add up.
         """
-        factor = learning_rate_factor(self.step, self.settings)
+        factor = self.settings.learning_rate_factor(self.step)
         for group in self.optimizer.param_groups:
             is_over = self.step >= group.get("until", 1.0) * self.settings.steps
             group["lr"] = 0.0 if is_over else self.settings.learning_rate * group["base"] * factor
@@ -240,8 +232,7 @@ class Training(Generic[BatchT]):
         return DivergedError(f"at step {step}: {what}", where=str(self.folder), hint=hint)
 
     def _row(self, terms: dict[str, float], psnr: float | None) -> Row:
-        rate = self.optimizer.param_groups[0]["lr"]
-        return Row(self.step, sum(terms.values()), terms, rate, psnr, self.notes)
+        return Row(self.step, sum(terms.values()), terms, self.optimizer.param_groups[0]["lr"], psnr, self.notes)
 
     def _keep(self, row: Row, reports: bool) -> None:
         """Tell of a step, and save the state where it is time."""

@@ -1,4 +1,4 @@
-"""How the learning rate goes over a training, as a factor of its peak; warm-up comes before and is the loop's."""
+"""How the learning rate goes over a training, as a factor of its peak; warm-up comes before and is the settings'."""
 
 import itertools
 import math

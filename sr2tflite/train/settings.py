@@ -85,6 +85,11 @@ class LoopSettings(Settings):
     tensorboard: bool = False
     """Also log for TensorBoard, which the extra ``tensorboard`` brings."""
 
+    def learning_rate_factor(self, step: int) -> float:
+        """What the learning rate of a step is of its peak: linear warm-up, then the schedule."""
+        warm = self.warmup * self.steps
+        return (step + 1) / warm if step < warm else self.schedule.factor(step, warm, self.steps)
+
 
 class TrainSettings(LoopSettings):
     """A float training."""

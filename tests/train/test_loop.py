@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import DivergedError, InputError, RecipeError, StorageError, UnsupportedError
 from sr2tflite.registry import parse_settings
-from sr2tflite.train.loop import Task, Training, learning_rate_factor
+from sr2tflite.train.loop import Task, Training
 from sr2tflite.train.schedules import Step
 from sr2tflite.train.settings import LoopSettings, QatTrainSettings
 from sr2tflite.train.state import load_state, save_state
@@ -181,7 +181,7 @@ def test_losses_are_added_up_and_told_by_name(tmp_path: Path) -> None:
     for line in (tmp_path / "several" / "log.jsonl").read_text().splitlines():
         row = json.loads(line)
         assert row["loss"] == row["terms"]["a"] + row["terms"]["b"]
-        assert row["learning_rate"] == pytest.approx(0.1 * learning_rate_factor(row["step"] - 1, SETTINGS))
+        assert row["learning_rate"] == pytest.approx(0.1 * SETTINGS.learning_rate_factor(row["step"] - 1))
 
 
 def test_weights_that_leave_what_the_module_can_compute_have_diverged(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_weights_that_leave_what_the_module_can_compute_have_diverged(tmp_path: 
 
 def test_the_learning_rate_rises_then_falls_to_one_percent() -> None:
     settings = LoopSettings(steps=1000, warmup=0.1)
-    factors = [learning_rate_factor(step, settings) for step in range(1001)]
+    factors = [settings.learning_rate_factor(step) for step in range(1001)]
     assert factors[:100] == sorted(factors[:100])
     assert factors[100:] == sorted(factors[100:], reverse=True)
     assert max(factors) == pytest.approx(1.0)
@@ -207,7 +207,7 @@ def test_the_learning_rate_rises_then_falls_to_one_percent() -> None:
 def test_the_learning_rate_falls_by_steps_at_its_milestones() -> None:
     schedule = {"kind": "step", "milestones": [0.2, 0.5], "gamma": 0.1}
     settings = parse_settings(LoopSettings, {"steps": 1000, "warmup": 0.1, "schedule": schedule}, "")
-    factors = [learning_rate_factor(step, settings) for step in range(1000)]
+    factors = [settings.learning_rate_factor(step) for step in range(1000)]
     assert factors[:100] == [(step + 1) / 100 for step in range(100)]
     assert factors[100:200] == [1.0] * 100
     assert factors[200:500] == [0.1] * 300
