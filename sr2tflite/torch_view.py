@@ -99,6 +99,8 @@ def apply(node: Node, operands: list[Tensor]) -> Tensor:
             return _conv(conv, *operands)
         case ops.Add(activation=act) | ops.Sub(activation=act) | ops.Mul(activation=act):
             return activate(_BINARY[node.op.kind](*operands), act)
+        case ops.Quantize():
+            return operands[0]  # from one real value to another
         case ops.Minimum() | ops.Maximum():
             return _BINARY[node.op.kind](*operands)
         case ops.Concatenation():

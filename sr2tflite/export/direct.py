@@ -1,6 +1,6 @@
 """The graph's own codec as an export backend: no converter, no recalibration, milliseconds."""
 
-from sr2tflite.errors import InputError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.export.checks import check_integers
 from sr2tflite.graph import Graph
 from sr2tflite.graph.passes.as_uint8 import as_uint8
@@ -48,6 +48,13 @@ def prepare_uint8(graph: Graph, *, height: int | None, width: int | None) -> Gra
 def _refuse_float(graph: Graph) -> None:
     if not graph.is_quantized:
         raise InputError("is float; expected a quantized graph", where=graph.name, hint="run `sr2tflite ptq` first")
+    real = [name for name in graph.inputs if graph.tensors[name].quant is None]
+    if real:
+        raise UnsupportedError(
+            "is real beside activations that are rounded: a simulation (placement: paper), which no device computes",
+            where=real[0],
+            hint="quantize with placement: tflite",
+        )
 
 
 def _checked(graph: Graph) -> Graph:

@@ -14,9 +14,15 @@ def weight_limits(graph: Graph, bits: Bits) -> dict[str, int]:
 
     The first and the last convolutions, those that read pixels or write what becomes pixels, have ``bits.ends``.
     """
-    ends = {node.output for node in (*_first(graph), *_last(graph))}
+    inner = {node.output for node in inner_convolutions(graph)}
     convolutions = [node.output for node in graph.nodes if isinstance(node.op, _WINDOWS)]
-    return {name: largest_code(bits.ends if name in ends else bits.weights) for name in convolutions}
+    return {name: largest_code(bits.weights if name in inner else bits.ends) for name in convolutions}
+
+
+def inner_convolutions(graph: Graph) -> list[Node]:
+    """Those that neither read pixels nor write what becomes pixels, in execution order."""
+    ends = {node.output for node in (*_first(graph), *_last(graph))}
+    return [node for node in graph.nodes if isinstance(node.op, _WINDOWS) and node.output not in ends]
 
 
 def largest_code(bits: int) -> int:

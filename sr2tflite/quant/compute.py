@@ -1,6 +1,7 @@
 """One op without weights on centered codes, and the constants it reads as the file holds them."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sr2tflite.numerics.qparams import QuantParams, quantize
 from sr2tflite.numerics.requantize import add_params
 from sr2tflite.quant.functions import PLAIN, mul
 from sr2tflite.quant.limits import operand_params
-from sr2tflite.quant.plan import Plan, constant_operand
+from sr2tflite.quant.plan import REAL, Plan, constant_operand
 from sr2tflite.quant.slopes import SlopeLayer
 from sr2tflite.quant.specs import AddSpec, Arithmetic, MulSpec, OutputGrid
 from sr2tflite.quant.tables import Constant, TableSpec, answers, look_up
@@ -27,10 +28,12 @@ def output_grid(plan: Plan, node: Node, grids: Grids) -> OutputGrid:
     """The grid an op rounds to, that of its output's group."""
     index = plan.group_of[node.output]
     params = grids[index]
-    zero_point = params.zero_point[0]
     rectified = getattr(node.op, "activation", "NONE") == "RELU"
-    low = 0.0 if rectified else float(-128 - zero_point)
-    return OutputGrid(params.scale[0], low, float(127 - zero_point), rectified, plan.groups[index].steps)
+    if params == REAL:
+        return OutputGrid(1.0, -inf, inf, rectified)
+    zero_point, steps = params.zero_point[0], plan.groups[index].steps
+    low = 0.0 if rectified else float(127 - steps - zero_point)
+    return OutputGrid(params.scale[0], low, float(127 - zero_point), rectified, steps)
 
 
 def stored_constant(plan: Plan, node: Node, grids: Grids) -> tuple[str, NDArray[np.int8], QuantParams] | None:

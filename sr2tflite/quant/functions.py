@@ -182,6 +182,26 @@ class _Mul(torch.autograd.Function):
         return inside * b * spec.scale_b, inside * a * spec.scale_a, grad_range, None
 
 
+class _Rounded(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, _bounds: Tensor | None, grid: OutputGrid) -> Tensor:
+        ratio = x / grid.scale
+        codes = ratio.round().clamp_(grid.low, grid.high)
+        ctx.save_for_backward(ratio, codes)
+        ctx.grid = grid
+        return codes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (grad,), grid = grads, cast(OutputGrid, ctx.grid)
+        ratio, codes = ctx.saved_tensors
+        inside = inside_only(grad, ratio, grid)
+        grad_range = None
+        if ctx.needs_input_grad[1]:
+            grad_range = range_gradient(grad, codes, inside, float(torch.dot(_flat(inside), _flat(ratio))), grid)
+        return inside, grad_range, None
+
+
 class _Real(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, codes: Tensor, scale: float) -> Tensor:  # noqa: ARG004  # the signature is torch's
@@ -195,6 +215,11 @@ class _Real(torch.autograd.Function):
 def real(codes: Tensor, scale: float) -> Tensor:
     """``s·v``, the real values of centered codes; gradients of codes are those of real values already."""
     return cast(Tensor, _Real.apply(codes, scale))  # type: ignore[no-untyped-call]
+
+
+def rounded(x: Tensor, bounds: Tensor | None, grid: OutputGrid) -> Tensor:
+    """Codes of real values, ``v = clip(round_half_even(x/s), lo, hi)``: where a simulation begins to round."""
+    return cast(Tensor, _Rounded.apply(x, bounds, grid))  # type: ignore[no-untyped-call]
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
@@ -237,6 +262,7 @@ class Plain:
 
     conv = staticmethod(conv)
     add = staticmethod(add)
+    rounded = staticmethod(rounded)
 
 
 PLAIN = Plain()

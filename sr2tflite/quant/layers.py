@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
 from sr2tflite.numerics.requantize import conv_multipliers
-from sr2tflite.quant.functions import PLAIN
+from sr2tflite.quant.functions import PLAIN, real
 from sr2tflite.quant.specs import Arithmetic, ConvGeometry, ConvSpec, OutputGrid
 from sr2tflite.quant.weights import WeightCodes, WeightQuantizer
-from sr2tflite.torch_view import same_padding
+from sr2tflite.torch_view import activate, same_padding
 
 LARGEST_BIAS_CODE = 2.0**23
 """A weight scale is raised where the bias needs a larger code: float32 accumulators and int32 then both hold it."""
@@ -51,6 +51,10 @@ class ConvLayer(nn.Module):
         self.quantizer = WeightQuantizer(limit)
         self.kept: QuantParams | None = None
         """The weights' parameters where a file has told them."""
+        self.is_real = False
+        """Whether weights and bias stay real, in a simulation."""
+        self.rounds_bias = True
+        """Whether the bias has codes; a simulation's has none."""
         assert isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
         self.op = node.op
         self.depthwise = isinstance(node.op, ops.DepthwiseConv2D)
@@ -92,7 +96,8 @@ class ConvLayer(nn.Module):
         with torch.no_grad():
             scale = self.weight.new_tensor(params.scale, dtype=torch.float64).reshape(-1, 1, 1, 1)
             weight = self.quantizer.codes(self.weight / scale)
-            bias = (self.bias / self.bias.new_tensor(biases.scale, dtype=torch.float64)).round_()
+            bias = self.bias / self.bias.new_tensor(biases.scale, dtype=torch.float64)
+            bias = bias.round_() if self.rounds_bias else bias
         on_device = torch.from_numpy(raised).to(self.weight.device)
         return Integers(weight.float(), bias.float(), params, biases, on_device)
 
@@ -100,11 +105,13 @@ class ConvLayer(nn.Module):
         self, x: Tensor, input_scale: float, grid: OutputGrid, bounds: Tensor | None, arithmetic: Arithmetic = PLAIN
     ) -> Tensor:
         """Centered output codes from centered input codes, NCHW."""
+        if grid.is_real:
+            return self._real(x, input_scale)
         codes = self.integers(input_scale)
         multiplier = conv_multipliers(input_scale, codes.weight_params.scale, grid.scale)
         x, padding = self.padded(x)
         scale = x.new_tensor(codes.weight_params.scale)
-        used = WeightCodes(codes.weight, *(values.reshape(-1, 1, 1, 1) for values in (scale, codes.raised)))
+        used = _used(codes, scale)
         spec = ConvSpec(
             codes.weight,
             codes.bias,
@@ -116,6 +123,20 @@ class ConvLayer(nn.Module):
             wide=_largest_accumulator(codes) >= EXACT_IN_FLOAT32,
         )
         return arithmetic.conv(x, self.quantizer.passed(self.weight, used), self.bias, bounds, spec)
+
+    def _real(self, x: Tensor, input_scale: float) -> Tensor:
+        """What a simulation does not round, of codes that a scale of 1 makes real values."""
+        x, padding = self.padded(real(x, input_scale))
+        weight = self.weight if self.is_real else self._rounded_weight(input_scale)
+        y = F.conv2d(x, weight, self.bias, self.op.stride, padding, self.op.dilation, self.groups)
+        return activate(y, self.op.activation)
+
+    def _rounded_weight(self, input_scale: float) -> Tensor:
+        """``s·q`` with the quantizer's gradient."""
+        codes = self.integers(input_scale)
+        used = _used(codes, self.weight.new_tensor(codes.weight_params.scale))
+        passed = self.quantizer.passed(self.weight, used)
+        return passed + (used.scale * used.codes - passed).detach()
 
     def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """The input with padding that is not the same on both sides, and what padding remains."""
@@ -135,12 +156,26 @@ class ConvLayer(nn.Module):
     ) -> tuple[tuple[NDArray[np.int8], QuantParams], tuple[NDArray[np.int32], QuantParams]]:
         """Weight and bias as the file holds them, in the graph's layout, each with its parameters."""
         codes = self.integers(input_scale)
-        order, axis = ((1, 2, 3, 0), 3) if self.depthwise else ((0, 2, 3, 1), 0)
+        order, axis = self._layout
         weight = codes.weight.permute(order).cpu().numpy().astype(np.int8)
         params = codes.weight_params
         stored_params = QuantParams(params.scale, params.zero_point, axis if self.per_channel else None)
         bias = codes.bias.double().cpu().numpy().astype(np.int32)
         return (weight, stored_params), (bias, codes.bias_params)
+
+    def real_constants(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight and bias as a float graph holds them."""
+        weight: NDArray[np.float32] = self.weight.detach().permute(self._layout[0]).cpu().numpy()
+        return weight, self.bias.detach().cpu().numpy()
+
+    @property
+    def _layout(self) -> tuple[tuple[int, ...], int]:
+        """The graph's order of OIHW's axes, and in it that of the output channels."""
+        return ((1, 2, 3, 0), 3) if self.depthwise else ((0, 2, 3, 1), 0)
+
+
+def _used(codes: Integers, scale: Tensor) -> WeightCodes:
+    return WeightCodes(codes.weight, *(values.reshape(-1, 1, 1, 1) for values in (scale, codes.raised)))
 
 
 def _largest_accumulator(codes: Integers) -> float:

@@ -64,6 +64,8 @@ def settle(plan: Plan, ranges: Mapping[int, Range], weight_scale: WeightScale) -
     current = {index: found.within(plan.groups[index]).normal() for index, found in ranges.items()}
     for _ in range(_ROUNDS):
         grids = [g.given or affine_within(*current[i], g.low, g.high, g.steps) for i, g in enumerate(plan.groups)]
+        if plan.simulates:
+            return grids  # no kernel has to take them
         factors: dict[int, float] = {}
         for node in plan.graph.nodes:
             for index, factor in _demands(plan, node, grids, weight_scale):

@@ -28,6 +28,9 @@ from sr2tflite.quant.settings import Bits
 PIXELS = QuantParams((1.0,), (-128,))
 """The network's input and output: raw pixels − 128."""
 
+REAL = QuantParams((1.0,), (0,))
+"""Of what a simulation does not round: a centered code *is* the value."""
+
 MOVING = (ops.Concatenation, ops.DepthToSpace, ops.ResizeNearestNeighbor)
 """Ops that only move codes."""
 
@@ -85,6 +88,11 @@ class Plan:
 
     limits: Mapping[str, int] = field(default_factory=dict)
     """The largest weight code of a convolution, by its output, where it is not 127."""
+
+    @cached_property
+    def simulates(self) -> bool:
+        """Whether some activations stay real, as in no file."""
+        return any(group.given == REAL for group in self.groups)
 
     @cached_property
     def group_of(self) -> dict[str, int]:

@@ -95,7 +95,7 @@ def _observe(plan: Plan, view: FloatView, pixels: torch.Tensor, histograms: Mapp
     with torch.no_grad():
         values: dict[str, Any] = view.activations(pixels)
     for name, value in values.items():
-        index = plan.group_of[name]
+        index = plan.group_of.get(name, -1)  # what holds a simulation's codes within their ends has no group
         if index in histograms:
             histograms[index].add(value.clamp(plan.groups[index].low, plan.groups[index].high))
 

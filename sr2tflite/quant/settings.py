@@ -37,6 +37,10 @@ class PtqSettings(Settings):
     bits: Bits = Bits()
     """Of weights and activations."""
 
+    placement: Literal["tflite", "paper"] = "tflite"
+    """``tflite`` rounds what a file's kernels round: every op's output. ``paper`` is a simulation that no file holds:
+    the trunk's convolutions alone have codes, for weights and for what they read, and all between stays real."""
+
     method: Literal["percentile", "minmax", "mse"] = "mse"
     """``percentile`` cuts both tails, ``minmax`` keeps everything, ``mse`` minimizes the error of the output."""
 
@@ -57,6 +61,12 @@ class PtqSettings(Settings):
 
     images: int = Field(default=64, gt=0)
     """How many images of the folder are used at most, spread evenly over the sorted list."""
+
+    @model_validator(mode="after")
+    def _simulates_what_papers_do(self) -> Self:
+        if self.placement == "paper" and (self.method == "mse" or self.equalize):
+            raise ValueError("placement: paper needs method: minmax or percentile, and equalize: false")
+        return self
 
 
 class FixedClip(Settings):

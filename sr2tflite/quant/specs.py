@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from torch import Tensor
@@ -25,6 +26,11 @@ class OutputGrid:
 
     steps: int = STEPS
     """N: between the ends of the range."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether nothing is rounded: values stay what they are, in a simulation."""
+        return self.high == inf
 
     @property
     def span(self) -> tuple[float, float]:
@@ -95,3 +101,6 @@ class Arithmetic(Protocol):
 
     @property
     def add(self) -> Callable[[Tensor, Tensor, Tensor | None, AddSpec], Tensor]: ...
+
+    @property
+    def rounded(self) -> Callable[[Tensor, Tensor | None, OutputGrid], Tensor]: ...

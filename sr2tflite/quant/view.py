@@ -18,21 +18,19 @@ from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
-from sr2tflite.quant.bits import steps_of
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
 from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
-from sr2tflite.quant.plan import Group, Plan, plan_as_it_is, plan_quantization, span
+from sr2tflite.quant.plan import Plan, plan_as_it_is, plan_quantization, span
 from sr2tflite.quant.ranges import find_ranges
+from sr2tflite.quant.read_back import shared_params, with_steps
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
+from sr2tflite.quant.simulation import compute_real, frozen, plan_simulation
 from sr2tflite.quant.slopes import SlopeLayer
 from sr2tflite.quant.specs import Arithmetic, OutputGrid
-
-FEWER_STEPS = {127 - steps: steps for steps in map(steps_of, (4, 3, 2))}
-"""By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
 
 
 class QuantizedView(nn.Module):
@@ -57,6 +55,9 @@ class QuantizedView(nn.Module):
             ConvLayer(plan.graph, node, per_channel=per_channel, limit=plan.limits.get(node.output, WEIGHT_LIMIT))
             for node in convolutions
         )
+        for node, layer in zip(convolutions, self.layers, strict=True):
+            cast(ConvLayer, layer).is_real = plan.simulates and node.output not in plan.limits
+            cast(ConvLayer, layer).rounds_bias = not plan.simulates
         self._layer_of = dict(zip((node.output for node in convolutions), self.layers, strict=True))
         sloped = [node for node in plan.graph.nodes if isinstance(node.op, ops.PRelu)]
         self.slopes = nn.ModuleList(SlopeLayer(plan.graph, node) for node in sloped)
@@ -88,7 +89,8 @@ class QuantizedView(nn.Module):
             UnsupportedError: An op cannot be quantized here.
         """
         settings = settings or PtqSettings()
-        plan = plan_quantization(graph, settings.bits)
+        is_paper = settings.placement == "paper"
+        plan = (plan_simulation if is_paper else plan_quantization)(graph, settings.bits)
         ranges: dict[int, Range] = {}
         if settings.equalize or settings.method == "mse":
             balanced = balance(plan, images, settings.weights, equalize=settings.equalize)
@@ -116,9 +118,9 @@ class QuantizedView(nn.Module):
             )
         graph = own_constants(graph)
         plan = plan_as_it_is(dequantized(graph))
-        plan = replace(plan, groups=tuple(_with_steps(graph, group) for group in plan.groups))
+        plan = replace(plan, groups=tuple(with_steps(graph, group) for group in plan.groups))
         kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
-        ranges = {i: Range(*span(_shared_params(graph, group), group.steps)) for i, group in enumerate(plan.groups)}
+        ranges = {i: Range(*span(shared_params(graph, group), group.steps)) for i, group in enumerate(plan.groups)}
         learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}
         view = cls(replace(plan, kept=kept), learned)
         for node in filter(_is_conv, plan.graph.nodes):
@@ -128,7 +130,7 @@ class QuantizedView(nn.Module):
             if weight is not None and layer.weight_params(view.grids()[source].scale[0]).scale != weight.scale:
                 layer.kept = QuantParams(weight.scale, weight.zero_point, 0 if weight.per_channel else None)
         for group, params in zip(plan.groups, view.grids(), strict=True):
-            if params != (found := _shared_params(graph, group)):
+            if params != (found := shared_params(graph, group)):
                 raise UnsupportedError(f"has {found}, which would become {params} here", where=group.tensors[0])
         return view
 
@@ -181,7 +183,7 @@ class QuantizedView(nn.Module):
             pixels: Batch × 3 × height × width, integers 0…255.
 
         Returns:
-            Batch × 3 × (scale·height) × (scale·width), integers 0…255.
+            Batch × 3 × (scale·height) × (scale·width), integers 0…255; neither rounded nor clipped in a simulation.
         """
         *_, (_, output) = self.codes(pixels, self.grids())
         # s = 1 and z = −128: a centered code of the output *is* the pixel
@@ -209,11 +211,16 @@ class QuantizedView(nn.Module):
         """One image, height × width × 3, enlarged."""
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
         with torch.no_grad():
-            result = self(pixels.to(self.relative_range.device))[0]
+            result = self(pixels.to(self.relative_range.device))[0].round().clamp(0, 255)
         return cast(NDArray[np.uint8], result.permute(1, 2, 0).to(torch.uint8).cpu().numpy())
 
     def freeze(self) -> Graph:
-        """The quantized graph: int8 activations and weights, int32 biases, each with its parameters."""
+        """The quantized graph: int8 activations and weights, int32 biases, each with its parameters.
+
+        In a simulation, what is not rounded stays float32.
+        """
+        if self.plan.simulates:
+            return frozen(self)
         grids, source = self.grids(), self.plan.graph
         graph = source.copy()
         for name, index in self.plan.group_of.items():
@@ -236,6 +243,10 @@ class QuantizedView(nn.Module):
     def layer(self, output: str) -> ConvLayer:
         """The convolution that writes a tensor."""
         return cast(ConvLayer, self._layer_of[output])
+
+    def slopes_of(self, node: Node) -> SlopeLayer:
+        """The slopes of a PRELU."""
+        return cast(SlopeLayer, self._slopes_of[node.output])
 
     def _slopes(self, node: Node) -> SlopeLayer | None:
         return cast(SlopeLayer | None, self._slopes_of.get(node.output))
@@ -260,7 +271,11 @@ class QuantizedView(nn.Module):
         self, node: Node, values: dict[str, Tensor], grids: Sequence[QuantParams], bounds: Tensor | None
     ) -> Tensor:
         operands = [values[name] for name in node.inputs if name in values]
+        if isinstance(node.op, ops.Quantize):
+            return self.arithmetic.rounded(operands[0], bounds, output_grid(self.plan, node, grids))
         if not _is_conv(node):
+            if self.plan.simulates:
+                return compute_real(self, node, operands)
             return compute(self.plan, node, operands, grids, bounds, self._slopes(node), self.arithmetic)
         scale = grids[self.plan.group_of[node.inputs[0]]].scale[0]
         grid = output_grid(self.plan, node, grids)
@@ -269,23 +284,3 @@ class QuantizedView(nn.Module):
 
 def _is_conv(node: Node) -> bool:
     return isinstance(node.op, ops.Conv2D | ops.DepthwiseConv2D)
-
-
-def _with_steps(graph: Graph, group: Group) -> Group:
-    """A group with the steps that the zero point of what ReLUs alone write tells."""
-    zero_point = _shared_params(graph, group).zero_point[0]
-    if group.fixed or not group.nonnegative or zero_point not in FEWER_STEPS:
-        return group
-    return replace(group, steps=FEWER_STEPS[zero_point])
-
-
-def _shared_params(graph: Graph, group: Group) -> QuantParams:
-    """The parameters that all tensors of a group have in a quantized graph."""
-    found = {graph.tensors[name].quant for name in group.tensors if name in graph.tensors}
-    (params, *others) = found
-    if params is None or others or (group.given is not None and group.given != params):
-        raise UnsupportedError(
-            "has other quantization parameters than the tensors it is tied to, or than it must have",
-            where=group.tensors[0],
-        )
-    return params

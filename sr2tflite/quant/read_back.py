@@ -1,0 +1,32 @@
+"""The groups of a quantized graph as a file tells them: parameters that are there already, and what they say."""
+
+from dataclasses import replace
+
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import Graph
+from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.quant.bits import steps_of
+from sr2tflite.quant.plan import Group
+
+FEWER_STEPS = {127 - steps: steps for steps in map(steps_of, (4, 3, 2))}
+"""By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
+
+
+def with_steps(graph: Graph, group: Group) -> Group:
+    """A group with the steps that the zero point of what ReLUs alone write tells."""
+    zero_point = shared_params(graph, group).zero_point[0]
+    if group.fixed or not group.nonnegative or zero_point not in FEWER_STEPS:
+        return group
+    return replace(group, steps=FEWER_STEPS[zero_point])
+
+
+def shared_params(graph: Graph, group: Group) -> QuantParams:
+    """The parameters that all tensors of a group have in a quantized graph."""
+    found = {graph.tensors[name].quant for name in group.tensors if name in graph.tensors}
+    (params, *others) = found
+    if params is None or others or (group.given is not None and group.given != params):
+        raise UnsupportedError(
+            "has other quantization parameters than the tensors it is tied to, or than it must have",
+            where=group.tensors[0],
+        )
+    return params
