@@ -26,7 +26,6 @@ References:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -258,12 +257,15 @@ def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
     return cast(Tensor, _Mul.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
 
 
-@dataclass(frozen=True)
 class Rounding:
-    """The arithmetic of this module, with the derivative that stands in for rounding's."""
+    """The arithmetic of this module.
 
-    slope: Slope | None = None
-    """None passes gradients straight through."""
+    Args:
+        slope: The derivative that stands in for rounding's; None passes gradients straight through.
+    """
+
+    def __init__(self, slope: Slope | None = None) -> None:
+        self.slope = slope
 
     def conv(self, x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
         """As :func:`conv`."""

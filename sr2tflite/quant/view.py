@@ -69,6 +69,8 @@ class QuantizedView(nn.Module):
         self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
         self.arithmetic: Arithmetic = PLAIN
         """Who computes; another one may also note what it rounds."""
+        self.brought = nn.ModuleDict()
+        """What a method learns and remembers beside, by its own names."""
         self.use(plan)
 
     def use(self, plan: Plan) -> None:
