@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def qat(
     """
     keep_apart(model, out)
     settings = settings or QatTrainSettings()
-    method = None if settings.method is None else METHODS.parse(settings.method, "method")[1]
+    method = Method() if settings.method is None else METHODS.parse(settings.method, "method")[1]
     torch.manual_seed(settings.seed)
     graph = read_float(model)
     team = launch(settings, devices)
@@ -89,8 +90,7 @@ def qat(
     ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
     # once, and not once a process: every one must start from the same bits
     view = team.by_first(lambda: QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress))
-    if method is not None:
-        method.install(view)
+    method.install(view)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     own = own_output(FloatView(view.plan.graph), WHITE)
     lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
@@ -110,7 +110,7 @@ class _Stage:
     """What a step of quantized training does beside the optimizer's work."""
 
     def __init__(
-        self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings, team: Team, method: Method | None
+        self, view: QuantizedView, lesson: Lesson, settings: QatTrainSettings, team: Team, method: Method
     ) -> None:
         self._view, self._lesson, self._settings, self._method = view, lesson, settings, method
         self._clip = WeightClipper(view, settings.weight_clip)
@@ -119,11 +119,12 @@ class _Stage:
 
     def task(self, batches: Ahead[Batch], judge: HeldOut, origin: str) -> Task[Batch]:
         """The training of the view, judged by held-out images."""
-        method = self._method
-        apart = None if method is None or method.apart is None else Apart(method.apart, method.mixed)
+        method, view = self._method, self._view
+        apart = None if method.apart is None else Apart(method.apart, method.mixed)
+        groups = view.parameter_groups(self._settings.range_rate, self._settings.ranges_until)
         return Task(
-            self._view,
-            self._view.parameter_groups(self._settings.range_rate, self._settings.ranges_until),
+            view,
+            [*groups, *method.groups(view)],
             batches,
             self.objective,
             judge.psnr,
@@ -131,15 +132,27 @@ class _Stage:
             origin=origin,
             sample=judge.sample,
             apart=apart,
+            by_hand=method.by_hand,
+            counts=partial(method.has_final_form, view),
+            after_validation=partial(method.after_validation, view),
             exact_on=judge.first_patch(),
         )
 
     def objective(self, module: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """What each loss adds to that of a batch, on ranges that have seen it where they are observed."""
-        self._observer.see(batch.lr, self._lesson.progress(batch))
-        sr = module(batch.lr)
-        terms = self._lesson.terms(sr, batch, self._features(batch.lr))
-        return terms if self._method is None else {**terms, **self._method.terms(self._view)}
+        method, view, progress = self._method, self._view, self._lesson.progress(batch)
+        method.before_step(view, batch.lr, progress)
+        self._observer.see(batch.lr, progress)
+        found = []
+        for form in method.forms(view):
+            with form:
+                found.append(self._lesson.terms(module(batch.lr), batch, self._features(batch.lr)))
+        terms = (
+            found[0]
+            if len(found) == 1
+            else {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
+        )
+        return {**terms, **method.terms(view)}
 
     def after_step(self, _module: nn.Module) -> None:
         """Weights go back within their bounds, observed ranges to what was seen."""

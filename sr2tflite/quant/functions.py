@@ -18,11 +18,14 @@ Summed against the gradient g, with ``D = Σ g·v − Σ_inside g·t/s`` and ``T
 linear in the weights and bias of a convolution, so ``Σ_inside g·t = Σ W·∂L/∂W + Σ b·∂L/∂b`` (Euler), which is summed
 over weights instead of pixels.
 
+Rounding may also pass its gradient on by a slope φ′(t/s) instead of 1: g·t/s and what t receives are then times it.
+
 References:
     Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, equation 3; here the
     offset is learned too.
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -30,6 +33,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sr2tflite.quant.specs import AddSpec, ConvSpec, MulSpec, OutputGrid
+
+Slope = Callable[[Tensor], Tensor]
+"""The derivative that stands in for rounding's, at t/s."""
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -71,11 +77,19 @@ def _inside(grad: Tensor, ratio: Tensor, low: float, high: float) -> Tensor:
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, _weight: Tensor, _bias: Tensor, _bounds: Tensor | None, spec: ConvSpec) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        _weight: Tensor,
+        _bias: Tensor,
+        _bounds: Tensor | None,
+        spec: ConvSpec,
+        slope: Slope | None,
+    ) -> Tensor:
         ratio = conv_ratio(x, spec)
         codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(x, ratio, codes)
-        ctx.spec = spec
+        ctx.spec, ctx.slope = spec, slope
         return codes
 
     @staticmethod
@@ -85,14 +99,19 @@ class _Conv(torch.autograd.Function):
         learns_range = ctx.needs_input_grad[3]
         inside = inside_only(grad, ratio, spec.grid)
         needed = [ctx.needs_input_grad[0], learns_range or ctx.needs_input_grad[1], True]
-        grad_x, grad_w, grad_b = conv_backward(inside, x, spec, needed)
+        grad_x, grad_w, grad_b = conv_backward(sloped(inside, ratio, ctx.slope), x, spec, needed)
         grad_range = None
         if learns_range:
             weight = spec.weight_codes * spec.weight_scale.reshape(-1, 1, 1, 1)
             bias = spec.bias_codes * (spec.weight_scale * spec.input_scale)
             pulled = float((weight * grad_w).sum() + (bias * grad_b).sum()) / spec.grid.scale
             grad_range = range_gradient(grad, codes, inside, pulled, spec.grid)
-        return grad_x, grad_w, grad_b, grad_range, None
+        return grad_x, grad_w, grad_b, grad_range, None, None
+
+
+def sloped(inside: Tensor, ratio: Tensor, slope: Slope | None) -> Tensor:
+    """What t receives of a gradient inside the range."""
+    return inside if slope is None else inside * slope(ratio)
 
 
 def conv_backward(grad: Tensor, x: Tensor, spec: ConvSpec, needed: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,11 +148,11 @@ def conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
 
 class _Add(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec, slope: Slope | None) -> Tensor:
         acc = add_accumulators(a, b, spec)
         codes = (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(a, b, acc.float(), codes)
-        ctx.spec = spec
+        ctx.spec, ctx.slope = spec, slope
         return codes
 
     @staticmethod
@@ -141,12 +160,13 @@ class _Add(torch.autograd.Function):
         (grad,), spec = grads, cast(AddSpec, ctx.spec)
         a, b, acc, codes = ctx.saved_tensors
         inside = add_inside(grad, acc, spec)
+        passed = inside if ctx.slope is None else inside * ctx.slope(acc * 2.0**-spec.shift - 0.5)
         grad_range = None
         if ctx.needs_input_grad[2]:
-            flat = _flat(inside)
+            flat = _flat(passed)
             real = spec.scale_a * float(torch.dot(flat, _flat(a))) + spec.scale_b * float(torch.dot(flat, _flat(b)))
             grad_range = range_gradient(grad, codes, inside, real / spec.grid.scale, spec.grid)
-        return inside, inside if spec.scale_b > 0 else -inside, grad_range, None
+        return passed, passed if spec.scale_b > 0 else -passed, grad_range, None, None
 
 
 def add_inside(grad: Tensor, acc: Tensor, spec: AddSpec) -> Tensor:
@@ -184,11 +204,11 @@ class _Mul(torch.autograd.Function):
 
 class _Rounded(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, _bounds: Tensor | None, grid: OutputGrid) -> Tensor:
+    def forward(ctx: Any, x: Tensor, _bounds: Tensor | None, grid: OutputGrid, slope: Slope | None) -> Tensor:
         ratio = x / grid.scale
         codes = ratio.round().clamp_(grid.low, grid.high)
         ctx.save_for_backward(ratio, codes)
-        ctx.grid = grid
+        ctx.grid, ctx.slope = grid, slope
         return codes
 
     @staticmethod
@@ -196,10 +216,11 @@ class _Rounded(torch.autograd.Function):
         (grad,), grid = grads, cast(OutputGrid, ctx.grid)
         ratio, codes = ctx.saved_tensors
         inside = inside_only(grad, ratio, grid)
+        passed = sloped(inside, ratio, ctx.slope)
         grad_range = None
         if ctx.needs_input_grad[1]:
-            grad_range = range_gradient(grad, codes, inside, float(torch.dot(_flat(inside), _flat(ratio))), grid)
-        return inside, grad_range, None
+            grad_range = range_gradient(grad, codes, inside, float(torch.dot(_flat(passed), _flat(ratio))), grid)
+        return passed, grad_range, None, None
 
 
 class _Real(torch.autograd.Function):
@@ -217,12 +238,14 @@ def real(codes: Tensor, scale: float) -> Tensor:
     return cast(Tensor, _Real.apply(codes, scale))  # type: ignore[no-untyped-call]
 
 
-def rounded(x: Tensor, bounds: Tensor | None, grid: OutputGrid) -> Tensor:
+def rounded(x: Tensor, bounds: Tensor | None, grid: OutputGrid, slope: Slope | None = None) -> Tensor:
     """Codes of real values, ``v = clip(round_half_even(x/s), lo, hi)``: where a simulation begins to round."""
-    return cast(Tensor, _Rounded.apply(x, bounds, grid))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Rounded.apply(x, bounds, grid, slope))  # type: ignore[no-untyped-call]
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
+def conv(
+    x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec, slope: Slope | None = None
+) -> Tensor:
     """CONV_2D or DEPTHWISE_CONV_2D with bias, fused ReLU, requantization and saturation.
 
     ``v = clip(round_half_even(float32(Σ v_x·q_w + q_b)·m[c]), lo, hi)``;
@@ -234,18 +257,19 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: C
         bias: Real bias O, likewise.
         bounds: Real ends (l, u) of the output's range, likewise; None when it is fixed.
         spec: The integers.
+        slope: Of rounding; None is 1.
     """
-    return cast(Tensor, _Conv.apply(x, weight, bias, bounds, spec))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Conv.apply(x, weight, bias, bounds, spec, slope))  # type: ignore[no-untyped-call]
 
 
-def add(a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec) -> Tensor:
+def add(a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec, slope: Slope | None = None) -> Tensor:
     """ADD or SUB of two activations, with fused ReLU, requantization and saturation; shapes broadcast.
 
     ``v = clip((v_a·m_a + v_b·m_b + 2^(shift−1)) >> shift, lo, hi)`` in int32;
     equals XNNPACK's ``qs8_vadd`` bit for bit.
     """
     a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
-    return cast(Tensor, _Add.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Add.apply(a, b, bounds, spec, slope))  # type: ignore[no-untyped-call]
 
 
 def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
@@ -257,12 +281,27 @@ def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
     return cast(Tensor, _Mul.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
 
 
-class Plain:
-    """The arithmetic of this module and nothing else."""
+class Rounding:
+    """The arithmetic of this module.
 
-    conv = staticmethod(conv)
-    add = staticmethod(add)
-    rounded = staticmethod(rounded)
+    Args:
+        slope: The derivative that stands in for rounding's; None passes gradients straight through.
+    """
+
+    def __init__(self, slope: Slope | None = None) -> None:
+        self.slope = slope
+
+    def conv(self, x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
+        """As :func:`conv`."""
+        return conv(x, weight, bias, bounds, spec, self.slope)
+
+    def add(self, a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec) -> Tensor:
+        """As :func:`add`."""
+        return add(a, b, bounds, spec, self.slope)
+
+    def rounded(self, x: Tensor, bounds: Tensor | None, grid: OutputGrid) -> Tensor:
+        """As :func:`rounded`."""
+        return rounded(x, bounds, grid, self.slope)
 
 
-PLAIN = Plain()
+PLAIN = Rounding()

@@ -1,6 +1,7 @@
 """A convolution's trainable weights and bias, and their integers on the grid of one step."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -35,6 +36,14 @@ class Integers:
     """Which weight scales are larger than the quantizer's own, O or 1."""
 
 
+class Fold(nn.Module):
+    """Something learned that is folded into a convolution before it is quantized."""
+
+    def forward(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights OIHW and bias O with it."""
+        raise NotImplementedError
+
+
 class ConvLayer(nn.Module):
     """CONV_2D or DEPTHWISE_CONV_2D on centered codes.
 
@@ -49,6 +58,10 @@ class ConvLayer(nn.Module):
         super().__init__()
         self.per_channel = per_channel
         self.quantizer = WeightQuantizer(limit)
+        self.folds = nn.ModuleList()
+        """Each a :class:`Fold`, in the order they are folded in."""
+        self.arithmetic: Arithmetic | None = None
+        """Who computes this convolution, where it is not whoever computes the others."""
         self.kept: QuantParams | None = None
         """The weights' parameters where a file has told them."""
         self.is_real = False
@@ -73,6 +86,13 @@ class ConvLayer(nn.Module):
         """Whether it writes as many channels as it reads."""
         return len(self.weight) == self.groups * self.weight.shape[1]
 
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """The real weights OIHW and bias O that are quantized."""
+        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
+        for fold in self.folds:
+            weight, bias = fold(weight, bias)
+        return weight, bias
+
     def weight_params(self, input_scale: float) -> QuantParams:
         """The quantizer's, per output channel or of all, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
         return self._params(input_scale)[0]
@@ -83,8 +103,9 @@ class ConvLayer(nn.Module):
             return self.kept, np.zeros(len(self.kept.scale), np.bool_)
         limit = self.quantizer.limit
         with torch.no_grad():
-            own = self.quantizer.magnitude(self.weight, per_channel=self.per_channel).double().cpu().numpy()
-            bias = self.bias.abs().double().cpu().numpy() * (limit / (input_scale * LARGEST_BIAS_CODE))
+            weight, real_bias = self.folded()
+            own = self.quantizer.magnitude(weight, per_channel=self.per_channel).double().cpu().numpy()
+            bias = real_bias.abs().double().cpu().numpy() * (limit / (input_scale * LARGEST_BIAS_CODE))
         asked = bias if self.per_channel else bias.max(keepdims=True)
         axis = 0 if self.per_channel else None
         return symmetric(np.maximum(own, asked), axis, limit), asked > own
@@ -94,9 +115,10 @@ class ConvLayer(nn.Module):
         params, raised = self._params(input_scale)
         biases = bias_params(input_scale, params)
         with torch.no_grad():
-            scale = self.weight.new_tensor(params.scale, dtype=torch.float64).reshape(-1, 1, 1, 1)
-            weight = self.quantizer.codes(self.weight / scale)
-            bias = self.bias / self.bias.new_tensor(biases.scale, dtype=torch.float64)
+            real_weight, real_bias = self.folded()
+            scale = real_weight.new_tensor(params.scale, dtype=torch.float64).reshape(-1, 1, 1, 1)
+            weight = self.quantizer.codes(real_weight / scale)
+            bias = real_bias / real_bias.new_tensor(biases.scale, dtype=torch.float64)
             bias = bias.round_() if self.rounds_bias else bias
         on_device = torch.from_numpy(raised).to(self.weight.device)
         return Integers(weight.float(), bias.float(), params, biases, on_device)
@@ -122,20 +144,22 @@ class ConvLayer(nn.Module):
             ConvGeometry(self.op.stride, padding, self.op.dilation, self.groups),
             wide=_largest_accumulator(codes) >= EXACT_IN_FLOAT32,
         )
-        return arithmetic.conv(x, self.quantizer.passed(self.weight, used), self.bias, bounds, spec)
+        weight, bias = self.folded()
+        return (self.arithmetic or arithmetic).conv(x, self.quantizer.passed(weight, used), bias, bounds, spec)
 
     def _real(self, x: Tensor, input_scale: float) -> Tensor:
         """What a simulation does not round, of codes that a scale of 1 makes real values."""
         x, padding = self.padded(real(x, input_scale))
-        weight = self.weight if self.is_real else self._rounded_weight(input_scale)
-        y = F.conv2d(x, weight, self.bias, self.op.stride, padding, self.op.dilation, self.groups)
+        weight, bias = self.folded()
+        weight = weight if self.is_real else self._rounded(weight, input_scale)
+        y = F.conv2d(x, weight, bias, self.op.stride, padding, self.op.dilation, self.groups)
         return activate(y, self.op.activation)
 
-    def _rounded_weight(self, input_scale: float) -> Tensor:
+    def _rounded(self, weight: Tensor, input_scale: float) -> Tensor:
         """``s·q`` with the quantizer's gradient."""
         codes = self.integers(input_scale)
         used = _used(codes, self.weight.new_tensor(codes.weight_params.scale))
-        passed = self.quantizer.passed(self.weight, used)
+        passed = self.quantizer.passed(weight, used)
         return passed + (used.scale * used.codes - passed).detach()
 
     def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -165,8 +189,8 @@ class ConvLayer(nn.Module):
 
     def real_constants(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight and bias as a float graph holds them."""
-        weight: NDArray[np.float32] = self.weight.detach().permute(self._layout[0]).cpu().numpy()
-        return weight, self.bias.detach().cpu().numpy()
+        weight, bias = (values.detach() for values in self.folded())
+        return weight.permute(self._layout[0]).cpu().numpy(), bias.cpu().numpy()
 
     @property
     def _layout(self) -> tuple[tuple[int, ...], int]:

@@ -55,8 +55,11 @@ def ranges_in(plan: Plan, pixels: torch.Tensor, settings: PtqSettings) -> dict[i
         plan: The graph and its groups.
         pixels: Batch × 3 × height × width, integers 0…255.
         settings: The method, ``percentile`` or ``minmax``.
+
+    Returns:
+        The range of each group that is not fixed and has a tensor in the graph.
     """
-    histograms = _histograms(plan)
+    histograms = {i: h for i, h in _histograms(plan).items() if plan.groups[i].tensors[0] in plan.graph.tensors}
     _observe(plan, FloatView(plan.graph).to(pixels.device), pixels, histograms)
     return _chosen(plan, histograms, settings)
 

@@ -22,9 +22,9 @@ from sr2tflite.graph.passes.absorb_clip import absorb_clip
 from sr2tflite.graph.passes.merge_clips import merge_clips
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
-from sr2tflite.graph.residual import blocks
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.quant.bits import inner_convolutions, largest_code, steps_of
+from sr2tflite.quant.blocks import residual_blocks
 from sr2tflite.quant.plan import REAL, Group, Plan, plan_as_it_is
 from sr2tflite.quant.settings import Bits
 from sr2tflite.torch_view import apply, to_channels_first
@@ -69,7 +69,7 @@ def plan_simulation(graph: Graph, bits: Bits) -> Plan:
 def trunk_convolutions(graph: Graph) -> list[Node]:
     """The convolutions of residual blocks, or all, without those that read pixels or write what becomes pixels."""
     inner = inner_convolutions(graph)
-    within = {node.output for block in blocks(graph) for node in block.branch}
+    within = {name for block in residual_blocks(graph) for name in block.convolutions}
     in_blocks = [node for node in inner if node.output in within]
     return in_blocks or inner
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from sr2tflite.quant.functions import (
+    Rounding,
+    Slope,
     add_accumulators,
     add_inside,
     conv_backward,
@@ -17,6 +19,7 @@ from sr2tflite.quant.functions import (
     inside_only,
     range_gradient,
     real,
+    sloped,
 )
 from sr2tflite.quant.specs import AddSpec, ConvSpec, OutputGrid
 
@@ -38,11 +41,19 @@ def mismatch(told: Told, scale: float) -> Tensor:
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, _weight: Tensor, _bias: Tensor, _bounds: Tensor | None, spec: ConvSpec) -> Told:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        _weight: Tensor,
+        _bias: Tensor,
+        _bounds: Tensor | None,
+        spec: ConvSpec,
+        slope: Slope | None,
+    ) -> Told:
         ratio = conv_ratio(x, spec)
         codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(x, ratio, codes)
-        ctx.spec = spec
+        ctx.spec, ctx.slope = spec, slope
         return codes, ratio
 
     @staticmethod
@@ -50,12 +61,13 @@ class _Conv(torch.autograd.Function):
         (grad, direct), spec = grads, cast(ConvSpec, ctx.spec)
         x, ratio, codes = ctx.saved_tensors
         inside = inside_only(grad, ratio, spec.grid)
+        passed = sloped(inside, ratio, ctx.slope)
         needed = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], True]
-        grad_x, grad_w, grad_b = conv_backward(inside + direct, x, spec, needed)
+        grad_x, grad_w, grad_b = conv_backward(passed + direct, x, spec, needed)
         grad_range = None
         if ctx.needs_input_grad[3]:
-            grad_range = range_gradient(grad, codes, inside, _dot(inside, ratio), spec.grid)
-        return grad_x, grad_w, grad_b, grad_range, None
+            grad_range = range_gradient(grad, codes, inside, _dot(passed, ratio), spec.grid)
+        return grad_x, grad_w, grad_b, grad_range, None, None
 
 
 class _Add(torch.autograd.Function):
@@ -113,7 +125,7 @@ class Mismatches:
 
     def conv(self, x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
         """As ``functions.conv``."""
-        told = cast(Told, _Conv.apply(x, weight, bias, bounds, spec))  # type: ignore[no-untyped-call]
+        told = cast(Told, _Conv.apply(x, weight, bias, bounds, spec, None))  # type: ignore[no-untyped-call]
         return self._kept(told, bounds, spec.grid.scale)
 
     def add(self, a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec) -> Tensor:
@@ -130,6 +142,26 @@ class Mismatches:
     def _kept(self, told: Told, bounds: Tensor | None, scale: float) -> Tensor:
         if bounds is not None and torch.is_grad_enabled():
             self._found.append(mismatch(told, scale))
+        return told[0]
+
+
+class Tapped(Rounding):
+    """Computes as ``Rounding`` does, and keeps what the last convolution with gradients has rounded."""
+
+    def __init__(self, slope: Slope | None = None) -> None:
+        super().__init__(slope)
+        self._kept: Tensor | None = None
+
+    def taken(self) -> Tensor:
+        """t, real, N·C·H·W, before a fused ReLU; it is forgotten."""
+        kept, self._kept = self._kept, None
+        assert kept is not None
+        return kept
+
+    def conv(self, x: Tensor, weight: Tensor, bias: Tensor, bounds: Tensor | None, spec: ConvSpec) -> Tensor:
+        """As ``functions.conv``."""
+        told = cast(Told, _Conv.apply(x, weight, bias, bounds, spec, self.slope))  # type: ignore[no-untyped-call]
+        self._kept = real(told[1], spec.grid.scale) if torch.is_grad_enabled() else None
         return told[0]
 
 

@@ -47,7 +47,6 @@ class QuantizedView(nn.Module):
 
     def __init__(self, plan: Plan, ranges: Mapping[int, Range], weights: WeightGrid = "per-channel") -> None:
         super().__init__()
-        self.plan = plan
         self._learned = sorted(ranges)
         per_channel = weights == "per-channel"
         convolutions = [node for node in plan.graph.nodes if _is_conv(node)]
@@ -71,6 +70,13 @@ class QuantizedView(nn.Module):
         self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
         self.arithmetic: Arithmetic = PLAIN
         """Who computes; another one may also note what it rounds."""
+        self.brought = nn.ModuleDict()
+        """What a method learns and remembers beside, by its own names."""
+        self.use(plan)
+
+    def use(self, plan: Plan) -> None:
+        """Compute the nodes of another plan, which has those of this view's own or some of them, and its groups."""
+        self.plan = plan
         self._last_reader = {name: node for node in plan.graph.nodes for name in node.inputs}
 
     @classmethod

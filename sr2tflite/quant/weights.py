@@ -1,11 +1,16 @@
 """From a convolution's real weights to codes: where the grid lies, which code a weight takes, where gradients go."""
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor, nn
 
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT
+from sr2tflite.quant.bounds import within
+
+SMALLEST_SHARE = 2.0**-6
+"""A learned clip does not fall under this part of what it started at."""
 
 
 @dataclass(frozen=True)
@@ -74,5 +79,44 @@ class ClippedWeights(WeightQuantizer):
         own = self.clip(weight, per_channel=per_channel).reshape(-1, 1, 1, 1) / self.limit
         step = torch.where(used.raised, used.scale, own)
         ratio = weight / step
-        codes = torch.where(ratio.abs() <= self.limit, ratio + (used.codes - ratio).detach(), used.codes)
+        codes = torch.where(ratio.abs() <= self.limit, self.rounded(ratio, used.codes), used.codes)
         return step * codes
+
+    def rounded(self, ratio: Tensor, codes: Tensor) -> Tensor:
+        """Codes with the gradient that rounding passes to r where it is inside: straight through."""
+        return straight(ratio, codes)
+
+
+class LearnedClip(ClippedWeights):
+    """c is learned, for a channel or the layer: ``c = γ·c₀``, γ starts at 1.
+
+    ``c₀ = min(2·mean|w|·√L, max|w|)``: the start of learned step sizes, but never a grid wider than the weights.
+
+    References:
+        Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, section 2.2, of s = c/L.
+        That γ is learned instead of s lets one learning rate fit all layers.
+
+    Args:
+        limit: The largest code.
+        weight: As they start, OIHW.
+        per_channel: Whether every output channel has a clip of its own.
+    """
+
+    start: Tensor
+
+    def __init__(self, limit: int, weight: Tensor, *, per_channel: bool) -> None:
+        super().__init__(limit)
+        rows = weight.detach().abs().reshape(len(weight) if per_channel else 1, -1)
+        start = torch.minimum(2 * rows.mean(1) * limit**0.5, rows.amax(1))
+        self.register_buffer("start", torch.where(start > 0, start, float(rows.max()) or 1.0))
+        self.relative = nn.Parameter(torch.ones_like(start))
+
+    def clip(self, weight: Tensor, *, per_channel: bool) -> Tensor:  # noqa: ARG002  # known from the start
+        """γ·c₀; what γ may become keeps a clip's sign and some width."""
+        smallest, largest = self.start.new_tensor([SMALLEST_SHARE, inf])
+        return self.start * within(self.relative, smallest, largest)
+
+
+def straight(value: Tensor, codes: Tensor) -> Tensor:
+    """Codes, with the gradient of a value."""
+    return value + (codes - value).detach()

@@ -22,26 +22,27 @@ class Apart:
 
 
 def take(
-    terms: Mapping[str, Tensor], parameters: Sequence[Tensor], apart: Apart, mean: Callable[[Tensor], Tensor]
+    terms: Mapping[str, Tensor], parameters: Sequence[Tensor], apart: Apart | None, mean: Callable[[Tensor], Tensor]
 ) -> dict[str, float]:
-    """Give parameters their ``grad`` by two backward passes through one forward.
+    """Give parameters their ``grad``, by two backward passes through one forward where a term is kept apart.
 
     Args:
         terms: Scalars of the objective.
-        parameters: What is trained.
-        apart: Which term is kept apart, and how the two gradients are mixed.
+        parameters: What is trained; what no term depends on has no gradient, and an optimizer leaves it alone.
+        apart: Which term is kept apart, where there is such a term, and how the two gradients are mixed.
         mean: Over processes that each hold a part of the batch; whatever reduces gradients by itself is gone past.
 
     Returns:
         Notes for the log.
     """
-    others = reduce(torch.add, [term for name, term in terms.items() if name != apart.term])
-    both = [
-        torch.autograd.grad(part, parameters, retain_graph=part is others, allow_unused=True)
-        for part in (others, terms[apart.term])
+    apart = apart if apart is not None and apart.term in terms else None
+    others = reduce(torch.add, [term for name, term in terms.items() if apart is None or name != apart.term])
+    parts = [others] if apart is None else [others, terms[apart.term]]
+    taken = [
+        torch.autograd.grad(part, parameters, retain_graph=part is not parts[-1], allow_unused=True) for part in parts
     ]
-    shared = [[None if one is None else mean(one) for one in gradients] for gradients in both]
-    mixed, notes = apart.mix(*shared)
+    shared = [[None if one is None else mean(one) for one in gradients] for gradients in taken]
+    mixed, notes = (shared[0], {}) if apart is None else apart.mix(*shared)
     for parameter, gradient in zip(parameters, mixed, strict=True):
         parameter.grad = gradient
     return notes

@@ -72,6 +72,15 @@ class Task(Generic[BatchT]):
     apart: Apart | None = None
     """A term whose gradient is not added to that of the others, but mixed with it."""
 
+    by_hand: bool = False
+    """Whether a step may leave parameters without gradient, or call the module several times."""
+
+    counts: Callable[[], bool] = lambda: True
+    """Whether the module, as it is, may be the best."""
+
+    after_validation: Callable[[float], None] = lambda _psnr: None
+    """Called after each validation with its PSNR, in every process."""
+
     exact_on: Tensor | None = None
     """For a module that computes integers, an input on which its device must give the CPU's very bits."""
 
@@ -178,7 +187,7 @@ class Training(Generic[BatchT]):
         team = self.team
         batch = part_of(self.task.batches(self.step), team.number, team.size, team.device)
         # who takes gradients by hand reduces them by hand, and leaves out the wrapper that would
-        found = self.task.objective(self.module if self.task.apart is None else self.task.module, batch)
+        found = self.task.objective(self.task.module if self._by_hand else self.module, batch)
         terms = {"loss": found} if isinstance(found, Tensor) else found
         loss = reduce(torch.add, terms.values())
         self.optimizer.zero_grad()
@@ -198,24 +207,31 @@ class Training(Generic[BatchT]):
 
     def _backward(self, terms: Terms, loss: Tensor) -> dict[str, float]:
         """The gradients of what is trained, and what the log shall hold of them."""
-        apart = self.task.apart
-        if apart is None or apart.term not in terms:
+        if not self._by_hand:
             self.team.fabric.backward(loss)
             return {}
         trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        return take(terms, trained, apart, self.team.mean)
+        return take(terms, trained, self.task.apart, self.team.mean)
+
+    @property
+    def _by_hand(self) -> bool:
+        return self.task.by_hand or self.task.apart is not None
 
     def _validate(self) -> float:
         with self.average.applied(), torch.no_grad():
             self.task.module.eval()
             psnr = self.team.by_first(self._judged)
-        if psnr > self.best[0]:
+        if self._is_best(psnr):
             self.best = (psnr, self.step)
+        self.task.after_validation(psnr)
         return psnr
+
+    def _is_best(self, psnr: float) -> bool:
+        return psnr > self.best[0] and self.task.counts()
 
     def _judged(self) -> float:
         psnr = self.task.validate(self.task.module)
-        if psnr > self.best[0]:
+        if self._is_best(psnr):
             save_state(self.folder / "best.pt", self.task.module.state_dict())
         if self.task.sample is not None and self.journal is not None:
             self.journal.sample(self.step, self.task.sample(self.task.module))

@@ -1,11 +1,13 @@
 """The kind *method*: how one paper quantizes, in one file.
 
 A method has parts, and what it leaves out is as without it: which weight quantizers the convolutions have, what is
-added to what training minimizes, and how the gradient of that is mixed with the gradient of the losses.
+added to what training minimizes, how the gradient of that is mixed with the gradient of the losses, and what changes
+while training goes on. A method is settings alone: what it learns and remembers are parameters and buffers of the view.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -37,6 +39,33 @@ class Method(Settings):
         for name in view.layer_names():
             layer = view.layer(name)
             layer.quantizer = self.weight_quantizer(layer.weight.detach(), layer.quantizer.limit)
+
+    def groups(self, view: QuantizedView) -> list[dict[str, Any]]:  # noqa: ARG002  # a default
+        """Adam's parameter groups of what :meth:`install` has brought beside weight quantizers."""
+        return []
+
+    by_hand: ClassVar[bool] = False
+    """Whether a step may leave parameters without gradient, or compute the view several times."""
+
+    def before_step(self, view: QuantizedView, lr: Tensor, progress: float) -> None:
+        """What happens before the forward of a step.
+
+        Args:
+            view: In training.
+            lr: The step's batch, N·3·H·W, integers 0…255.
+            progress: The share of the training that is over, 0…1.
+        """
+
+    def forms(self, view: QuantizedView) -> Sequence[AbstractContextManager[None]]:  # noqa: ARG002  # a default
+        """What a view is computed within in a step: once in each, and the losses are averaged."""
+        return [nullcontext()]
+
+    def after_validation(self, view: QuantizedView, psnr: float) -> None:
+        """What follows from a validation, in dB."""
+
+    def has_final_form(self, view: QuantizedView) -> bool:  # noqa: ARG002  # a default
+        """Whether the view has the ops that its file shall have: until then no validation is the best."""
+        return True
 
     def terms(self, view: QuantizedView) -> Mapping[str, Tensor]:  # noqa: ARG002  # a default
         """What is minimized beside the losses, by name: what the forward before has left in the view."""
