@@ -88,10 +88,10 @@ def to_pixels(image: Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
 
 
-def middle(image: Image) -> torch.Tensor:
-    """The middle of an image, at most ``MIDDLE`` pixels high and wide, as 1 × 3 × height × width float32."""
-    top, left = (max(size - MIDDLE, 0) // 2 for size in image.shape[:2])
-    return to_pixels(image[top : top + MIDDLE, left : left + MIDDLE])
+def middle(image: Image, most: int = MIDDLE) -> torch.Tensor:
+    """The middle of an image, at most ``most`` pixels high and wide, as 1 × 3 × height × width float32."""
+    top, left = (max(size - most, 0) // 2 for size in image.shape[:2])
+    return to_pixels(image[top : top + most, left : left + most])
 
 
 def _observe(plan: Plan, view: FloatView, pixels: torch.Tensor, histograms: Mapping[int, Histogram]) -> None:

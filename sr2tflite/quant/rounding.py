@@ -37,7 +37,7 @@ def round_weights(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *,
         GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers (Frantar et al., 2022),
         https://arxiv.org/abs/2210.17323, equations 2–3 and section 3.3; here on centered inputs.
     """
-    covariances = _covariances(view, images)
+    covariances = covariances(view, images)
     grids = view.grids()
     for done, (name, covariance) in enumerate(covariances.items(), start=1):
         layer, node = view.layer(name), view.plan.graph.producer(name)
@@ -61,7 +61,7 @@ def rounded_steps(
     factor = np.linalg.cholesky(np.linalg.inv(damped)).T
     left, result = steps[:, order].copy(), np.zeros_like(steps)
     pinned = np.argmax(np.abs(left), axis=1)
-    ends = np.rint(left[np.arange(len(left)), pinned])
+    ends = np.clip(np.rint(left[np.arange(len(left)), pinned]), -limit, limit)
     pinned[np.abs(ends) < limit] = -1  # sets no scale
     for tap in range(len(order)):
         codes = np.clip(np.rint(left[:, tap]), -limit, limit)
@@ -72,7 +72,7 @@ def rounded_steps(
     return result
 
 
-def _covariances(view: "QuantizedView", images: Sequence[NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
+def covariances(view: "QuantizedView", images: Sequence[NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
     """Per plain convolution the covariance of its input windows, in codes."""
     names = [name for name in view.layer_names() if view.layer(name).groups == 1]
     sums = {name: _zeros(view.layer(name)) for name in names}

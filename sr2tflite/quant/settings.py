@@ -31,6 +31,28 @@ class Bits(Settings):
     """Of the weights of the first and the last convolutions."""
 
 
+class FinetuneSettings(Settings):
+    """How ranges are moved on calibration images, weights and biases staying as they are."""
+
+    epochs: int = Field(default=10, gt=0)
+    """Times through the images."""
+
+    batch: int = Field(default=2, gt=0)
+    """Images per step."""
+
+    patch: int = Field(default=48, gt=0)
+    """Height and width of the middle of each image that is looked at."""
+
+    rate: float = Field(default=0.01, gt=0)
+    """Of Adam, for clips relative to where they start and for ends relative to the power of two above their width."""
+
+    decay: float = Field(default=0.9, gt=0, le=1)
+    """What every epoch multiplies the rate by."""
+
+    paper_exact: bool = False
+    """Whether sensitivities are the softmax of the layers' spreads as they are, instead of standardized ones."""
+
+
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
 
@@ -50,11 +72,19 @@ class PtqSettings(Settings):
     weights: WeightGrid = "per-channel"
     """``per-tensor`` is for accelerators, and uint8 files, that know one weight scale per layer; it costs quality."""
 
+    weight_range: Literal["max", "mse", "output"] = "max"
+    """What the largest weight code stands for: the largest magnitude, or the clip that leaves the least squared error
+    of the weights, ``mse``, or of what they make of the calibration images, ``output``; below eight bits that pays."""
+
     equalize: bool = True
     """Whether channels are first enlarged or made small so that rounding costs least: the float function stays."""
 
-    rounding: Literal["nearest", "covariance"] = "covariance"
-    """``nearest`` rounds each weight for itself, ``covariance`` so that errors cancel on the calibration images."""
+    finetune: FinetuneSettings | None = None
+    """Whether, and how, ranges are then moved until the network is nearer to the float one; None leaves them."""
+
+    rounding: Literal["nearest", "covariance", "adaround"] = "covariance"
+    """``nearest`` rounds each weight for itself, ``covariance`` so that errors cancel on the calibration images;
+    ``adaround`` learns for each whether it goes up or down, layer by layer, which takes longer."""
 
     bias_correction: bool = True
     """Whether biases take back what rounding shifts on average."""

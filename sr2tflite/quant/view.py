@@ -16,13 +16,16 @@ from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
+from sr2tflite.quant.adaround import ada_round
 from sr2tflite.quant.balance import balance
 from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
+from sr2tflite.quant.finetune import finetune_ranges
 from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
+from sr2tflite.quant.omse import clip_weights
 from sr2tflite.quant.plan import Plan, plan_as_it_is, plan_quantization, span
 from sr2tflite.quant.ranges import find_ranges
 from sr2tflite.quant.read_back import shared_params, with_steps
@@ -104,8 +107,14 @@ class QuantizedView(nn.Module):
         if settings.method != "mse":
             ranges = find_ranges(plan, images, settings, progress=progress)
         view = cls(plan, ranges, settings.weights)
+        if settings.weight_range != "max":
+            clip_weights(view, images, settings.weight_range)
+        if settings.finetune is not None:
+            finetune_ranges(view, images, settings.finetune, progress=progress)
         if settings.rounding == "covariance":
             round_weights(view, images, progress=progress)
+        elif settings.rounding == "adaround":
+            ada_round(view, images, progress=progress)
         if settings.bias_correction:
             correct_biases(view, images, progress=progress)
         return view
