@@ -48,6 +48,15 @@ def without(plan: Plan, blocks: Collection[Block]) -> Plan:
     return replace(plan, graph=graph)
 
 
+def consumers(graph: Graph, tensor: str) -> list[Node]:
+    """The nodes that read a tensor, or its codes behind a simulation's QUANTIZE."""
+    readers = graph.consumers(tensor)
+    rounding = [node for node in readers if isinstance(node.op, ops.Quantize)]
+    return [node for node in readers if node not in rounding] + [
+        reader for node in rounding for reader in graph.consumers(node.output)
+    ]
+
+
 def _only_rounds_for(graph: Graph, node: Node, names: Collection[str]) -> bool:
     """Whether it is a simulation's QUANTIZE that nothing reads but what writes these."""
     return isinstance(node.op, ops.Quantize) and all(one.output in names for one in graph.consumers(node.output))

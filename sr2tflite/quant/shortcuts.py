@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sr2tflite.errors import UnsupportedError
-from sr2tflite.quant.blocks import WINDOWS, Block, residual_blocks, without
+from sr2tflite.quant.blocks import WINDOWS, Block, consumers, residual_blocks, without
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.layers import Fold
 from sr2tflite.quant.view import QuantizedView
@@ -96,7 +96,7 @@ class Shortcuts(nn.Module):
     def _readers(self, block: Block) -> list[str]:
         """The convolutions that read a block's output, beside the sum of the next block."""
         sums = {other.output for other in self.blocks if other.source == block.output}
-        readers = [node for node in self._whole.graph.consumers(block.output) if node.output not in sums]
+        readers = [node for node in consumers(self._whole.graph, block.output) if node.output not in sums]
         for node in readers:
             if not isinstance(node.op, WINDOWS):
                 raise UnsupportedError(
