@@ -14,6 +14,7 @@ from sr2tflite.interpret.site import Site, affine, quant
 from sr2tflite.numerics.elementwise import LARGEST_BUILTIN_RATIO
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, WEIGHT_ZERO, bias_params
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers
+from sr2tflite.quant.bits import takes_int4
 
 
 def check_integers(graph: Graph) -> None:
@@ -33,9 +34,12 @@ def check_integers(graph: Graph) -> None:
 
 
 def _check_widths(graph: Graph, node: Node) -> None:
-    """Training computes with 8 bits: what other widths give, no proof says."""
+    """Training computes with 8 bits, and with int4 weights where a kernel takes them: of others, no proof says."""
     for name in (*node.inputs, *node.outputs):
-        if (found := graph.tensors[name].dtype) in ("int4", "int16", "int64"):
+        found = graph.tensors[name].dtype
+        if found == "int4" and takes_int4(graph, node):
+            continue
+        if found in ("int4", "int16", "int64"):
             raise UnsupportedError(
                 f"{node.op.kind} has a tensor of {found}; expected int8 or uint8, and int32 biases", where=name
             )
@@ -54,7 +58,7 @@ def _check_bias_scale(site: Site) -> None:
     x, weight, bias = site.inputs
     if bias.quant != bias_params(affine(x)[0], quant(weight)):
         raise VerificationError("bias scale is not input scale · weight scale, zero point 0, int32", where=bias.name)
-    if not kernel(site.op, site.where).is_delegated(site):
+    if weight.dtype != "int4" and not kernel(site.op, site.where).is_delegated(site):
         raise UnsupportedError(
             f"bias scale {min(bias.quant.scale):.3g} is denormal, and XNNPACK leaves the op; expected from 2^-126",
             where=bias.name,

@@ -28,6 +28,9 @@ class Notes:
     single_channel: dict[str, int] = field(default_factory=dict)
     """Tensor → channel axis, where one scale is a per-channel one."""
 
+    dtypes: dict[str, str] = field(default_factory=dict)
+    """Constant → its type, where the format's is wider: int4."""
+
     def to_json(self) -> str:
         """Text that is the same for equal notes; empty parts are left out."""
         parts = {name: value for name, value in vars(self).items() if value}
@@ -48,6 +51,7 @@ def from_json(text: str | bytes, where: str) -> Notes:
             _mapping(parts, "kinds", str),
             {str(name): tuple(int(size) for size in shape) for name, shape in parts.get("shapes", {}).items()},
             _mapping(parts, "single_channel", int),
+            _mapping(parts, "dtypes", str),
         )
         notes.to_json().encode()  # refuses halves of surrogate pairs
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -22,6 +22,17 @@ def conv_multipliers(input_scale: float, weight_scale: tuple[float, ...], output
     return (products / np.float32(output_scale)).astype(np.float32)
 
 
+def builtin_multipliers(
+    input_scale: float, weight_scale: tuple[float, ...], output_scale: float
+) -> NDArray[np.float64]:
+    """``s_x · s_w[c] / s_out`` in float64, of which builtin kernels take the nearest fixed-point numbers.
+
+    Must equal ``PopulateConvolutionQuantizationParams`` (``kernels/kernel_util.cc``) for int8 and int4 weights.
+    """
+    scales = np.asarray(weight_scale, np.float32).astype(np.float64)
+    return np.asarray(input_scale * scales / output_scale, np.float64)
+
+
 def requantize(
     acc: NDArray[Any], multiplier: NDArray[np.float32], zero_point: int, low: int, high: int
 ) -> NDArray[np.int8]:

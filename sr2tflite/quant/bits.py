@@ -1,9 +1,9 @@
 """How many bits weights and activations have: fewer than eight are codes that a tensor of int8 leaves unused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sr2tflite.graph import Graph, Node, ops
-from sr2tflite.numerics.qparams import STEPS, WEIGHT_LIMIT
+from sr2tflite.numerics.qparams import LIMITS, STEPS, WEIGHT_LIMIT
 from sr2tflite.quant.settings import Bits
 
 _WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
@@ -23,6 +23,20 @@ def inner_convolutions(graph: Graph) -> list[Node]:
     """Those that neither read pixels nor write what becomes pixels, in execution order."""
     ends = {node.output for node in (*_first(graph), *_last(graph))}
     return [node for node in graph.nodes if isinstance(node.op, _WINDOWS) and node.output not in ends]
+
+
+def packed(graph: Graph, limits: Mapping[str, int], bits: Bits) -> frozenset[str]:
+    """The outputs of the convolutions whose weights go two to a byte: few bits, and one group."""
+    if bits.container != "int4":
+        return frozenset()
+    fits = [node for node in graph.nodes if limits.get(node.output, WEIGHT_LIMIT) <= LIMITS["int4"][1]]
+    return frozenset(node.output for node in fits if takes_int4(graph, node))
+
+
+def takes_int4(graph: Graph, node: Node) -> bool:
+    """Whether the builtin kernel for int4 weights computes a convolution in all families: CONV_2D without groups."""
+    x, weight, *_ = (graph.tensors[name] for name in node.inputs)
+    return isinstance(node.op, ops.Conv2D) and weight.channels == x.channels
 
 
 def largest_code(bits: int) -> int:

@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sr2tflite.numerics.fixed_point import FixedPoint, multiply
 from sr2tflite.quant.specs import AddSpec, ConvSpec, MulSpec, OutputGrid
 
 Slope = Callable[[Tensor], Tensor]
@@ -86,8 +87,7 @@ class _Conv(torch.autograd.Function):
         spec: ConvSpec,
         slope: Slope | None,
     ) -> Tensor:
-        ratio = conv_ratio(x, spec)
-        codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
+        ratio, codes = conv_codes(x, spec)
         ctx.save_for_backward(x, ratio, codes)
         ctx.spec, ctx.slope = spec, slope
         return codes
@@ -136,14 +136,24 @@ def conv_backward(grad: Tensor, x: Tensor, spec: ConvSpec, needed: list[bool]) -
     return grad_x, grad_w, grad_b
 
 
-def conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
-    """``t/s``, accumulators times multipliers in float32."""
+def conv_codes(x: Tensor, spec: ConvSpec) -> tuple[Tensor, Tensor]:
+    """``t/s``, accumulators times multipliers in float32, and the codes it is rounded to."""
     where = spec.geometry
     weight, bias = spec.weight_codes, spec.bias_codes
     if spec.wide:
         x, weight, bias = x.double(), weight.double(), bias.double()
-    acc = F.conv2d(x, weight, bias, where.stride, where.padding, where.dilation, where.groups).float()
-    return acc.mul_(spec.multiplier.reshape(-1, 1, 1))
+    acc = F.conv2d(x, weight, bias, where.stride, where.padding, where.dilation, where.groups)
+    fixed = None if spec.fixed is None else _fixed(acc, spec.fixed)
+    ratio = acc.float().mul_(spec.multiplier.reshape(-1, 1, 1))
+    codes = ratio.round() if fixed is None else fixed
+    return ratio, codes.clamp_(spec.grid.low, spec.grid.high)
+
+
+def _fixed(acc: Tensor, factor: FixedPoint) -> Tensor:
+    """Accumulators as a builtin kernel requantizes them; NumPy's, since ``numerics`` defines it."""
+    sums = acc.permute(0, 2, 3, 1).to(torch.int64).cpu().numpy()
+    codes = multiply(sums, factor, ties_up=True)
+    return torch.from_numpy(codes).to(acc.device, torch.float32).permute(0, 3, 1, 2)
 
 
 class _Add(torch.autograd.Function):
@@ -249,7 +259,8 @@ def conv(
     """CONV_2D or DEPTHWISE_CONV_2D with bias, fused ReLU, requantization and saturation.
 
     ``v = clip(round_half_even(float32(Σ v_x·q_w + q_b)·m[c]), lo, hi)``;
-    equals XNNPACK's ``qs8_qc8w`` convolutions bit for bit.
+    equals XNNPACK's ``qs8_qc8w`` convolutions bit for bit. With ``spec.fixed``, the product is that of fixed-point
+    numbers; equals TFLite's builtin ``ConvPerChannel`` (``kernels/internal/optimized/integer_ops/conv.h``).
 
     Args:
         x: Centered codes, NCHW.

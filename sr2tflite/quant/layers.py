@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
-from sr2tflite.numerics.requantize import conv_multipliers
+from sr2tflite.numerics.requantize import builtin_multipliers, conv_multipliers
 from sr2tflite.quant.functions import PLAIN, real
 from sr2tflite.quant.specs import Arithmetic, ConvGeometry, ConvSpec, OutputGrid
 from sr2tflite.quant.weights import WeightCodes, WeightQuantizer
@@ -64,6 +65,8 @@ class ConvLayer(nn.Module):
         """Who computes this convolution, where it is not whoever computes the others."""
         self.kept: QuantParams | None = None
         """The weights' parameters where a file has told them."""
+        self.is_packed = False
+        """Whether its weights are int4, two to a byte, and a builtin kernel computes it."""
         self.is_real = False
         """Whether weights and bias stay real, in a simulation."""
         self.rounds_bias = True
@@ -130,7 +133,9 @@ class ConvLayer(nn.Module):
         if grid.is_real:
             return self._real(x, input_scale)
         codes = self.integers(input_scale)
-        multiplier = conv_multipliers(input_scale, codes.weight_params.scale, grid.scale)
+        scales = input_scale, codes.weight_params.scale, grid.scale
+        fixed = self._on_channels(builtin_multipliers(*scales)) if self.is_packed else None
+        multiplier = conv_multipliers(*scales)
         x, padding = self.padded(x)
         scale = x.new_tensor(codes.weight_params.scale)
         used = _used(codes, scale)
@@ -143,9 +148,13 @@ class ConvLayer(nn.Module):
             grid,
             ConvGeometry(self.op.stride, padding, self.op.dilation, self.groups),
             wide=_largest_accumulator(codes) >= EXACT_IN_FLOAT32,
+            fixed=fixed,
         )
         weight, bias = self.folded()
         return (self.arithmetic or arithmetic).conv(x, self.quantizer.passed(weight, used), bias, bounds, spec)
+
+    def _on_channels(self, multipliers: NDArray[np.float64]) -> FixedPoint:
+        return fixed_points(np.broadcast_to(multipliers, len(self.weight)))
 
     def _real(self, x: Tensor, input_scale: float) -> Tensor:
         """What a simulation does not round, of codes that a scale of 1 makes real values."""

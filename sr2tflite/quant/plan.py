@@ -22,7 +22,7 @@ from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.numerics.elementwise import LOGISTIC_PARAMS
 from sr2tflite.numerics.qparams import STEPS, QuantParams, operand
-from sr2tflite.quant.bits import rectified_steps, weight_limits
+from sr2tflite.quant.bits import packed, rectified_steps, weight_limits
 from sr2tflite.quant.settings import Bits
 
 PIXELS = QuantParams((1.0,), (-128,))
@@ -89,6 +89,9 @@ class Plan:
     limits: Mapping[str, int] = field(default_factory=dict)
     """The largest weight code of a convolution, by its output, where it is not 127."""
 
+    packed: frozenset[str] = frozenset()
+    """The outputs of convolutions whose weights lie two to a byte, int4."""
+
     @cached_property
     def simulates(self) -> bool:
         """Whether some activations stay real, as in no file."""
@@ -147,7 +150,8 @@ def plan_quantization(graph: Graph, bits: Bits | None = None) -> Plan:
     groups = tuple(_with_steps(pixels, _bounded(pixels, group), bits) for group in plan.groups)
     owner = {name: group for group in groups for name in group.tensors}
     absorbed = frozenset(n.output for n in pixels.nodes if _is_absorbed(pixels, n, owner[n.output]))
-    return replace(plan, groups=groups, absorbed=absorbed, limits=weight_limits(pixels, bits))
+    limits = weight_limits(pixels, bits)
+    return replace(plan, groups=groups, absorbed=absorbed, limits=limits, packed=packed(pixels, limits, bits))
 
 
 def plan_as_it_is(graph: Graph) -> Plan:

@@ -5,11 +5,25 @@ from dataclasses import replace
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph
 from sr2tflite.numerics.qparams import QuantParams
-from sr2tflite.quant.bits import steps_of
+from sr2tflite.quant.bits import steps_of, takes_int4
 from sr2tflite.quant.plan import Group
 
 FEWER_STEPS = {127 - steps: steps for steps in map(steps_of, (4, 3, 2))}
 """By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
+
+
+def packed_in(graph: Graph) -> frozenset[str]:
+    """The outputs of convolutions with int4 weights.
+
+    Raises:
+        UnsupportedError: The kernels do not take one alike in all families.
+    """
+    nodes = [node for node in graph.nodes if any(graph.tensors[name].dtype == "int4" for name in node.inputs)]
+    for node in nodes:
+        if not takes_int4(graph, node):
+            found = f"{node.op.kind} has int4 weights; expected CONV_2D without groups"
+            raise UnsupportedError(found, where=node.output)
+    return frozenset(node.output for node in nodes)
 
 
 def with_steps(graph: Graph, group: Group) -> Group:

@@ -30,6 +30,11 @@ class Bits(Settings):
     ends: Width = 8
     """Of the weights of the first and the last convolutions."""
 
+    container: Literal["int8", "int4"] = "int8"
+    """Where weights of at most four bits lie: one to a byte, or ``int4``, two to a byte, which halves the file. The
+    runtime unpacks those at every inference and leaves XNNPACK for its builtin kernel: smaller, not faster. Depthwise
+    and grouped convolutions stay int8."""
+
 
 class FinetuneSettings(Settings):
     """How ranges are moved on calibration images, weights and biases staying as they are."""

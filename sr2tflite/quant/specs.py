@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from sr2tflite.numerics.fixed_point import FixedPoint
 from sr2tflite.numerics.qparams import STEPS
 
 
@@ -55,6 +56,9 @@ class ConvSpec:
     geometry: "ConvGeometry"
     wide: bool
     """Whether accumulators may reach 2²⁴, so that float32 cannot hold them."""
+
+    fixed: FixedPoint | None = None
+    """The multipliers where a builtin kernel computes it, which XNNPACK leaves it to: that of int4 weights."""
 
 
 @dataclass(frozen=True)

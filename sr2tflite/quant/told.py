@@ -15,7 +15,7 @@ from sr2tflite.quant.functions import (
     add_accumulators,
     add_inside,
     conv_backward,
-    conv_ratio,
+    conv_codes,
     inside_only,
     range_gradient,
     real,
@@ -50,8 +50,7 @@ class _Conv(torch.autograd.Function):
         spec: ConvSpec,
         slope: Slope | None,
     ) -> Told:
-        ratio = conv_ratio(x, spec)
-        codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
+        ratio, codes = conv_codes(x, spec)
         ctx.save_for_backward(x, ratio, codes)
         ctx.spec, ctx.slope = spec, slope
         return codes, ratio

@@ -28,7 +28,7 @@ from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.omse import clip_weights
 from sr2tflite.quant.plan import Plan, plan_as_it_is, plan_quantization, span
 from sr2tflite.quant.ranges import find_ranges
-from sr2tflite.quant.read_back import shared_params, with_steps
+from sr2tflite.quant.read_back import packed_in, shared_params, with_steps
 from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.simulation import compute_real, frozen, plan_simulation
@@ -58,6 +58,7 @@ class QuantizedView(nn.Module):
             for node in convolutions
         )
         for node, layer in zip(convolutions, self.layers, strict=True):
+            cast(ConvLayer, layer).is_packed = node.output in plan.packed
             cast(ConvLayer, layer).is_real = plan.simulates and node.output not in plan.limits
             cast(ConvLayer, layer).rounds_bias = not plan.simulates
         self._layer_of = dict(zip((node.output for node in convolutions), self.layers, strict=True))
@@ -133,7 +134,8 @@ class QuantizedView(nn.Module):
             )
         graph = own_constants(graph)
         plan = plan_as_it_is(dequantized(graph))
-        plan = replace(plan, groups=tuple(with_steps(graph, group) for group in plan.groups))
+        groups = tuple(with_steps(graph, group) for group in plan.groups)
+        plan = replace(plan, groups=groups, packed=packed_in(graph))
         kept = {name: quant for name in plan.operands if (quant := graph.tensors[name].quant) is not None}
         ranges = {i: Range(*span(shared_params(graph, group), group.steps)) for i, group in enumerate(plan.groups)}
         learned = {index: found for index, found in ranges.items() if not plan.groups[index].fixed}
@@ -242,7 +244,9 @@ class QuantizedView(nn.Module):
             graph.update(name, dtype="int8", quant=grids[index])
         for node in source.nodes:
             for name, data, params in self._stored(node, grids):
-                graph.update(name, dtype=data.dtype.name, data=np.ascontiguousarray(data), quant=params)
+                is_packed = node.output in self.plan.packed and data.dtype == np.int8
+                dtype = "int4" if is_packed else data.dtype.name
+                graph.update(name, dtype=dtype, data=np.ascontiguousarray(data), quant=params)
         drop_nodes(graph, self.plan.absorbed)
         return graph
 

@@ -49,7 +49,7 @@ def _refuse_what_would_not_come_back(graph: Graph) -> None:
             raise InputError("tensor name has an ending that the ONNX file needs", where=name, hint="rename the tensor")
         if tensor.quant is None and tensor.dtype != "float32":
             raise UnsupportedError(f"{tensor.dtype} tensor without a scale has no QDQ form", where=name)
-        if tensor.dtype in ("int4", "int16", "int64"):
+        if tensor.dtype in ("int16", "int64") or (tensor.dtype == "int4" and not tensor.is_constant):
             raise UnsupportedError(f"{tensor.dtype} tensor has no QDQ form that is read back", where=name)
     for node in graph.nodes:
         if isinstance(node.op, ops.Opaque):
@@ -79,6 +79,7 @@ class _Writer:
         self._roles: dict[str, Role] = {}
         self._kinds: dict[str, str] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._dtypes: dict[str, str] = {}
 
     def model(self) -> Any:
         graph = self._graph
@@ -99,7 +100,7 @@ class _Writer:
             ir_version=IR_VERSION,
             opset_imports=[onnx.helper.make_operatorsetid("", OPSET)],
         )
-        said = notes.Notes(graph.value_range, graph.metadata, self._kinds, self._shapes)
+        said = notes.Notes(graph.value_range, graph.metadata, self._kinds, self._shapes, dtypes=self._dtypes)
         onnx.helper.set_model_props(model, {notes.KEY: said.to_json()})
         return model
 
@@ -186,7 +187,9 @@ class _Writer:
         if tensor.quant is None:
             self._initializers.append(initializer(tensor.name, value))
             return
-        scale, zero_point = np.array(tensor.quant.scale, np.float32), np.array(tensor.quant.zero_point, tensor.dtype)
+        if tensor.storage != tensor.dtype:  # opset 17 has no int4
+            self._dtypes[tensor.name] = tensor.dtype
+        scale, zero_point = np.array(tensor.quant.scale, np.float32), np.array(tensor.quant.zero_point, tensor.storage)
         params = {f"{tensor.name}{QUANTIZED}": value, f"{tensor.name}{SCALE}": scale if axis is not None else scale[0]}
         if tensor.dtype != "int32":
             params[f"{tensor.name}{ZERO_POINT}"] = zero_point if axis is not None else zero_point[0]

@@ -24,7 +24,7 @@ from sr2tflite.interpret.site import (
 )
 from sr2tflite.interpret.workers import Workers
 from sr2tflite.numerics.fixed_point import WIDE_LIMITS, FixedPoint, fixed_points, multiply, multiply_wide
-from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers, requantize_in_place
+from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, builtin_multipliers, conv_multipliers, requantize_in_place
 
 _LARGEST_SUM = {"int32": LARGEST_INT32, "int64": WIDE_LIMITS[0] - 1}
 """By the bias's type, which is the sums' too."""
@@ -156,8 +156,9 @@ def _builtin_multipliers(site: Site) -> NDArray[np.float64]:
     x, weight, _ = site.inputs
     scales = np.asarray(quant(weight).scale, np.float32)
     is_rounded = weight.dtype == "uint8" or (site.op.kind == "FULLY_CONNECTED" and scales.size == 1)
-    product = np.float32(affine(x)[0]) * scales if is_rounded else affine(x)[0] * scales.astype(np.float64)
-    return np.asarray(product.astype(np.float64) / affine(site.output)[0])
+    if not is_rounded:
+        return builtin_multipliers(affine(x)[0], quant(weight).scale, affine(site.output)[0])
+    return np.asarray((np.float32(affine(x)[0]) * scales).astype(np.float64) / affine(site.output)[0])
 
 
 def vector_channels(site: Site) -> int:
