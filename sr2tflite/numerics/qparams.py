@@ -32,7 +32,7 @@ STEPS = 255
 UINT8_SHIFT = 128
 """From an int8 code to the uint8 code of the same value; zero points move along."""
 
-WEIGHT_ZERO: dict[str, int] = {"int8": 0, "uint8": UINT8_SHIFT}
+WEIGHT_ZERO: dict[str, int] = {"int4": 0, "int8": 0, "uint8": UINT8_SHIFT}
 """Zero point of symmetric weights of each type."""
 
 SCALE_BITS = 16

@@ -23,6 +23,9 @@ ZETA, GAMMA = 1.1, -0.1
 
 STEPS = 800
 RATE = 1e-2
+BIAS_RATE = 3e-2
+"""In steps of the output."""
+
 BATCH = 512
 """Output pixels per step."""
 
@@ -59,11 +62,12 @@ def ada_round(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *, pro
     ``W̃ = s·clip(⌊W/s⌋ + h(V), −L, L)``, ``h(V) = clip(σ(V)·(ζ − γ) + γ, 0, 1)``; x̂ is what the quantized network has
     at the layer's input, x what the float one has, f the fused activation and the clip to the output's range. β falls
     from 20 to 2. Then h(V) ≥ ½ goes up. A weight that sets a scale, the channel's or the layer's, stays at the largest
-    code.
+    code. b is learned along, or rounding would have to mend means as well.
 
     References:
         Up or Down? Adaptive Rounding for Post-Training Quantization (Nagel et al., 2020),
-        https://arxiv.org/abs/2004.10568, equations 21–25; the error is measured in the layer's output codes.
+        https://arxiv.org/abs/2004.10568, equations 21–25; the error is measured in the layer's output codes, and that b
+        moves is ours.
 
     Args:
         view: Its weights are put on their grid, in place.
@@ -79,14 +83,15 @@ def ada_round(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *, pro
         scale = torch.tensor(layer.weight_params(input_scale).scale, dtype=torch.float64)
         samples = _sampled(view, float_view, patches, name)
         with torch.enable_grad():
-            codes = rounded_codes(layer, scale, samples, view.grid(name).scale)
+            codes, moved = _rounded(layer, scale, samples, view.grid(name).scale)
         with torch.no_grad():
             layer.weight.copy_(codes * scale.reshape(-1, 1, 1, 1))
+            layer.bias.add_(moved)
         progress("rounding weights", done, len(names))
 
 
-def rounded_codes(layer: "ConvLayer", scale: Tensor, samples: "_Samples", step: float) -> Tensor:
-    """The codes of a layer's weights, OIHW, float64.
+def _rounded(layer: "ConvLayer", scale: Tensor, samples: "_Samples", step: float) -> tuple[Tensor, Tensor]:
+    """The codes of a layer's weights, OIHW, float64, and what its bias moves by.
 
     Args:
         layer: With its real weights.
@@ -99,12 +104,14 @@ def rounded_codes(layer: "ConvLayer", scale: Tensor, samples: "_Samples", step: 
     part = ((ratio - floor - GAMMA) / (ZETA - GAMMA)).clamp(SPAN, 1 - SPAN)
     free, bias = (part.log() - (1 - part).log()).float().requires_grad_(), layer.bias.detach()
     low, high = samples.span
-    optimizer, order = torch.optim.Adam([free], lr=RATE), torch.Generator().manual_seed(0)
+    moved = torch.zeros_like(bias, requires_grad=True)
+    optimizer = torch.optim.Adam([{"params": [free], "lr": RATE}, {"params": [moved], "lr": BIAS_RATE}])
+    order = torch.Generator().manual_seed(0)
     scale32, floor32 = scale.float().reshape(-1, 1, 1, 1), floor.float()
     for number in range(STEPS):
         chosen = torch.randint(len(samples.windows), (BATCH,), generator=order)
         weight = scale32 * (floor32 + stretched(free)).clamp(-limit, limit)
-        found = _products(samples.windows[chosen], weight) + bias
+        found = _products(samples.windows[chosen], weight) + (bias + step * moved)
         loss = ((found.clamp(low, high) - samples.wanted[chosen]) / step).square().sum(1).mean()
         if number >= WARM * STEPS:
             loss = loss + REGULARIZATION * _undecided(stretched(free), (number / STEPS - WARM) / (1 - WARM))
@@ -113,7 +120,7 @@ def rounded_codes(layer: "ConvLayer", scale: Tensor, samples: "_Samples", step: 
         optimizer.step()
     codes = (floor + (stretched(free.detach()) >= 0.5)).clamp(-limit, limit)
     sets_scale = ratio.abs() >= limit - SPAN
-    return torch.where(sets_scale, ratio.sign() * limit, codes)
+    return torch.where(sets_scale, ratio.sign() * limit, codes), step * moved.detach()
 
 
 def stretched(free: Tensor) -> Tensor:

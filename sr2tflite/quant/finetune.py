@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.functions import real
@@ -31,27 +31,26 @@ def finetune_ranges(
     *,
     progress: Progress = silent,
 ) -> None:
-    """Move the ends of the activations' ranges, and the weights' where they are clipped, towards the float network.
+    """Move the scales of the weights, whose codes stay, and the ends of the activations' ranges towards float.
 
     ``L = L_sen + 5·L_rec`` with ``L_rec = mean |K(I) − Q(I)| / 255`` and
     ``L_sen = Σ_k s_k ‖F_K^k/‖F_K^k‖₂ − F_Q^k/‖F_Q^k‖₂‖₂ / K`` over the outputs F^k of all K convolutions, K(·) the float
-    network and Q(·) the quantized one; ``s = sensitivities``. Epochs take turns: one moves what weights are clipped to,
-    the next the activations' ends. What is left is the best of the start and the end of every epoch.
+    network and Q(·) the quantized one; ``s = sensitivities``. Epochs take turns: one moves the weights' scales, the next
+    the activations' ends. What is left is the best of the start and the end of every epoch.
 
     References:
         Outlier-Aware Post-Training Quantization for Image Super-Resolution (2025), https://arxiv.org/abs/2511.00682,
-        the sensitivity-aware finetuning. Epochs, rate and its decay are those of AdaBM, whose scaffolding the paper
-        builds on.
+        the sensitivity-aware finetuning. That codes stay while scales move is ours: they may have been chosen with
+        care. Epochs, batch and decay are those of AdaBM, whose scaffolding the paper builds on.
 
     Args:
-        view: Its ranges and weight clips are moved in place.
+        view: Its ranges, and weights with their scales, are moved in place.
         images: Low-resolution images, uint8, height × width × 3; the middle of each is looked at.
         settings: How long and how fast.
-        progress: Told after each step.
+        progress: Told after each epoch.
     """
-    examples = _Examples(view, images, settings)
-    phases = [group for group in (_clips(view), [view.relative_range]) if group]
-    optimizers = [torch.optim.Adam(group) for group in phases]
+    examples, scales = _Examples(view, images, settings), _Scales(view)
+    optimizers = [torch.optim.Adam(group) for group in (scales.gains, [view.relative_range])]
     best = _State(view, examples.mean_loss())
     for epoch in range(settings.epochs):
         optimizer = optimizers[epoch % len(optimizers)]
@@ -60,7 +59,9 @@ def finetune_ranges(
         for batch in examples.batches(epoch):
             view.zero_grad(set_to_none=True)
             examples.loss(batch).backward()  # type: ignore[no-untyped-call]
+            scales.collect()
             optimizer.step()
+            scales.apply()
         best = best.or_better(_State(view, examples.mean_loss()))
         progress("finetuning ranges", epoch + 1, settings.epochs, f"loss {best.loss:.5f}")
     best.restore()
@@ -80,16 +81,39 @@ def sensitivities(spreads: Tensor, *, paper_exact: bool = False) -> Tensor:
     return spreads.softmax(0)
 
 
-def _clips(view: "QuantizedView") -> list[torch.nn.Parameter]:
-    return [parameter for name in view.layer_names() for parameter in view.layer(name).quantizer.parameters()]
+class _Scales:
+    """One factor for each scale of the weights: what is multiplied is weights and grid together, so that codes stay."""
+
+    def __init__(self, view: "QuantizedView") -> None:
+        self._layers = [view.layer(name) for name in view.layer_names()]
+        self.gains = [nn.Parameter(torch.ones(len(one.weight) if one.per_channel else 1)) for one in self._layers]
+        self._applied = [gain.detach().clone() for gain in self.gains]
+
+    def collect(self) -> None:
+        """``∂L/∂g = Σ w·∂L/∂w / g``, from the gradients of the weights, and of what else the quantizer learns."""
+        for layer, gain in zip(self._layers, self.gains, strict=True):
+            assert layer.weight.grad is not None
+            products = (layer.weight.detach() * layer.weight.grad).sum((1, 2, 3))
+            gain.grad = (products if layer.per_channel else products.sum().reshape(1)) / gain.detach()
+
+    def apply(self) -> None:
+        """Enlarge weights and grids by what the factors have become."""
+        with torch.no_grad():
+            for layer, gain, applied in zip(self._layers, self.gains, self._applied, strict=True):
+                ratio = gain / applied
+                layer.weight.mul_(ratio.reshape(-1, 1, 1, 1))
+                layer.quantizer.enlarge(ratio)
+                applied.copy_(gain)
 
 
 class _State:
     """What finetuning moves, as it is now."""
 
     def __init__(self, view: "QuantizedView", loss: float) -> None:
-        self._moved = [*_clips(view), view.relative_range]
-        self._kept = [parameter.detach().clone() for parameter in self._moved]
+        layers = [view.layer(name) for name in view.layer_names()]
+        grids = [buffer for layer in layers for buffer in layer.quantizer.buffers()]
+        self._moved: list[Tensor] = [*(layer.weight for layer in layers), *grids, view.relative_range]
+        self._kept = [tensor.detach().clone() for tensor in self._moved]
         self.loss = loss
 
     def or_better(self, other: "_State") -> "_State":
@@ -97,8 +121,8 @@ class _State:
 
     def restore(self) -> None:
         with torch.no_grad():
-            for parameter, kept in zip(self._moved, self._kept, strict=True):
-                parameter.copy_(kept)
+            for tensor, kept in zip(self._moved, self._kept, strict=True):
+                tensor.copy_(kept)
 
 
 class _Examples:

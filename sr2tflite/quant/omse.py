@@ -39,6 +39,10 @@ class LearnedClip(ClippedWeights):
         """c, whatever the weights are by now."""
         return self.gamma.abs() * self.start
 
+    def enlarge(self, ratio: Tensor) -> None:
+        """C moves along."""
+        self.start.mul_(ratio)
+
 
 def least_error_clip(weight: Tensor, limit: int, *, per_channel: bool, covariance: Tensor | None = None) -> Tensor:
     """The c that leaves ``Σ Δ·C·Δ``, ``Δ = w − s·clip(round(w/s), −L, L)``, least, ``s = c/L``; the largest of equals.

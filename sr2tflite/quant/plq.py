@@ -4,12 +4,11 @@ It is not one affine grid, so no tensor of a file holds its codes; but it is a s
 :mod:`sr2tflite.quant.branches` makes of it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-
-from sr2tflite.quant.ste import rounded
 
 EMA = 0.9
 """What a later batch leaves of the ends and the breakpoint before it."""
@@ -32,12 +31,26 @@ class Regions:
 
     def followed_by(self, batch: "Regions") -> "Regions":
         """The moving average ``θ ← 0.9·θ + 0.1·θ_batch`` of all three."""
-        pairs = {name: (getattr(self, name), getattr(batch, name)) for name in ("low", "high", "breakpoint")}
-        return replace(self, **{name: EMA * old + (1 - EMA) * new for name, (old, new) in pairs.items()})
+        pairs = ((self.low, batch.low), (self.high, batch.high), (self.breakpoint, batch.breakpoint))
+        return Regions(*(EMA * old + (1 - EMA) * new for old, new in pairs))
+
+
+class _Rounded(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004  # the signature is torch's
+        return x.round()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:  # noqa: ARG004
+        return grads[0]
+
+
+def _rounded(x: Tensor) -> Tensor:
+    return cast(Tensor, _Rounded.apply(x))  # type: ignore[no-untyped-call]
 
 
 def regions_of(values: Tensor, percentile: float = 99.0) -> Regions:
-    """Minimum, maximum and the percentile of |x|, that of x in words of the paper, of one batch."""
+    """Minimum, maximum and a percentile of one batch: of |x|, which is our reading of the paper's percentile of x."""
     flat = values.detach().flatten()
     place = max(1, round(percentile / 100 * flat.numel()))
     breakpoint = flat.abs().kthvalue(place).values.clamp(min=SMALLEST)
@@ -50,7 +63,7 @@ def piecewise(values: Tensor, regions: Regions, bits: int) -> Tensor:
     Args:
         values: x, any shape.
         regions: Ends and breakpoint; they receive gradients, rounding passes them straight through.
-        bits: b.
+        bits: b, from 3 on: with 2, the dense region would be one point.
 
     References:
         Outlier-Aware Post-Training Quantization for Image Super-Resolution (2025), https://arxiv.org/abs/2511.00682.
@@ -60,21 +73,20 @@ def piecewise(values: Tensor, regions: Regions, bits: int) -> Tensor:
 
 def dense(values: Tensor, regions: Regions, bits: int) -> Tensor:
     """Q_d of clip(x, −bp, bp): ``2^(b−1) − 1`` points from −bp to bp, both ends and zero among them."""
-    steps = 2 ** (bits - 1) - 2
-    scale = 2 * regions.breakpoint / steps
-    return scale * rounded(_clipped(values, regions) / scale)
+    half = 2 ** (bits - 2) - 1
+    codes = _rounded((values / (regions.breakpoint / half)).clamp(-half, half))
+    return regions.breakpoint * (codes / half)
 
 
 def outlier(values: Tensor, regions: Regions, bits: int) -> Tensor:
-    """Q_o of what lies beyond ±bp: ``2^(b−2) − 1`` points on either side, from the breakpoint, left out, to the end."""
-    beyond = values - _clipped(values, regions)
+    """Q_o of what lies beyond ±bp: ``2^(b−2) − 1`` points on either side, the last at the end; 0 in between."""
     points = 2 ** (bits - 2) - 1
-    above, below = (((end - regions.breakpoint) / points).clamp(min=SMALLEST) for end in (regions.high, -regions.low))
-    up, down = (
-        rounded((side / scale).clamp(max=points)) for side, scale in ((beyond.relu(), above), ((-beyond).relu(), below))
-    )
-    return above * up - below * down
+    above = _beyond(values - regions.breakpoint, regions.high - regions.breakpoint, points)
+    below = _beyond(-values - regions.breakpoint, -regions.low - regions.breakpoint, points)
+    return above - below
 
 
-def _clipped(values: Tensor, regions: Regions) -> Tensor:
-    return torch.maximum(torch.minimum(values, regions.breakpoint), -regions.breakpoint)
+def _beyond(values: Tensor, width: Tensor, points: int) -> Tensor:
+    """Values from 0 to a width on so many steps; nothing where there is no width."""
+    width = width.clamp(min=SMALLEST)
+    return width * (_rounded((values / (width / points)).clamp(0, points)) / points)

@@ -37,9 +37,9 @@ def round_weights(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *,
         GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers (Frantar et al., 2022),
         https://arxiv.org/abs/2210.17323, equations 2–3 and section 3.3; here on centered inputs.
     """
-    covariances = covariances(view, images)
+    found = covariances(view, images)
     grids = view.grids()
-    for done, (name, covariance) in enumerate(covariances.items(), start=1):
+    for done, (name, covariance) in enumerate(found.items(), start=1):
         layer, node = view.layer(name), view.plan.graph.producer(name)
         assert node is not None
         params = layer.weight_params(grids[view.plan.group_of[node.inputs[0]]].scale[0])
@@ -48,7 +48,7 @@ def round_weights(view: "QuantizedView", images: Sequence[NDArray[np.uint8]], *,
             steps = layer.weight.double().flatten(1).cpu().numpy() / scale
             rounded = torch.from_numpy(rounded_steps(steps, covariance, layer.quantizer.limit) * scale)
             layer.weight.copy_(rounded.reshape(layer.weight.shape))
-        progress("rounding weights", done, len(covariances))
+        progress("rounding weights", done, len(found))
 
 
 def rounded_steps(

@@ -48,14 +48,28 @@ class FinetuneSettings(Settings):
     patch: int = Field(default=48, gt=0)
     """Height and width of the middle of each image that is looked at."""
 
-    rate: float = Field(default=0.01, gt=0)
-    """Of Adam, for clips relative to where they start and for ends relative to the power of two above their width."""
+    rate: float = Field(default=0.003, gt=0)
+    """Of Adam, for weight scales relative to where they start and for ends relative to the power of two above their
+    range's width; AdaBM's is 0.01."""
 
     decay: float = Field(default=0.9, gt=0, le=1)
     """What every epoch multiplies the rate by."""
 
     paper_exact: bool = False
     """Whether sensitivities are the softmax of the layers' spreads as they are, instead of standardized ones."""
+
+
+class BranchSettings(Settings):
+    """When an activation with outliers gets a second branch, which doubles the work of what writes and reads it."""
+
+    gain_db: float = Field(default=0.3, ge=0)
+    """How much nearer to the float network that must bring the output, in dB, for each one alone."""
+
+    most: int = Field(default=4, gt=0)
+    """How many are split at most."""
+
+    percentile: float = Field(default=99.0, gt=50, lt=100)
+    """Share of the magnitudes, in percent, that the first branch takes."""
 
 
 class PtqSettings(Settings):
@@ -83,6 +97,9 @@ class PtqSettings(Settings):
 
     equalize: bool = True
     """Whether channels are first enlarged or made small so that rounding costs least: the float function stays."""
+
+    branches: BranchSettings | None = None
+    """Whether, and when, outliers of a ReLU's output get a branch of their own; None splits nothing."""
 
     finetune: FinetuneSettings | None = None
     """Whether, and how, ranges are then moved until the network is nearer to the float one; None leaves them."""

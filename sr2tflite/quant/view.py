@@ -16,22 +16,17 @@ from sr2tflite.graph.passes.drop_nodes import drop_nodes
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams
 from sr2tflite.progress import Progress, silent
-from sr2tflite.quant.adaround import ada_round
-from sr2tflite.quant.balance import balance
-from sr2tflite.quant.bias import correct_biases
 from sr2tflite.quant.bounds import within
+from sr2tflite.quant.branches import Branching
+from sr2tflite.quant.calibration import planned, refine
 from sr2tflite.quant.compute import compute, output_grid, stored_constant
-from sr2tflite.quant.finetune import finetune_ranges
 from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
-from sr2tflite.quant.omse import clip_weights
-from sr2tflite.quant.plan import Plan, plan_as_it_is, plan_quantization, span
-from sr2tflite.quant.ranges import find_ranges
+from sr2tflite.quant.plan import Plan, plan_as_it_is, span
 from sr2tflite.quant.read_back import packed_in, shared_params, with_steps
-from sr2tflite.quant.rounding import round_weights
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
-from sr2tflite.quant.simulation import compute_real, frozen, plan_simulation
+from sr2tflite.quant.simulation import compute_real, frozen
 from sr2tflite.quant.slopes import SlopeLayer
 from sr2tflite.quant.specs import Arithmetic, OutputGrid
 
@@ -74,6 +69,8 @@ class QuantizedView(nn.Module):
         self.register_buffer("range_limits", torch.tensor(limits, dtype=torch.float32).reshape(-1, 2), persistent=False)
         self.arithmetic: Arithmetic = PLAIN
         """Who computes; another one may also note what it rounds."""
+        self.branchings: tuple[Branching, ...] = ()
+        """What calibration found of the activations that could be split in two branches."""
         self.brought = nn.ModuleDict()
         """What a method learns and remembers beside, by its own names."""
         self.use(plan)
@@ -99,25 +96,10 @@ class QuantizedView(nn.Module):
             UnsupportedError: An op cannot be quantized here.
         """
         settings = settings or PtqSettings()
-        is_paper = settings.placement == "paper"
-        plan = (plan_simulation if is_paper else plan_quantization)(graph, settings.bits)
-        ranges: dict[int, Range] = {}
-        if settings.equalize or settings.method == "mse":
-            balanced = balance(plan, images, settings.weights, equalize=settings.equalize)
-            plan, ranges = balanced.plan, balanced.ranges
-        if settings.method != "mse":
-            ranges = find_ranges(plan, images, settings, progress=progress)
-        view = cls(plan, ranges, settings.weights)
-        if settings.weight_range != "max":
-            clip_weights(view, images, settings.weight_range)
-        if settings.finetune is not None:
-            finetune_ranges(view, images, settings.finetune, progress=progress)
-        if settings.rounding == "covariance":
-            round_weights(view, images, progress=progress)
-        elif settings.rounding == "adaround":
-            ada_round(view, images, progress=progress)
-        if settings.bias_correction:
-            correct_biases(view, images, progress=progress)
+        start = planned(graph, images, settings, lambda p, ranges: cls(p, ranges, settings.weights), progress=progress)
+        view = cls(start.plan, start.ranges, settings.weights)
+        view.branchings = start.layers
+        refine(view, images, settings, progress=progress)
         return view
 
     @classmethod

@@ -42,6 +42,13 @@ class WeightQuantizer(nn.Module):
         """What the largest code stands for, one value per output channel or one; no gradient is asked for."""
         return weight.abs().amax((1, 2, 3)) if per_channel else weight.abs().amax().reshape(1)
 
+    def enlarge(self, ratio: Tensor) -> None:
+        """Follow weights that are now so many times as large, per output channel or all, if that does not come about.
+
+        Args:
+            ratio: One value per output channel, or one.
+        """
+
     def codes(self, ratio: Tensor) -> Tensor:
         """Codes, float64, of ``w/s``, OIHW in float64, which may be overwritten."""
         return ratio.round_().clamp_(-self.limit, self.limit)
