@@ -81,8 +81,8 @@ class Study:
         """Of one cell, parsed."""
         told = self.told["rows"][row]
         quantized = {**told["ptq"], "bits": {"weights": bits, "activations": bits}, "placement": self.placement}
-        if self.placement == "paper":
-            quantized |= {"equalize": False}
+        if self.placement == "paper":  # and what else the papers have: one scale for a layer's weights
+            quantized |= {"equalize": False, "weights": "per-tensor"}
             quantized.setdefault("method", "percentile")
         if "qat" not in told:
             return parse_settings(PtqSettings, quantized, row)
