@@ -33,6 +33,7 @@ class Delegated(Rule):
 
 def _is_delegated(graph: Graph, node: Node) -> bool:
     try:
-        return kernel(node.op, node.output).is_delegated(Site.of(graph, node))
+        site = Site.of(graph, node)
+        return site.fits_xnnpack and kernel(node.op, node.output).is_delegated(site)
     except UnsupportedError:
         return False
