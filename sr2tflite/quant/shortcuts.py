@@ -52,6 +52,11 @@ class Shortcuts(nn.Module):
             for reader in self._readers(block):
                 self._fold(reader, index, None)
 
+    @property
+    def convolutions(self) -> tuple[str, ...]:
+        """Of all blocks."""
+        return tuple(name for block in self.blocks for name in block.convolutions)
+
     def products(self) -> Tensor:
         """c_k, one for each block."""
         smallest, largest = self.alpha.new_tensor([SMALLEST, LARGEST])

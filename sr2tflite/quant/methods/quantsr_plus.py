@@ -1,11 +1,12 @@
 """QuantSR+: weights coded bit by bit, blocks that go while training goes on, the others taught block by block."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.quant.binarization import BinarizedWeights
 from sr2tflite.quant.local import LocalDistillation, local_of
 from sr2tflite.quant.methods import METHODS
@@ -48,6 +49,8 @@ class QuantsrPlus(ShiftedAndShortcut):
     def _slims_forward(self) -> Self:
         if self.slim_until < self.slim_from:
             raise ValueError(f"slim_until is {self.slim_until:g}; expected at least slim_from")
+        if self.slim and not self.shortcuts:
+            raise ValueError(f"slim is {self.slim:g}, and shortcuts is false; expected shortcuts to rank blocks by")
         return self
 
     def install(self, view: QuantizedView) -> None:
@@ -57,6 +60,12 @@ class QuantsrPlus(ShiftedAndShortcut):
         if self.slim:
             shortcuts = required(shortcuts, view, "slim: 0")
             count = int(self.slim * len(shortcuts.blocks))
+            if not count:
+                raise UnsupportedError(
+                    f"has {len(shortcuts.blocks)} residual blocks, of which slim: {self.slim:g} removes none",
+                    where=view.plan.graph.name,
+                    hint=f"slim: {1 / len(shortcuts.blocks):.2g}, or slim: 0",
+                )
             view.brought["slimming"] = Slimming(shortcuts, count, self.slim_from, self.slim_until)
         if self.distillation and shortcuts is not None:
             view.brought["local"] = LocalDistillation(view, shortcuts.blocks, None)
@@ -72,6 +81,11 @@ class QuantsrPlus(ShiftedAndShortcut):
         """A validation as good as the best lets the next block go."""
         if (slimming := slimming_of(view)) is not None:
             slimming.see(psnr)
+
+    def leaves_out(self, view: QuantizedView) -> Collection[str]:
+        """The blocks' convolutions, where some go."""
+        slimming, shortcuts = slimming_of(view), shortcuts_of(view)
+        return () if slimming is None or shortcuts is None else shortcuts.convolutions
 
     def has_final_form(self, view: QuantizedView) -> bool:
         """Whether all blocks have gone that should."""
