@@ -28,9 +28,10 @@ from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 from sr2tflite.train.devices import Devices, Team, launch
 from sr2tflite.train.gradients import Apart
-from sr2tflite.train.loop import Fitted, Task, Training
+from sr2tflite.train.loop import Fitted, Training
 from sr2tflite.train.losses import WHITE
 from sr2tflite.train.settings import QatTrainSettings
+from sr2tflite.train.task import Task
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class _Stage:
         for form in method.forms(view):
             with form:
                 found.append(self._lesson.terms(module(batch.lr), batch, self._features(batch.lr)))
-        terms = found[0] if len(found) == 1 else {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
+        terms = {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
         return {**terms, **method.terms(view)}
 
     def after_step(self, _module: nn.Module) -> None:

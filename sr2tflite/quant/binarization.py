@@ -52,17 +52,17 @@ class BinarizedWeights(LearnedClip):
         """t_i, from bit 0."""
 
     def codes(self, ratio: Tensor) -> Tensor:
-        """k of ``w/s``, OIHW in float64."""
+        """K of ``w/s``, OIHW in float64."""
         return self.binarized(ratio)
 
     def passed(self, weight: Tensor, used: WeightCodes) -> Tensor:
         """``s·k`` with the gradients by w, c, s_i and t_i; where the bias has raised a scale, c takes none."""
         own = self.clip(weight, per_channel=len(used.scale) > 1).reshape(-1, 1, 1, 1) / self.limit
         step = torch.where(used.raised, used.scale, own).double()
-        return cast(Tensor, (step * self.binarized(weight / step)).float())
+        return (step * self.binarized(weight / step)).float()
 
     def binarized(self, ratio: Tensor) -> Tensor:
-        """k of ``w/s``, in float64 and with its gradient."""
+        """K of ``w/s``, in float64 and with its gradient."""
         shifted = 2 * ratio.clamp(-self.limit, self.largest) - 1
         coded, taken = torch.zeros_like(shifted), torch.zeros_like(shifted)
         gains, thresholds = self.gain.double(), self.threshold.double()

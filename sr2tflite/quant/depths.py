@@ -1,7 +1,6 @@
 """One set of weights for several depths: how many residual blocks are left out, and which."""
 
 from contextlib import AbstractContextManager, nullcontext
-
 from typing import cast
 
 import torch

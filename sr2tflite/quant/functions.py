@@ -148,9 +148,7 @@ def conv_ratio(x: Tensor, spec: ConvSpec) -> Tensor:
 
 class _Add(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec, slope: Slope | None
-    ) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: AddSpec, slope: Slope | None) -> Tensor:
         acc = add_accumulators(a, b, spec)
         codes = (acc >> spec.shift).float().clamp_(spec.grid.low, spec.grid.high)
         ctx.save_for_backward(a, b, acc.float(), codes)

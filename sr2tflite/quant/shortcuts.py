@@ -46,7 +46,7 @@ class Shortcuts(nn.Module):
         self.alpha = nn.Parameter(torch.ones(len(blocks)))
         self.register_buffer("off", torch.zeros(len(blocks), dtype=torch.bool))
         self._view, self._whole = (view,), view.plan  # in a tuple: the view holds this module
-        self.register_load_state_dict_post_hook(_shorten)
+        self.register_load_state_dict_post_hook(_shorten)  # type: ignore[no-untyped-call]
         for index, block in enumerate(blocks):
             self._fold(block.convolutions[-1], None, index)
             for reader in self._readers(block):

@@ -149,7 +149,7 @@ def test_a_state_that_lacks_blocks_makes_another_view_lack_them(graph: Graph) ->
 
 
 def test_shortcuts_have_the_gradient_that_finite_differences_of_the_folded_function_have(graph: Graph) -> None:
-    view, shortcuts = view_of(graph, identity=True)
+    view, _ = view_of(graph, identity=True)
     twin = deepcopy(view).double()
     found = shortcuts_of(twin)
     assert found is not None

@@ -25,8 +25,9 @@ class QuantsrPlus(ShiftedAndShortcut):
     The paper's: the coding of weights with its thresholds, τ and straight-through rounding of activations, half of the
     blocks removed, from a fifth of the training on, each time the one of the largest α, which is 1 from then on; ``L1 +
     1e-4·mean_k ‖F_k − F_k^float‖₂`` over blocks k that are there and whose neighbor before is. Ours: what is ours in
-    ``quantsr``; and that the removal ends at ``slim_until``, where the paper waits up to 2/n of the training for each of
-    n/2 blocks, which for n > 10 is longer than the training.
+    ``quantsr``; and that the removal ends at ``slim_until``, where the paper waits up to 2/n of the training for each
+    block but the first of n/2: with n > 10 the training is over before. Features are those of the deploy graph, which
+    ``ptq.equalize`` may have given other units.
 
     References:
         QuantSR+ (2026), https://arxiv.org/abs/2605.22351, and its released code.
