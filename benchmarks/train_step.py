@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from sr2tflite.networks.students import STUDENTS
-from sr2tflite.train.loop import Task, Training
+from sr2tflite.train.loop import Training
 from sr2tflite.train.settings import TrainSettings
+from sr2tflite.train.task import Task
 
 TARGET = 1.10
 WARM_UP = 2

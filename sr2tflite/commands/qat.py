@@ -15,6 +15,7 @@ from sr2tflite.commands.teaching import Lesson, own_output
 from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches
+from sr2tflite.errors import RecipeError
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import Graph, onnx
 from sr2tflite.progress import Progress, silent
@@ -27,9 +28,10 @@ from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
 from sr2tflite.train.devices import Devices, Team, launch
 from sr2tflite.train.gradients import Apart
-from sr2tflite.train.loop import Fitted, Task, Training
+from sr2tflite.train.loop import Fitted, Training
 from sr2tflite.train.losses import WHITE
 from sr2tflite.train.settings import QatTrainSettings
+from sr2tflite.train.task import Task
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def qat(
 
     Raises:
         InputError: The model, the data or the teacher cannot be used, or the run's folder holds another training.
-        RecipeError: The devices cannot share the work.
+        RecipeError: The devices cannot share the work, or the method has not enough steps.
         UnsupportedError: An op cannot be quantized.
         VerificationError: The GPU does not compute the integers that the CPU does.
         DivergedError: The loss is not finite.
@@ -100,6 +102,10 @@ def qat(
     task = stage.task(batches, HeldOut(held_out, WHITE, settings.protocol), sha256(origin.encode()))
     with batches:
         fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
+    if not method.has_final_form(view):
+        raise RecipeError(
+            f"steps: {settings.steps} are over before the method has left out what it shall", hint="--set steps=100"
+        )
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
     quantized = _known(view.freeze(), ranges.ids, [*seen(graph.metadata), *trained])
     team.by_first(lambda: write_bytes(out, onnx.write(quantized)))
@@ -115,7 +121,7 @@ class _Stage:
         self._view, self._lesson, self._settings, self._method = view, lesson, settings, method
         self._clip = WeightClipper(view, settings.weight_clip)
         self._observer = RangeObserver(view, settings, team.smallest)
-        self._features = FeatureTap(view, lesson.total.compared)
+        self._features = FeatureTap(view, lesson.total.compared, method.leaves_out(view))
 
     def task(self, batches: Ahead[Batch], judge: HeldOut, origin: str) -> Task[Batch]:
         """The training of the view, judged by held-out images."""
@@ -147,11 +153,7 @@ class _Stage:
         for form in method.forms(view):
             with form:
                 found.append(self._lesson.terms(module(batch.lr), batch, self._features(batch.lr)))
-        terms = (
-            found[0]
-            if len(found) == 1
-            else {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
-        )
+        terms = {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
         return {**terms, **method.terms(view)}
 
     def after_step(self, _module: nn.Module) -> None:

@@ -22,8 +22,9 @@ from sr2tflite.networks.students import STUDENTS, Student
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import TRAINED_ON, listed, seen
 from sr2tflite.train.devices import Devices, launch
-from sr2tflite.train.loop import Fitted, Task, Terms, Training
+from sr2tflite.train.loop import Fitted, Training
 from sr2tflite.train.settings import TrainSettings
+from sr2tflite.train.task import Task, Terms
 
 
 @dataclass(frozen=True)

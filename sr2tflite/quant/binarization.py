@@ -59,7 +59,7 @@ class BinarizedWeights(LearnedClip):
         """``s·k`` with the gradients by w, c, s_i and t_i; where the bias has raised a scale, c takes none."""
         own = self.clip(weight, per_channel=len(used.scale) > 1).reshape(-1, 1, 1, 1) / self.limit
         step = torch.where(used.raised, used.scale, own).double()
-        return cast(Tensor, (step * self.binarized(weight / step)).float())
+        return (step * self.binarized(weight / step)).float()
 
     def binarized(self, ratio: Tensor) -> Tensor:
         """K of ``w/s``, in float64 and with its gradient."""

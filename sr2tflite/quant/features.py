@@ -1,6 +1,6 @@
 """What some convolutions write, of a quantized view and of the float graph it started from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -22,18 +22,25 @@ class FeatureTap:
     Args:
         view: The view; hooks are put on its convolutions.
         numbers: Which convolutions, counted from 0 in execution order.
+        passing: The outputs of those that some forward may lack.
 
     Raises:
-        RecipeError: There are fewer convolutions.
+        RecipeError: There are fewer convolutions, or one that is compared may be left out.
     """
 
-    def __init__(self, view: QuantizedView, numbers: Sequence[int]) -> None:
+    def __init__(self, view: QuantizedView, numbers: Sequence[int], passing: Collection[str] = ()) -> None:
         names = view.layer_names()
         if numbers and max(numbers) >= len(names):
             raise RecipeError(
                 f"losses: convolution {max(numbers)} is compared, and there are {len(names)}, from 0 on",
                 hint=f"choose layers up to {len(names) - 1}",
             )
+        for number in numbers:
+            if names[number] in passing:
+                raise RecipeError(
+                    f"losses: convolution {number} ({names[number]}) is compared, and the method leaves such out",
+                    hint="choose layers outside the residual blocks",
+                )
         self._names = {number: names[number] for number in numbers}
         self._float = FloatView(view.plan.graph) if numbers else None
         self._kept: dict[int, Tensor] = {}

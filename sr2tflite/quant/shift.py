@@ -1,6 +1,6 @@
 """Learned shifts of activations, folded into the bias of the convolution that writes them."""
 
-from typing import cast
+from math import ceil, log2
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ def add_shifts(view: QuantizedView) -> list[Shift]:
         if len(readers) != 1 or not isinstance(readers[0].op, _WINDOWS) or index not in ranges:
             continue
         layer, (low, high) = view.layer(name), ranges[index]
-        shift = Shift(len(layer.weight), float(torch.exp2(torch.ceil(torch.log2(torch.tensor(high - low))))))
+        shift = Shift(len(layer.weight), 2.0 ** ceil(log2(high - low)))
         layer.folds.append(shift)
         shifts.append(shift)
     return shifts
@@ -55,4 +55,4 @@ def add_shifts(view: QuantizedView) -> list[Shift]:
 def shifts_of(view: QuantizedView) -> list[Shift]:
     """The shifts a view has."""
     folds = [fold for name in view.layer_names() for fold in view.layer(name).folds]
-    return [cast(Shift, fold) for fold in folds if isinstance(fold, Shift)]
+    return [fold for fold in folds if isinstance(fold, Shift)]

@@ -46,11 +46,16 @@ class Shortcuts(nn.Module):
         self.alpha = nn.Parameter(torch.ones(len(blocks)))
         self.register_buffer("off", torch.zeros(len(blocks), dtype=torch.bool))
         self._view, self._whole = (view,), view.plan  # in a tuple: the view holds this module
-        self.register_load_state_dict_post_hook(_shorten)
+        self.register_load_state_dict_post_hook(_shorten)  # type: ignore[no-untyped-call]
         for index, block in enumerate(blocks):
             self._fold(block.convolutions[-1], None, index)
             for reader in self._readers(block):
                 self._fold(reader, index, None)
+
+    @property
+    def convolutions(self) -> tuple[str, ...]:
+        """Of all blocks."""
+        return tuple(name for block in self.blocks for name in block.convolutions)
 
     def products(self) -> Tensor:
         """c_k, one for each block."""

@@ -2,18 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
 from sr2tflite.errors import DivergedError, InputError, UnsupportedError
 from sr2tflite.files import make_folder, remove_torn
@@ -21,68 +18,19 @@ from sr2tflite.progress import Progress, silent
 from sr2tflite.train.devices import Team, launch, share_statistics
 from sr2tflite.train.ema import Average
 from sr2tflite.train.exactness import exact_arithmetic, prove_exact
-from sr2tflite.train.gradients import Apart, take
+from sr2tflite.train.gradients import take
 from sr2tflite.train.journal import Journal, Row
 from sr2tflite.train.parts import part_of
 from sr2tflite.train.settings import LoopSettings
 from sr2tflite.train.state import latest_state, load_state, replace_state, save_state
+from sr2tflite.train.task import BatchT, Task, Terms
 from sr2tflite.train.watch import Watch
-
-BatchT = TypeVar("BatchT")
-
-Terms = Mapping[str, Tensor]
-"""What each loss adds to the sum that is minimized, by name."""
 
 REPORT_EVERY = 20
 """Steps between two lines of the log; on a GPU, also between two looks at whether the loss is finite."""
 
 WATCHING = {"save_every_s", "tensorboard"}
 """Settings that change nothing of what comes out: a training may go on with others."""
-
-
-@dataclass
-class Task(Generic[BatchT]):
-    """What is trained, on what, towards what."""
-
-    module: nn.Module
-    """Trained in place."""
-
-    groups: list[dict[str, Any]]
-    """Adam's parameter groups; a group's ``lr`` is relative to the settings' learning rate, and a group with ``until``
-    is trained for that share of the steps only."""
-
-    batches: Callable[[int], BatchT]
-    """The global batch of a step: a tensor N·…, or a dataclass that holds some."""
-
-    objective: Callable[[nn.Module, BatchT], Tensor | Terms]
-    """The loss of a batch, or what is added up to it: means over the batch, so that parts of it can be averaged."""
-
-    validate: Callable[[nn.Module], float]
-    """PSNR in dB on held-out training images."""
-
-    after_step: Callable[[nn.Module], None] = lambda _module: None
-    """Called after each optimizer step (weight clipping)."""
-
-    origin: str = ""
-    """Says what is trained on what, for instance by a hash; unfinished work of another origin is not gone on with."""
-
-    sample: Callable[[nn.Module], NDArray[np.uint8]] | None = None
-    """An image height × width × 3 that shows how far the module is."""
-
-    apart: Apart | None = None
-    """A term whose gradient is not added to that of the others, but mixed with it."""
-
-    by_hand: bool = False
-    """Whether a step may leave parameters without gradient, or call the module several times."""
-
-    counts: Callable[[], bool] = lambda: True
-    """Whether the module, as it is, may be the best."""
-
-    after_validation: Callable[[float], None] = lambda _psnr: None
-    """Called after each validation with its PSNR, in every process."""
-
-    exact_on: Tensor | None = None
-    """For a module that computes integers, an input on which its device must give the CPU's very bits."""
 
 
 @dataclass(frozen=True)

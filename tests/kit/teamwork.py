@@ -25,9 +25,10 @@ from sr2tflite.quant.settings import FixedClip, PtqSettings
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.train.devices import Team, launch
 from sr2tflite.train.gradients import Apart
-from sr2tflite.train.loop import Task, Terms, Training
+from sr2tflite.train.loop import Training
 from sr2tflite.train.losses import Sample, Total
 from sr2tflite.train.settings import LoopSettings
+from sr2tflite.train.task import Task, Terms
 
 STEPS = 12
 SETTINGS = LoopSettings(
@@ -87,7 +88,33 @@ def mixed_task() -> tuple[Task[Batch], Witness]:
     return replace(task, apart=Apart("dct", Odm().mixed)), witness
 
 
-TASKS = {"float": float_task, "quantized": quantized_task, "mixed": mixed_task}
+class InTurn(nn.Module):
+    """Two networks, of which a step computes one: the other's weights have no gradient then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(STUDENTS["plain"](channels=4, depth=1, peak=255).build() for _ in range(2))
+        self.turn = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.parts[self.turn](x)
+        return y
+
+
+def partial_task() -> tuple[Task[Batch], Witness]:
+    """Gradients are averaged by hand, since not every weight has one."""
+    task, witness = float_task()
+    module = InTurn()
+
+    def in_turn(_module: nn.Module, batch: Batch) -> Terms:
+        module.turn = batch.step % 2
+        return objective(module, batch)
+
+    groups = [{"params": list(module.parameters())}]
+    return replace(task, module=module, groups=groups, objective=in_turn, by_hand=True), witness
+
+
+TASKS = {"float": float_task, "quantized": quantized_task, "mixed": mixed_task, "partial": partial_task}
 
 
 def train(kind: str, folder: Path, team: Team | None = None) -> list[str]:

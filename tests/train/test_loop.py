@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import DivergedError, InputError, RecipeError, StorageError, UnsupportedError
 from sr2tflite.registry import parse_settings
-from sr2tflite.train.loop import Task, Training
+from sr2tflite.train.loop import Training
 from sr2tflite.train.schedules import Step
 from sr2tflite.train.settings import LoopSettings, QatTrainSettings
 from sr2tflite.train.state import load_state, save_state
+from sr2tflite.train.task import Task
 
 TARGET = torch.tensor([[0.5, -1.0, 2.0]])
 

@@ -5,7 +5,7 @@ added to what training minimizes, how the gradient of that is mixed with the gra
 while training goes on. A method is settings alone: what it learns and remembers are parameters and buffers of the view.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
@@ -62,6 +62,10 @@ class Method(Settings):
 
     def after_validation(self, view: QuantizedView, psnr: float) -> None:
         """What follows from a validation, in dB."""
+
+    def leaves_out(self, view: QuantizedView) -> Collection[str]:  # noqa: ARG002  # a default
+        """The outputs of convolutions that some forward may lack."""
+        return ()
 
     def has_final_form(self, view: QuantizedView) -> bool:  # noqa: ARG002  # a default
         """Whether the view has the ops that its file shall have: until then no validation is the best."""

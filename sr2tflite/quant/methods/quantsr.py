@@ -1,17 +1,17 @@
 """QuantSR: rounding with a redistributed gradient, shifted activations, learned shortcuts, one network at depths."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from sr2tflite.quant.depths import Depths, depths_of
 from sr2tflite.quant.methods import METHODS
 from sr2tflite.quant.methods._quantsr import ShiftedAndShortcut
 from sr2tflite.quant.redistribution import REDISTRIBUTED, RedistributedWeights
-from sr2tflite.quant.shortcuts import required
+from sr2tflite.quant.shortcuts import required, shortcuts_of
 from sr2tflite.quant.view import QuantizedView
 
 
@@ -37,6 +37,12 @@ class Quantsr(ShiftedAndShortcut):
     together_from: float = Field(default=0.5, ge=0, lt=1)
     """Share of the training after which the three depths are trained; which blocks they lack is decided then."""
 
+    @model_validator(mode="after")
+    def _skips_by_shortcuts(self) -> Self:
+        if self.depth is not None and not self.shortcuts:
+            raise ValueError(f"depth is {self.depth}, and shortcuts is false; expected shortcuts to rank blocks by")
+        return self
+
     def install(self, view: QuantizedView) -> None:
         """Weight quantizers, shifts, shortcuts and depths."""
         self.weights_of(view, RedistributedWeights)
@@ -55,6 +61,11 @@ class Quantsr(ShiftedAndShortcut):
         """The view at each depth."""
         depths = depths_of(view)
         return [nullcontext()] if depths is None else depths.forms()
+
+    def leaves_out(self, view: QuantizedView) -> Collection[str]:
+        """The blocks' convolutions, where there are depths."""
+        depths, shortcuts = depths_of(view), shortcuts_of(view)
+        return () if depths is None or shortcuts is None else shortcuts.convolutions
 
     def has_final_form(self, view: QuantizedView) -> bool:
         """Whether the depths have been decided."""

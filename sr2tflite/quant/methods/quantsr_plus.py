@@ -1,11 +1,12 @@
 """QuantSR+: weights coded bit by bit, blocks that go while training goes on, the others taught block by block."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.quant.binarization import BinarizedWeights
 from sr2tflite.quant.local import LocalDistillation, local_of
 from sr2tflite.quant.methods import METHODS
@@ -24,8 +25,9 @@ class QuantsrPlus(ShiftedAndShortcut):
     The paper's: the coding of weights with its thresholds, τ and straight-through rounding of activations, half of the
     blocks removed, from a fifth of the training on, each time the one of the largest α, which is 1 from then on; ``L1 +
     1e-4·mean_k ‖F_k − F_k^float‖₂`` over blocks k that are there and whose neighbor before is. Ours: what is ours in
-    ``quantsr``; and that the removal ends at ``slim_until``, where the paper waits up to 2/n of the training for each of
-    n/2 blocks, which for n > 10 is longer than the training.
+    ``quantsr``; and that the removal ends at ``slim_until``, where the paper waits up to 2/n of the training for each
+    block but the first of n/2: with n > 10 the training is over before. Features are those of the deploy graph, which
+    ``ptq.equalize`` may have given other units.
 
     References:
         QuantSR+ (2026), https://arxiv.org/abs/2605.22351, and its released code.
@@ -48,6 +50,8 @@ class QuantsrPlus(ShiftedAndShortcut):
     def _slims_forward(self) -> Self:
         if self.slim_until < self.slim_from:
             raise ValueError(f"slim_until is {self.slim_until:g}; expected at least slim_from")
+        if self.slim and not self.shortcuts:
+            raise ValueError(f"slim is {self.slim:g}, and shortcuts is false; expected shortcuts to rank blocks by")
         return self
 
     def install(self, view: QuantizedView) -> None:
@@ -57,6 +61,12 @@ class QuantsrPlus(ShiftedAndShortcut):
         if self.slim:
             shortcuts = required(shortcuts, view, "slim: 0")
             count = int(self.slim * len(shortcuts.blocks))
+            if not count:
+                raise UnsupportedError(
+                    f"has {len(shortcuts.blocks)} residual blocks, of which slim: {self.slim:g} removes none",
+                    where=view.plan.graph.name,
+                    hint=f"slim: {1 / len(shortcuts.blocks):.2g}, or slim: 0",
+                )
             view.brought["slimming"] = Slimming(shortcuts, count, self.slim_from, self.slim_until)
         if self.distillation and shortcuts is not None:
             view.brought["local"] = LocalDistillation(view, shortcuts.blocks, None)
@@ -72,6 +82,11 @@ class QuantsrPlus(ShiftedAndShortcut):
         """A validation as good as the best lets the next block go."""
         if (slimming := slimming_of(view)) is not None:
             slimming.see(psnr)
+
+    def leaves_out(self, view: QuantizedView) -> Collection[str]:
+        """The blocks' convolutions, where some go."""
+        slimming, shortcuts = slimming_of(view), shortcuts_of(view)
+        return () if slimming is None or shortcuts is None else shortcuts.convolutions
 
     def has_final_form(self, view: QuantizedView) -> bool:
         """Whether all blocks have gone that should."""
