@@ -40,6 +40,7 @@ POSITIONS = 512
 """Output pixels looked at per image."""
 
 SPAN = 1e-4
+"""How near h(V) starts to its ends, and a weight's ratio to the largest code, at most: scales have 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class _Samples:
     """Output pixels of one convolution, positions first."""
 
     windows: Tensor
-    """Real values of the quantized input, positions × groups × taps."""
+    """Real values of the quantized input, groups × positions × taps."""
 
     wanted: Tensor
     """What the float network writes there, positions × output channels, within the output's range."""
@@ -109,9 +110,9 @@ def _rounded(layer: "ConvLayer", scale: Tensor, samples: "_Samples", step: float
     order = torch.Generator().manual_seed(0)
     scale32, floor32 = scale.float().reshape(-1, 1, 1, 1), floor.float()
     for number in range(STEPS):
-        chosen = torch.randint(len(samples.windows), (BATCH,), generator=order)
+        chosen = torch.randint(len(samples.wanted), (BATCH,), generator=order)
         weight = scale32 * (floor32 + stretched(free)).clamp(-limit, limit)
-        found = _products(samples.windows[chosen], weight) + (bias + step * moved)
+        found = _products(samples.windows[:, chosen], weight) + (bias + step * moved)
         loss = ((found.clamp(low, high) - samples.wanted[chosen]) / step).square().sum(1).mean()
         if number >= WARM * STEPS:
             loss = loss + REGULARIZATION * _undecided(stretched(free), (number / STEPS - WARM) / (1 - WARM))
@@ -119,7 +120,7 @@ def _rounded(layer: "ConvLayer", scale: Tensor, samples: "_Samples", step: float
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     codes = (floor + (stretched(free.detach()) >= 0.5)).clamp(-limit, limit)
-    sets_scale = ratio.abs() >= limit - SPAN
+    sets_scale = ratio.abs() >= limit * (1 - SPAN)
     return torch.where(sets_scale, ratio.sign() * limit, codes), step * moved.detach()
 
 
@@ -136,10 +137,9 @@ def _undecided(h: Tensor, progress: float) -> Tensor:
 
 
 def _products(windows: Tensor, weight: Tensor) -> Tensor:
-    """Windows, positions × groups × taps, times the weights of each group: positions × output channels."""
-    groups = windows.shape[1]
-    rows = weight.reshape(groups, len(weight) // groups, -1)
-    return torch.einsum("pgt,got->pgo", windows, rows).flatten(1)
+    """Windows, groups × positions × taps, times the weights of each group: positions × output channels."""
+    rows = weight.reshape(len(windows), -1, windows.shape[2])
+    return torch.bmm(windows, rows.mT).transpose(0, 1).flatten(1)
 
 
 def _sampled(view: "QuantizedView", float_view: FloatView, patches: Sequence[Tensor], name: str) -> _Samples:
@@ -156,6 +156,6 @@ def _sampled(view: "QuantizedView", float_view: FloatView, patches: Sequence[Ten
             x, padding = layer.padded(codes * scale)
             found = F.unfold(x, layer.weight.shape[2:], layer.op.dilation, padding, layer.op.stride)[0].T
             chosen = torch.randint(len(found), (POSITIONS,), generator=order)
-            windows.append(found[chosen].reshape(POSITIONS, layer.groups, -1))
+            windows.append(found[chosen].reshape(POSITIONS, layer.groups, -1).transpose(0, 1))
             wanted.append(float_view.activations(patch)[name][0].flatten(1).T[chosen].clamp(*span))
-    return _Samples(torch.cat(windows), torch.cat(wanted), span)
+    return _Samples(torch.cat(windows, 1).contiguous(), torch.cat(wanted), span)
