@@ -89,6 +89,16 @@ class Report:
         said = f"{len(asked) - warned} rules hold" + (f", {warned} hold with a warning" if warned else "")
         return f"{self.file} {what}: {said}, {len(self.rules) - len(asked)} left out"
 
+    def judgment(self) -> str:
+        """Whether it passes the profile, in half a sentence."""
+        asked = [rule for rule in self.rules if rule.status != "left out"]
+        counts = {status: [one.rule for one in self.rules if one.status == status] for status in ("fails", "warned")}
+        rest = f"{len(self.rules) - len(asked)} left out"
+        if counts["fails"]:
+            return f"FAILS {self.profile}: {len(counts['fails'])} of {len(asked)} rules ({', '.join(counts['fails'])})"
+        warned = f", {len(counts['warned'])} warn ({', '.join(counts['warned'])})" if counts["warned"] else ""
+        return f"passes {self.profile}: {len(asked) - len(counts['warned'])} rules hold{warned}, {rest}"
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``schema`` names its form."""
         return {
