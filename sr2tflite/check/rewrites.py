@@ -43,7 +43,7 @@ def _shuffle(graph: Graph) -> Rewritten:
     return found if found.places else Rewritten(graph.copy(), declined=found.declined)
 
 
-REWRITES = (
+_ALL = (
     Rewrite("same_padding", "PAD and a VALID convolution become one with SAME padding", same_padding),
     Rewrite("merge_quantize", "QUANTIZE that changes nothing goes, pairs become one", merge_quantize),
     Rewrite("drop_idle_clips", "clips go where saturation does the same", drop_idle_clips),
@@ -51,14 +51,16 @@ REWRITES = (
     Rewrite("fuse_relu", "RELU goes into the op before it", _fuse_relu),
     Rewrite("write_at_once", "a convolution or sum writes the scale that was changed behind it", write_at_once, False),
 )
-"""Each pass once; the clip behind one that rescaled is idle before it already."""
+
+REWRITES = {rewrite.name: rewrite for rewrite in _ALL}
+"""By name, in the order in which they are tried; each once."""
 
 
 def planned(graph: Graph) -> dict[str, str]:
     """Output of each node that a rewrite would change or take away → the rewrite's name; the first of several."""
     found: dict[str, str] = {}
     changed = graph
-    for rewrite in REWRITES:
+    for rewrite in REWRITES.values():
         # first on the graph as it is: what was changed before may have passed names on
         for one in (graph, changed):
             done = rewrite.apply(one)

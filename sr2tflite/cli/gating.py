@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sr2tflite.cli.fixing import fixable
 from sr2tflite.cli.group import group
 from sr2tflite.cli.options import COUNT, FILE, data, json_out
 
@@ -20,6 +21,7 @@ from sr2tflite.cli.options import COUNT, FILE, data, json_out
 @click.option("--limit", type=COUNT, default=16, show_default=True, help="At most so many images.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the result as Markdown.")
 @json_out
+@fixable
 def check(
     target: Path,
     names: tuple[str, ...],

@@ -17,16 +17,21 @@ def write_at_once(graph: Graph) -> Rewritten:
     same byte everywhere: the coarser grid between them is gone.
     """
     result, places = clips_first(graph), []
-    for node in [node for node in result.nodes if isinstance(node.op, ops.Relu | ops.Quantize)]:
+    # clips that went forward passed their names on, and kept their order
+    for node, origin in zip(_rescaling(result), _rescaling(graph), strict=True):
         maker = only_maker(result, node.inputs[0])
         if maker is not None and _is_rescaled(result, node) and _can_write(maker, node):
             activation = "RELU" if isinstance(node.op, ops.Relu) else getattr(maker.op, "activation", "NONE")
             op = replace(maker.op, activation=activation)  # type: ignore[call-arg]
             result.nodes[result.nodes.index(maker)] = replace(maker, op=op, outputs=node.outputs)
             result.nodes.remove(node)
-            places.append(node.output)
+            places.append(origin.output)
     result.drop_unused()
     return Rewritten(result if places else graph.copy(), tuple(places))
+
+
+def _rescaling(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if isinstance(node.op, ops.Relu | ops.Quantize)]
 
 
 def _is_rescaled(graph: Graph, node: Node) -> bool:
