@@ -29,10 +29,12 @@ def verdict(report: Report) -> None:
     next_step(report.following)
 
 
-def gate(found: "Gate") -> None:
-    """Profile by profile the same, one sentence each, and what to type next."""
+def gate(found: "Gate", made: str | None = None) -> None:
+    """Profile by profile the same, one sentence each, and what to type next; before that, what was made."""
     for report in found.reports:
         asked(report, found.following)
+    if made is not None:
+        click.echo(made)
     for report in found.reports:
         click.echo(f"{found.target} {report.judgment()}")
     next_step(found.following)

@@ -35,6 +35,7 @@ def fixable(check: Callable[..., int]) -> Callable[..., int]:
 
 
 def _fix(output: Path, allow_difference: bool, **asked: Any) -> int:
+    from sr2tflite.check.package import Tried
     from sr2tflite.cli import show
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.check import Given
@@ -42,8 +43,8 @@ def _fix(output: Path, allow_difference: bool, **asked: Any) -> int:
 
     if asked["as_markdown"]:
         raise click.UsageError("--fix and --markdown exclude each other")
+    given = Given(asked["against"], Tried(images=asked["images"], limit=asked["limit"]))
     with watching(asked["as_json"]) as progress:
-        given = Given(asked["against"], asked["folders"], asked["limit"])
         found = check_fix(
             asked["target"], asked["names"], output, given, allow_difference=allow_difference, progress=progress
         )

@@ -1,18 +1,18 @@
 """``sr2tflite check``: may the file, or the package, go where the profiles say? A gate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.engine import Report, ask
+from sr2tflite.check.engine import Report, ask, ask_package
 from sr2tflite.check.gate import Gate
+from sr2tflite.check.package import Package, Tried
 from sr2tflite.check.profile import Profile, load_profile, profiles
 from sr2tflite.errors import InputError
+from sr2tflite.export.challenges import FIXED, FOLDER
 from sr2tflite.progress import Progress, silent
-
-MODEL = "model.tflite"
-"""What a folder's file is called that goes to the device."""
 
 
 @dataclass(frozen=True)
@@ -22,41 +22,70 @@ class Given:
     against: Path | None = None
     """The QDQ ONNX that it was exported from, or another ``.tflite``."""
 
-    images: tuple[Path, ...] = ()
-    """Images, or folders of them, that it is run on as they are; none for the usual ones."""
+    tried: Tried = field(default_factory=Tried)
+    """What it is run on."""
 
-    limit: int = 16
-    """At most so many photographs."""
+    least_psnr: float | None = None
+    """Of a submission's judged file, in dB, in place of bicubic enlargement's."""
 
 
 def check(target: Path, names: Sequence[str], given: Given | None = None, *, progress: Progress = silent) -> Gate:
-    """Ask profiles of a file.
+    """Ask profiles of a file, or of a submission.
 
     Args:
-        target: A ``.tflite``, or a folder that holds one named ``model.tflite``.
+        target: A ``.tflite``, or a submission: a folder or a zip archive with the folder ``TFLite`` in it. Profiles of
+            single files are asked of the submission's fixed file, or of a folder's ``model.tflite``.
         names: Of profiles, or paths of YAML files.
         given: What else there is to look at.
         progress: Told what is looked at.
 
     Raises:
-        InputError: The file is damaged or of another kind, an image cannot be read, or no profile is named.
+        InputError: The file is damaged or of another kind, an image cannot be read, or no profile is named. What is
+            damaged within a submission is a finding.
         RecipeError: A profile is unknown or wrong.
         UnsupportedError: A tensor's type is outside the deploy graph, or it has several inputs or outputs.
     """
-    asked = [load_profile(name) for name in dict.fromkeys(names)]
+    given = given or Given()
+    _refuse(given)
+    told = {} if given.least_psnr is None else {"package_quality": {"least_psnr": given.least_psnr}}
+    asked = [load_profile(name, told) for name in dict.fromkeys(names)]
     if not asked:
         raise InputError("no profile is named", hint=f"--profile, one of: {', '.join(profiles())}")
-    reports = tuple(_ask(profile, file_of(target), given or Given(), progress) for profile in asked)
-    return Gate(target, reports, _following(target, asked, reports))
+    reports = tuple(_ask(profile, target, given, progress) for profile in asked)
+    following = next((report.following for report in reports if not report.passed), reports[-1].following)
+    return Gate(target, reports, following)
+
+
+def _refuse(given: Given) -> None:
+    for name, value in (("--runtime-ms", given.tried.runtime_ms), ("--min-psnr", given.least_psnr)):
+        if value is not None and not (isfinite(value) and value > 0):
+            raise InputError(f"{name} is {value}; expected a positive number")
+
+
+def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:
+    if profile.challenge is None:
+        path, tried = file_of(target), given.tried
+        case = Case(path, against=given.against, folders=tried.images, limit=tried.limit, progress=progress)
+        return ask(profile, case)
+    if target.suffix == ".tflite" and not target.is_dir():
+        raise InputError(
+            f"is one file; {profile.name} asks about a submission's files, in a folder or a .zip",
+            where=str(target),
+            hint=f"sr2tflite package RUN --profile {profile.name} -o submission.zip",
+        )
+    return ask_package(profile, Package(target, profile.challenge, given.tried, progress=progress))
 
 
 def file_of(target: Path) -> Path:
-    """The ``.tflite`` that a profile of files is asked of.
+    """The ``.tflite`` that a profile of single files is asked of.
 
     Raises:
         InputError: There is none.
     """
-    path = target / MODEL if target.is_dir() else target
+    path = target
+    if target.is_dir():
+        inside = target / FOLDER / FIXED
+        path = inside if inside.exists() else target / FIXED
     if path.suffix != ".tflite":
         raise InputError(
             f"is a {path.suffix or 'nameless'} file; expected .tflite",
@@ -64,15 +93,3 @@ def file_of(target: Path) -> Path:
             hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
         )
     return path
-
-
-def _ask(profile: Profile, path: Path, given: Given, progress: Progress) -> Report:
-    case = Case(path, against=given.against, folders=given.images, limit=given.limit, progress=progress)
-    return ask(profile, case)
-
-
-def _following(target: Path, asked: Sequence[Profile], reports: Sequence[Report]) -> str:
-    if all(report.passed for report in reports):
-        return f"sr2tflite bench {reports[0].file}"
-    failed = next(profile.name for profile, report in zip(asked, reports, strict=True) if not report.passed)
-    return f"sr2tflite check {target} --profile {failed} --json"

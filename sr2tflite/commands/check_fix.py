@@ -90,7 +90,7 @@ def check_fix(
     given = given or Given()
     path = file_of(target)
     before = check(path, names, given, progress=progress)
-    case = Case(path, folders=given.images, limit=given.limit, progress=progress)
+    case = Case(path, folders=given.tried.images, limit=given.tried.limit, progress=progress)
     found = fix(case, allow_difference=allow_difference)
     if not found.has_changed:
         return Fixed(before, found, case.samples.words, None, before)
