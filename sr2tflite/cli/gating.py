@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sr2tflite.cli.fixing import fixable
 from sr2tflite.cli.group import group
 from sr2tflite.cli.options import COUNT, FILE, IMAGES, data, decibels, json_out, out, percent
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--write-baseline", "written", type=FILE, metavar="FILE.json", help="Write it, where all pass.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the result as Markdown.")
 @json_out
+@fixable
 def check(
     target: Path, names: tuple[str, ...], as_markdown: bool, as_json: bool, min_psnr: float | None, **told: Any
 ) -> int:
