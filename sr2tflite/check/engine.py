@@ -137,7 +137,13 @@ def ask(profile: Profile, case: Case) -> Report:
         case.progress("checking", done, len(profile.rules), name)
         results.append(RuleResult(name, rule.title, rule.compares, _ask(rule, case)))
     return Report(
-        profile.name, case.path, case.sha256, case.against, case.images_used, _following(profile, case, results), tuple(results)
+        profile.name,
+        case.path,
+        case.sha256,
+        case.against,
+        case.images_used,
+        _following(profile, case, results),
+        tuple(results),
     )
 
 

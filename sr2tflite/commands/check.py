@@ -63,9 +63,9 @@ def _refuse(given: Given) -> None:
 
 def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:
     if profile.challenge is None:
-        (path, data), tried = file_in(target, "fixed"), given.tried
-        told = {"folders": tried.images, "limit": tried.limit, "threads": tried.threads, "progress": progress}
-        return ask(profile, Case(path, against=given.against, data=data, **told))
+        (path, data), tried, against = file_in(target, "fixed"), given.tried, given.against
+        case = Case(path, data=data, against=against, folders=tried.images, limit=tried.limit, progress=progress)
+        return ask(profile, case)
     if target.suffix == ".tflite" and not target.is_dir():
         raise InputError(
             f"is one file; {profile.name} asks about a submission's files, in a folder or a .zip",

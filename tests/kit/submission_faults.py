@@ -204,7 +204,7 @@ MODELS: dict[str, tuple[Fault, tuple[str, ...]]] = {
         swapped(FIXED, FLOAT),
         (
             *("package_shapes", "package_types", "integer_ops", "package_float", "same_ops", "demands"),
-            "package_tail",
+            "clips",
         ),
     ),
     "the year's size before": (lambda: other(fixed=integer_file(network(), (360, 640)))(), ("package_shapes",)),
@@ -226,7 +226,7 @@ MODELS: dict[str, tuple[Fault, tuple[str, ...]]] = {
         ("package_scales", "package_twin", "package_pixels"),
     ),
     "another zero point": (both(lambda graph: with_zero(graph, -127)), ("package_scales",)),
-    "a float island": (both(lambda graph: with_island(graph)), ("integer_ops", "demands")),
+    "a float island": (both(lambda graph: with_island(graph)), ("integer_ops", "demands", "clips")),
     "integers behind float ends": (
         lambda: other(floating=tflite.write(with_io(network(), "float32")))(),
         ("package_float",),
@@ -268,8 +268,8 @@ MODELS: dict[str, tuple[Fault, tuple[str, ...]]] = {
     ),
     "a shuffle of six dimensions": (
         lambda: other(fixed=tflite.write(by_transposes(with_size(network(), *YEAR.size))))(),
-        ("same_ops", "package_tail"),
+        ("same_ops", "rank", "layout_ops"),
     ),
-    "a clip left": (both(with_clip), ("package_tail",)),
+    "a clip left": (both(with_clip), ("clips",)),
     "a megabyte that nothing reads": (patched(FREE, dead_weights), ("package_size",)),
 }
