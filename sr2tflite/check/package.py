@@ -275,15 +275,17 @@ class Package:
         return case, None
 
     def _load(self, case: Case, role: Role) -> None:
-        """Open a file in LiteRT, small; a fixed one whose ops know no other size, at its own where that is right.
+        """Open a file in LiteRT: the fixed one at its own size, where that is right; all of them small.
 
         Raises:
             InputError: LiteRT refuses it.
         """
+        is_sized = role == "fixed" and case.graph.input.shape == self.shapes(role)[0]
+        if is_sized:
+            LiteRT(case.data, threads=self.tried.threads, where=str(case.path))
         try:
             LiteRT(case.data, threads=self.tried.threads, size=GENERATED_SIZE, where=str(case.path))
         except InputError:
-            if role != "fixed" or case.graph.input.shape != self.shapes(role)[0]:
+            if not is_sized:
                 raise
-            LiteRT(case.data, threads=self.tried.threads, where=str(case.path))
             self._bound.add(role)
