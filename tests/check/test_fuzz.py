@@ -5,8 +5,8 @@ import sys
 import pytest
 from kit.fuzz.survey import Survey, survey
 
-DAILY = {"check file": 200, "check submission": 200, "check profile": 200}
-LONG = {"check file": 2_500, "check submission": 4_500, "check profile": 3_000}
+DAILY = {"check file": 200, "check submission": 200, "check profile": 200, "check against": 100}
+LONG = {"check file": 2_500, "check submission": 4_000, "check profile": 2_000, "check against": 1_500}
 
 MOST_MIB = 1000
 """Held by a process that checks damaged submissions: a file's own size may be one of many pixels."""

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 from kit.archive_faults import entry, with_entries
-from kit.fuzz.tflite_mutants import BYTE_DAMAGES, Random, damaged_fields, tflite_mutant
+from kit.fuzz.onnx_mutants import damaged_fields as damaged_onnx
+from kit.fuzz.onnx_mutants import our_files
+from kit.fuzz.tflite_mutants import BYTE_DAMAGES, Random, damaged_fields, mutant, tflite_mutant
 from kit.submissions import FIXED, FLOAT, FREE, honest, integer_file, network
 
 from sr2tflite.check.archive import archive_of
 from sr2tflite.check.profile import FOLDER
-from sr2tflite.commands.check import check
+from sr2tflite.commands.check import Given, check
 from sr2tflite.errors import Sr2TfliteError
+from sr2tflite.graph import onnx
 
 Say = Callable[[str], None]
 
@@ -49,6 +52,17 @@ def submission_mutant(seed: int) -> bytes:
             stand_in = "x" * len(name.encode())
             data = with_entries((entry(stand_in), b"evil")).replace(stand_in.encode(), name.encode())
             return _damaged(data, files, rng) if rng.random() < 0.3 else data
+
+
+@cache
+def _origins() -> tuple[bytes, ...]:
+    return (onnx.write(network()), *our_files())
+
+
+def against_mutant(seed: int) -> bytes:
+    """The damaged ``.onnx`` of a number, every other one of the network that it is compared with."""
+    files = _origins()
+    return mutant(seed, files[:1] if seed % 2 else files, damaged_onnx)
 
 
 def profile_mutant(seed: int) -> bytes:
@@ -90,7 +104,9 @@ def _other_words(data: bytes, rng: Random) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _asked(name: str, data: bytes, target: str, profile: str, beside: dict[str, bytes]) -> Iterator[str]:
+def _asked(
+    name: str, data: bytes, target: str, profile: str, beside: dict[str, bytes], against: Path | None = None
+) -> Iterator[str]:
     """Check something in a folder within a folder; both hold afterwards what they held before."""
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base, "here")
@@ -100,7 +116,7 @@ def _asked(name: str, data: bytes, target: str, profile: str, beside: dict[str, 
             Path(file).write_bytes(content)
         before = sorted(os.listdir())
         try:
-            gate = check(Path(target), [profile])
+            gate = check(Path(target), [profile], Given(against))
             yield f"check: {'passes' if gate.passed else 'fails'}"
         except Sr2TfliteError as error:
             yield f"check: refused {error.exit_status}"
@@ -129,6 +145,12 @@ def try_check_profile(data: bytes, say: Say) -> Iterator[str]:
     yield from _asked("mutant.yaml", data, "model.tflite", "mutant.yaml", {"model.tflite": _small()})
 
 
+def try_check_against(data: bytes, say: Say) -> Iterator[str]:
+    """What becomes of an ``.onnx`` that a file is compared with."""
+    say("check")
+    yield from _asked("a.onnx", data, "model.tflite", "integrity", {"model.tflite": _small()}, Path("a.onnx"))
+
+
 @cache
 def _small() -> bytes:
     return integer_file(network(), (None, None))
@@ -138,10 +160,12 @@ CHECK_TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
     "check file": try_check_file,
     "check submission": try_check_submission,
     "check profile": try_check_profile,
+    "check against": try_check_against,
 }
 
 CHECK_MUTANTS: dict[str, Callable[[int], bytes]] = {
     "check file": tflite_mutant,
     "check submission": submission_mutant,
     "check profile": profile_mutant,
+    "check against": against_mutant,
 }
