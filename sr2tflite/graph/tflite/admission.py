@@ -3,6 +3,7 @@
 from math import prod
 
 from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.graph.memory_peak import Step, peak
 from sr2tflite.graph.model import Graph
 from sr2tflite.graph.tflite.flat import FlatModel, FlatTensor, open_model
 from sr2tflite.graph.tflite.reader import graph_of
@@ -37,15 +38,8 @@ def admit(data: bytes, where: str) -> Graph | None:
 
 def live_bytes(model: FlatModel) -> int:
     """The most that activations which are needed at the same time take, at the sizes that stand in the file."""
-    last = {index: step for step, op in enumerate(model.ops) for index in op.inputs}
-    last.update(dict.fromkeys(model.outputs, len(model.ops)))
-    alive = most = sum(_bytes(model.tensors[index]) for index in model.inputs)
-    for step, op in enumerate(model.ops):
-        alive += sum(_bytes(model.tensors[index]) for index in op.outputs)
-        most = max(most, alive)
-        named = {index for index in (*op.inputs, *op.outputs) if index != -1}
-        alive -= sum(_bytes(model.tensors[index]) for index in named if last.get(index, step) <= step)
-    return most
+    steps = [Step([index for index in op.inputs if index != -1], op.outputs) for op in model.ops]
+    return peak(steps, model.inputs, model.outputs, lambda index: _bytes(model.tensors[index])).size_bytes
 
 
 def _bytes(tensor: FlatTensor) -> int:
