@@ -46,7 +46,6 @@ def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, numbers: bool = True
 ) -> None:
     """Print a table; the first column holds words, the others numbers, or words too."""
-    from rich.console import Console
     from rich.table import Table
 
     grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
@@ -54,11 +53,17 @@ def table(
         column.justify = "right"
     for row in rows:
         grid.add_row(*row)
-    # a file or a pipe takes lines of any length; a terminal folds
+    print_wide(grid)
+
+
+def print_wide(thing: Any) -> None:
+    """Print something of rich's: a file or a pipe takes lines of any length, a terminal folds."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=200)
-    console.print(grid)
+    console.print(thing)
 
 
 def counted(things: Sequence[Any], name: str) -> str:
