@@ -28,3 +28,28 @@ def inspect(artifact: Path, tree: bool, height: int, width: int, as_json: bool) 
 
     found = command(artifact, (height, width))
     return show.as_json(found) if as_json else show_inspect.inspection(found, tree=tree)
+
+
+@group.command(short_help="What two files differ in.")
+@click.argument("first", type=FILE, metavar="A")
+@click.argument("second", type=FILE, metavar="B")
+@click.option("--image", "images", type=FILE, multiple=True, metavar="PNG|DIR", help="Run both on these; otherwise on generated images and calib_data/.")  # fmt: skip  # noqa: E501
+@click.option("--limit", type=COUNT, default=4, show_default=True, help="At most so many photographs.")
+@json_out
+def diff(first: Path, second: Path, images: tuple[Path, ...], limit: int, as_json: bool) -> int:
+    """What two networks differ in: ends, ops, scales, weights, and the first tensor whose values differ on an image.
+
+    A and B are .onnx or .tflite, in any mix. A free height or width equals any. Exit status 0 where nothing differs,
+    4 where something does.
+    """
+    from sr2tflite.cli import show, show_diff
+    from sr2tflite.cli.watch import watching
+    from sr2tflite.commands.diff import diff as command
+
+    with watching(as_json) as progress:
+        found = command(first, second, images=images, limit=limit, progress=progress)
+    if as_json:
+        show.as_json(found)
+    else:
+        show_diff.diff(found)
+    return 0 if found.is_equal else show.GATE_FAILED
