@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.export import ExportResult
     from sr2tflite.commands.fuse import FuseResult
     from sr2tflite.commands.run import Planned, RunResult
+    from sr2tflite.commands.upscale import UpscaleResult
     from sr2tflite.fuse.certificate import Integers
     from sr2tflite.train.loop import Fitted
 
@@ -100,6 +101,16 @@ def submission(result: "ChallengeResult") -> None:
     fixed, free, _ = (file.path.name for file in result.files)
     click.echo(f"{fixed} and {free}: 0 bytes differ on {counted(range(result.images), 'image')}")
     next_step(f"sr2tflite bench {result.files[0].path}")
+
+
+def upscaled(result: "UpscaleResult") -> None:
+    """What became of the images; what is wrong with one was said when it was met."""
+    for note in result.notes:
+        click.echo(f"{result.model}: {note}")
+    counts = [f"{counted(range(result.count('made')), 'image')} made"]
+    counts += [f"{result.count(one)} {one}" for one in ("stood", "failed") if result.count(one)]
+    click.echo(f"{result.target}: {', '.join(counts)}, ×{result.scale}")
+    next_step(result.following)
 
 
 def evaluation(result: EvalResult, *, per_image: bool) -> None:

@@ -14,7 +14,12 @@ _WHAT = {"same_ops": "ops", "same_scales": "scales", "same_weights": "weights", 
 
 def diff(found: Diff) -> None:
     """Kind by kind, then the values."""
-    rows = [[what, *(str(one) for one in sides)] for what, *sides in _summary(found)]
+    sides = found.first, found.second
+    rows = [
+        ["file", *(str(one.path) for one in sides)],
+        ["sha256", *(one.sha256[:16] for one in sides)],
+        ["ops", *(one.graph.summary() for one in sides)],
+    ]
     show.table(["", "A", "B"], rows, numbers=False)
     for line in _cut([f"{end.what}: A {end.first}, B {end.second}" for end in found.ends]):
         click.echo(line)
@@ -36,15 +41,6 @@ def diff(found: Diff) -> None:
         click.echo(f"values: first at {_place(first.place)}, image {first.image}: {first.line()}")
     click.echo("A and B are equal" if found.is_equal else "A and B differ")
     show.next_step(found.following)
-
-
-def _summary(found: Diff) -> list[tuple[str, object, object]]:
-    sides = found.first, found.second
-    return [
-        ("file", *(one.path for one in sides)),
-        ("sha256", *(one.sha256[:16] for one in sides)),
-        ("ops", *(one.graph.summary() for one in sides)),
-    ]
 
 
 def _place(place: Place) -> str:

@@ -149,7 +149,7 @@ def _moved(old: Graph, new: Graph) -> list[str]:
     """Ops that only one has, by their order alone."""
     kinds = [[getattr(node.op, "name", node.op.kind) for node in graph.nodes] for graph in (old, new)]
     found = []
-    for tag, a, a_end, b, b_end in SequenceMatcher(None, *kinds, autojunk=False).get_opcodes():
+    for tag, a, a_end, b, b_end in SequenceMatcher(None, kinds[0], kinds[1], autojunk=False).get_opcodes():
         if tag != "equal":
             found += [f"- {kinds[0][at]} {', '.join(old.nodes[at].outputs)} (A op {at})" for at in range(a, a_end)]
             found += [f"+ {kinds[1][at]} {', '.join(new.nodes[at].outputs)} (B op {at})" for at in range(b, b_end)]
