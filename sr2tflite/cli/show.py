@@ -1,6 +1,7 @@
 """What a person sees of a result: tables and one closing line, on stdout."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from math import isfinite
@@ -38,9 +39,17 @@ def plain(value: Any) -> Any:
     return value
 
 
-def as_json(result: Any) -> None:
-    """Print a result for machines."""
-    click.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
+def as_json(result: Any, form: str | None = None) -> None:
+    """Print a result for machines.
+
+    Args:
+        result: What a command returned.
+        form: Name of the JSON's form where the result does not name its own: ``train`` is ``sr2tflite.train/1``.
+    """
+    content = plain(result)
+    if form is not None:
+        content = {"schema": f"sr2tflite.{form}/1", **content}
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def table(
@@ -72,9 +81,15 @@ def counted(things: Sequence[Any], name: str) -> str:
     return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
-def next_step(line: str) -> None:
-    """Print what to type next."""
-    click.echo(f"next: {line}")
+def next_step(line: str, *, mark: str = "", err: bool = False) -> None:
+    """Print what to type next.
+
+    Args:
+        line: The command.
+        mark: What begins a comment in what was printed before.
+        err: Whether stdout holds what no comment goes into.
+    """
+    click.echo(f"{mark}next: {line}", err=err)
 
 
 def remarks(messages: Sequence[str]) -> None:
@@ -139,6 +154,14 @@ def evaluation(result: EvalResult, *, per_image: bool) -> None:
             click.echo(f"{artifact.name}: {note}")
 
 
+def judged(artifacts: Sequence[Path]) -> str:
+    """What to type after some artifacts were judged, of which the last one is the newest."""
+    if not artifacts:
+        return "sr2tflite train abpn --data DIR -o abpn.safetensors"
+    newest = artifacts[-1]
+    return f"sr2tflite {'bench' if newest.suffix == '.tflite' else 'inspect'} {shlex.quote(str(newest))}"
+
+
 def certificate(result: "FuseResult") -> None:
     """Region by region what was collapsed and how exactly, and what was left."""
     proof = result.certificate
@@ -182,7 +205,8 @@ def plan(planned: "Planned", machine: bool) -> None:
 
     if machine:
         stages = [{"stage": name, "stands": stands, "files": files} for name, stands, files in planned.stages]
-        as_json({"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages})
+        content = {"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages}
+        as_json(content, "plan")
         return
     click.echo(resolved(planned.recipe))
     for name, stands, files in planned.stages:
@@ -194,7 +218,7 @@ def run(result: "RunResult", machine: bool) -> int:
     """What came of a recipe; returns the exit status."""
     status = 0 if result.passed else GATE_FAILED
     if machine:
-        as_json(result)
+        as_json(result, "run")
         return status
     quality = result.report.stages["evaluate"]
     psnrs = ["inf" if row["psnr"] is None else f"{row['psnr']:.4f}" for row in quality["rows"]]
@@ -213,4 +237,5 @@ def run(result: "RunResult", machine: bool) -> int:
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
     click.echo(f"report: {result.folder / 'report.md'}")
+    next_step(f"sr2tflite inspect {shlex.quote(str(result.folder))}")
     return status
