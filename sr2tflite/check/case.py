@@ -58,7 +58,9 @@ class Case:
         limit: At most so many photographs.
         threads: For the interpreter and the runtime.
         progress: Told what is tried.
-        data: The file's bytes; None reads them.
+        data: The file's bytes, where they do not lie at its path.
+        beside: The other file, where it is open already; in place of ``against``.
+        remake: The line that makes the file anew, where it is known better.
 
     Raises:
         InputError: The file is damaged.
@@ -74,15 +76,20 @@ class Case:
         threads: int = 2,
         progress: Progress = silent,
         data: bytes | None = None,
+        beside: "Case | None" = None,
+        remake: str | None = None,
     ) -> None:
-        self.path, self.against, self.threads, self.progress = path, against, threads, progress
-        self._folders, self._limit = folders, limit
+        self.path, self.threads, self.progress = path, threads, progress
+        self.against = against if beside is None else beside.path
+        self._folders, self._limit, self._beside, self._remake = folders, limit, beside, remake
         self.data = read_bytes(path) if data is None else data
         self.flat: FlatModel = open_model(self.data, str(path))
 
     @property
     def remake(self) -> str:
         """The line that makes the file anew from the other artifact."""
+        if self._remake is not None:
+            return self._remake
         model = "qat.onnx" if self.against is None or self.against.suffix != ".onnx" else self.against
         if not self.is_truthful:
             return f"sr2tflite export {model} --int8 --free-shape -o {self.path}"
@@ -134,7 +141,8 @@ class Case:
     def pairing(self) -> Pairing:
         """The other artifact beside this one; only where there is one."""
         assert self.against is not None
-        expected = as_in_file(open_expected(self.against), self.graph)
+        other = open_expected(self.against) if self._beside is None else self._beside.graph
+        expected = as_in_file(other, self.graph)
         return Pairing(expected, Walk(self.graph, expected))
 
     @cached_property
@@ -145,7 +153,7 @@ class Case:
             InputError: A folder or image cannot be read.
             UnsupportedError: The network takes no images of three channels, and there are only such.
         """
-        found = samples(self._folders, self.graph.input.channels, _step(self.graph), self._limit)
+        found = samples(self._folders, self.graph.input.channels, block_of(self.graph), self._limit)
         if self._folders and self.graph.input.channels != 3:
             raise UnsupportedError(f"takes {self.graph.input.channels} channels; images have 3", where=str(self.path))
         if self.free is not None:
@@ -184,7 +192,7 @@ class Case:
         if not self._engines:
             survived(self.data, str(self.path))
         if kernels not in self._engines:
-            self._engines[kernels] = LiteRT(self.path, kernels, self.threads)
+            self._engines[kernels] = LiteRT(self.data, kernels, self.threads, where=str(self.path))
         return self._engines[kernels]
 
     @cached_property
@@ -222,5 +230,6 @@ class Case:
         return found
 
 
-def _step(graph: Graph) -> int:
+def block_of(graph: Graph) -> int:
+    """What heights and widths must be a multiple of."""
     return prod(node.op.block for node in graph.nodes if isinstance(node.op, ops.SpaceToDepth))

@@ -27,7 +27,14 @@ class Place:
     yours: str | None = None
     """The same tensor's name in the network that the file was made from, where it is another one."""
 
+    file: str | None = None
+    """Of a package, the file that it is in."""
+
     def __str__(self) -> str:
+        place = self._in_file()
+        return place if self.file is None else self.file if place == "the file" else f"{self.file}: {place}"
+
+    def _in_file(self) -> str:
         op = "" if self.op is None else f"op {self.op} {self.kind}"
         name = self.tensor or ""
         if self.yours is not None and self.yours != self.tensor:

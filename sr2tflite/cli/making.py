@@ -197,7 +197,9 @@ def qat(
     type=click.Choice(["int8", "uint8", "float32"]),
     help="Type of input and output: raw pixels − 128 (int8, the default), or raw pixels.",
 )
-@click.option("--challenge", metavar="NAME", help="The three files of a submission, into a folder: mai2026, mai2022.")
+@click.option(
+    "--challenge", metavar="NAME", help="The three files of a submission, into a folder: mai2026, mai2022, mai2021."
+)
 @click.option(
     "--backend", type=click.Choice(BACKENDS), help="What writes the file; direct where it can, unless said otherwise."
 )
