@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sr2tflite.check.expected import as_in_file, holds_uint8_weights, open_expected
 from sr2tflite.check.finding import Place
 from sr2tflite.check.images import Sample, Samples, fitted, samples
+from sr2tflite.check.rewrites import planned
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.export.cross_check import raw_pixels
@@ -135,7 +136,8 @@ class Case:
             tflite.write(graph)
         except (InputError, UnsupportedError):
             return None
-        return graph
+        is_free = None in self.graph.input.shape
+        return graph if is_free or not any(_reshapes_free(graph, node) for node in graph.nodes) else None
 
     @cached_property
     def pairing(self) -> Pairing:
@@ -205,6 +207,11 @@ class Case:
         return None
 
     @cached_property
+    def rewrites(self) -> dict[str, str]:
+        """Output of a node that ``check --fix`` would change → the rewrite's name."""
+        return planned(self.graph)
+
+    @cached_property
     def _engines(self) -> dict[Kernels, LiteRT]:
         return {}
 
@@ -228,6 +235,11 @@ class Case:
             for yours, name in zip((*node.inputs, node.output), (*other.inputs, other.output), strict=True):
                 found.setdefault(name, yours)
         return found
+
+
+def _reshapes_free(graph: Graph, node: Node) -> bool:
+    """Whether a node gives a shape that is written into it to what would have any size."""
+    return isinstance(node.op, ops.Reshape) and None in graph.tensors[node.inputs[0]].shape
 
 
 def block_of(graph: Graph) -> int:

@@ -137,7 +137,13 @@ def ask(profile: Profile, case: Case) -> Report:
         case.progress("checking", done, len(profile.rules), name)
         results.append(RuleResult(name, rule.title, rule.compares, _ask(rule, case)))
     return Report(
-        profile.name, case.path, case.sha256, case.against, case.images_used, _following(case, results), tuple(results)
+        profile.name,
+        case.path,
+        case.sha256,
+        case.against,
+        case.images_used,
+        _following(profile, case, results),
+        tuple(results),
     )
 
 
@@ -194,7 +200,10 @@ def _joined(asked: dict[str, Checked]) -> Checked:
     return Checked(seen, tuple(findings), all(checked.is_left_out for checked in asked.values()))
 
 
-def _following(case: Case, results: list[RuleResult]) -> str:
+def _following(profile: Profile, case: Case, results: list[RuleResult]) -> str:
+    if any(found.rewrite for one in results for found in one.checked.findings):
+        fixed = case.path.with_name(f"{case.path.stem}_fixed.tflite")
+        return f"sr2tflite check {case.path} --profile {profile.name} --fix -o {fixed}"
     if any(one.status == "fails" for one in results):
         return case.remake
     return f"sr2tflite bench {case.path}" if case.against else f"sr2tflite verify {case.path} --against qat.onnx"

@@ -85,6 +85,9 @@ class Finding:
     hint: str | None = None
     """What to do: a command to type, or a rewrite."""
 
+    rewrite: str | None = None
+    """Name of the rewrite that does away with it: ``check --fix`` tries it."""
+
     error_map: ErrorMap | None = None
     error_map_file: Path | None = None
     """Where the map was drawn, once it was."""
@@ -99,6 +102,7 @@ class Finding:
             "expected": self.expected,
             "source": self.source,
             "hint": self.hint,
+            "rewrite": self.rewrite,
             "error_map": None if self.error_map_file is None else str(self.error_map_file),
         }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sr2tflite.check.case import Case, block_of
 from sr2tflite.check.contents import Contents, read_contents
 from sr2tflite.check.finding import Place
-from sr2tflite.check.images import Sample, Samples, samples
+from sr2tflite.check.images import GENERATED_SIZE, Sample, Samples, clouds, samples
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.compare import compare
 from sr2tflite.evaluate.image_set import ImageSet, image_set
@@ -19,8 +19,9 @@ from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.evaluate.result import BICUBIC
 from sr2tflite.evaluate.runners import Runner, runner_of, to_pixels
 from sr2tflite.evaluate.runners.tflite import survived
-from sr2tflite.export.challenges import FOLDER, NAMES, PROTOCOL, Challenge, Role
+from sr2tflite.export.challenges import FIXED, FOLDER, NAMES, PROTOCOL, Challenge, Role
 from sr2tflite.export.cross_check import raw_pixels
+from sr2tflite.files import read_bytes
 from sr2tflite.graph import Graph
 from sr2tflite.graph.model import Shape
 from sr2tflite.progress import Progress, silent
@@ -34,6 +35,9 @@ INTEGERS: tuple[Role, ...] = ("fixed", "free")
 
 WANTED = frozenset(f"{FOLDER}/{name}" for name in NAMES.values())
 """Names of the files within a submission."""
+
+_CLOUDS = (64, 96)
+"""Height and width of images that stand in for photographs."""
 
 _SHIFT = {"int8": 128, "uint8": 0}
 
@@ -60,6 +64,25 @@ class Tried:
     threads: int = 2
 
 
+def file_in(target: Path, role: Role) -> tuple[Path, bytes]:
+    """One file of a submission, a folder's ``model.tflite`` where it is none, or the target itself.
+
+    Raises:
+        InputError: It is not there, an archive is not safe to read, or the target is of another kind.
+    """
+    if target.suffix == ".tflite" and not target.is_dir():
+        return target, read_bytes(target)
+    if target.is_dir() and not (target / FOLDER).exists():
+        return target / FIXED, read_bytes(target / FIXED)
+    contents, name = read_contents(target, WANTED), f"{FOLDER}/{NAMES[role]}"
+    if name in contents.data:
+        return target / name, contents.data[name]
+    found = (
+        f"{fault.name or 'it'} {fault.found}" if (fault := next(iter(contents.faults), None)) else f"holds no {name}"
+    )
+    raise InputError(found, where=str(target), hint=f"sr2tflite check {target} --profile mai2026")
+
+
 class Package:
     """Files of a submission.
 
@@ -80,6 +103,7 @@ class Package:
         self.contents: Contents = read_contents(path, WANTED)
         self._cases: dict[Role, tuple[Case | None, str | None]] = {}
         self._engines: dict[tuple[Role, tuple[int, int]], LiteRT] = {}
+        self._bound: set[Role] = set()
 
     @property
     def remake(self) -> str:
@@ -134,6 +158,10 @@ class Package:
                 return f"{NAMES[role]} has another shape"
         return None
 
+    def small(self, role: Role) -> tuple[int, int]:
+        """A size that a file can be tried at, small where its ops have none written into them."""
+        return self.challenge.size if role in self._bound else GENERATED_SIZE
+
     def run(self, role: Role, pixels: Pixels) -> NDArray[Any]:
         """What LiteRT makes of an image's raw pixels, raw: a scorer looks at no scale.
 
@@ -158,7 +186,7 @@ class Package:
         codes = self.run(role, pixels)[0]
         if codes.dtype.name not in _SHIFT:
             return to_pixels(np.nan_to_num(codes))
-        return (codes.astype(np.int16) + _SHIFT[codes.dtype.name]).astype(np.uint8)
+        return np.asarray(codes.astype(np.int16) + _SHIFT[codes.dtype.name], np.uint8)
 
     @cached_property
     def pairs(self) -> ImageSet | None:
@@ -180,6 +208,17 @@ class Package:
             return samples(self.tried.images, 3, max(block_of(self.graph("free")), 1), self.tried.limit)
         images = tuple(Sample(pair.name, pair.load(self.challenge.scale)[0]) for pair in self.pairs.pairs)
         return Samples(images, f"{len(images)} low-resolution images")
+
+    @property
+    def photographs(self) -> tuple[Sample, ...]:
+        """Those of the images that are photographs, or else such as have their spectrum.
+
+        Integers saturate on generated extremes, which no calibration has seen; there a float file differs by rights.
+        """
+        if self.is_given_images:
+            return self.samples.images
+        given = tuple(one for one in self.samples.images if "." in one.name)
+        return given or tuple(Sample(f"clouds {seed}", clouds(*_CLOUDS, seed)) for seed in range(3))
 
     @cached_property
     def runner(self) -> Runner:
@@ -230,6 +269,23 @@ class Package:
             if case.is_truthful:
                 _ = case.graph
                 survived(case.data, str(case.path))
+                self._load(case, role)
         except (InputError, UnsupportedError) as error:
             return None, " ".join(error.message.split())
         return case, None
+
+    def _load(self, case: Case, role: Role) -> None:
+        """Open a file in LiteRT: the fixed one at its own size, where that is right; all of them small.
+
+        Raises:
+            InputError: LiteRT refuses it.
+        """
+        is_sized = role == "fixed" and case.graph.input.shape == self.shapes(role)[0]
+        if is_sized:
+            LiteRT(case.data, threads=self.tried.threads, where=str(case.path))
+        try:
+            LiteRT(case.data, threads=self.tried.threads, size=GENERATED_SIZE, where=str(case.path))
+        except InputError:
+            if not is_sized:
+                raise
+            self._bound.add(role)

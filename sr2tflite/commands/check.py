@@ -8,10 +8,9 @@ from pathlib import Path
 from sr2tflite.check.case import Case
 from sr2tflite.check.engine import Report, ask, ask_package
 from sr2tflite.check.gate import Gate
-from sr2tflite.check.package import Package, Tried
+from sr2tflite.check.package import Package, Tried, file_in
 from sr2tflite.check.profile import Profile, load_profile, profiles
 from sr2tflite.errors import InputError
-from sr2tflite.export.challenges import FIXED, FOLDER
 from sr2tflite.progress import Progress, silent
 
 
@@ -34,7 +33,7 @@ def check(target: Path, names: Sequence[str], given: Given | None = None, *, pro
 
     Args:
         target: A ``.tflite``, or a submission: a folder or a zip archive with the folder ``TFLite`` in it. Profiles of
-            single files are asked of the submission's fixed file, or of a folder's ``model.tflite``.
+            single files are asked of a submission's fixed file, or of a folder's ``model.tflite``.
         names: Of profiles, or paths of YAML files.
         given: What else there is to look at.
         progress: Told what is looked at.
@@ -64,8 +63,8 @@ def _refuse(given: Given) -> None:
 
 def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:
     if profile.challenge is None:
-        path, tried = file_of(target), given.tried
-        case = Case(path, against=given.against, folders=tried.images, limit=tried.limit, progress=progress)
+        (path, data), tried, against = file_in(target, "fixed"), given.tried, given.against
+        case = Case(path, data=data, against=against, folders=tried.images, limit=tried.limit, progress=progress)
         return ask(profile, case)
     if target.suffix == ".tflite" and not target.is_dir():
         raise InputError(
@@ -74,22 +73,3 @@ def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Re
             hint=f"sr2tflite package RUN --profile {profile.name} -o submission.zip",
         )
     return ask_package(profile, Package(target, profile.challenge, given.tried, progress=progress))
-
-
-def file_of(target: Path) -> Path:
-    """The ``.tflite`` that a profile of single files is asked of.
-
-    Raises:
-        InputError: There is none.
-    """
-    path = target
-    if target.is_dir():
-        inside = target / FOLDER / FIXED
-        path = inside if inside.exists() else target / FIXED
-    if path.suffix != ".tflite":
-        raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected .tflite",
-            where=str(path),
-            hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
-        )
-    return path
