@@ -1,6 +1,7 @@
 """What a person sees of a result: tables and one closing line, on stdout."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from math import isfinite
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.export import ExportResult
     from sr2tflite.commands.fuse import FuseResult
     from sr2tflite.commands.run import Planned, RunResult
+    from sr2tflite.commands.upscale import UpscaleResult
     from sr2tflite.fuse.certificate import Integers
     from sr2tflite.train.loop import Fitted
 
@@ -28,6 +30,8 @@ def plain(value: Any) -> Any:
         return value.to_json()
     if is_dataclass(value) and not isinstance(value, type):
         return {key: plain(getattr(value, key)) for key in asdict(value)}
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     if isinstance(value, Path):
@@ -37,16 +41,23 @@ def plain(value: Any) -> Any:
     return value
 
 
-def as_json(result: Any) -> None:
-    """Print a result for machines."""
-    click.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
+def as_json(result: Any, form: str | None = None) -> None:
+    """Print a result for machines.
+
+    Args:
+        result: What a command returned.
+        form: Name of the JSON's form where the result does not name its own: ``train`` is ``sr2tflite.train/1``.
+    """
+    content = plain(result)
+    if form is not None:
+        content = {"schema": f"sr2tflite.{form}/1", **content}
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, numbers: bool = True
 ) -> None:
     """Print a table; the first column holds words, the others numbers, or words too."""
-    from rich.console import Console
     from rich.table import Table
 
     grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
@@ -54,11 +65,17 @@ def table(
         column.justify = "right"
     for row in rows:
         grid.add_row(*row)
-    # a file or a pipe takes lines of any length; a terminal folds
+    print_wide(grid)
+
+
+def print_wide(thing: Any) -> None:
+    """Print something of rich's: a file or a pipe takes lines of any length, a terminal folds."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=200)
-    console.print(grid)
+    console.print(thing)
 
 
 def counted(things: Sequence[Any], name: str) -> str:
@@ -66,9 +83,15 @@ def counted(things: Sequence[Any], name: str) -> str:
     return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
-def next_step(line: str) -> None:
-    """Print what to type next."""
-    click.echo(f"next: {line}")
+def next_step(line: str, *, mark: str = "", err: bool = False) -> None:
+    """Print what to type next.
+
+    Args:
+        line: The command.
+        mark: What begins a comment in what was printed before.
+        err: Whether stdout holds what no comment goes into.
+    """
+    click.echo(f"{mark}next: {line}", err=err)
 
 
 def remarks(messages: Sequence[str]) -> None:
@@ -97,6 +120,16 @@ def submission(result: "ChallengeResult") -> None:
     next_step(f"sr2tflite bench {result.files[0].path}")
 
 
+def upscaled(result: "UpscaleResult") -> None:
+    """What became of the images; what is wrong with one was said when it was met."""
+    for note in result.notes:
+        click.echo(f"{result.model}: {note}")
+    counts = [f"{counted(range(result.count('made')), 'image')} made"]
+    counts += [f"{result.count(one)} {one}" for one in ("stood", "failed") if result.count(one)]
+    click.echo(f"{result.target}: {', '.join(counts)}, ×{result.scale}")
+    next_step(result.following)
+
+
 def evaluation(result: EvalResult, *, per_image: bool) -> None:
     """PSNR and SSIM of every artifact, and each against the first."""
     if per_image:
@@ -121,6 +154,14 @@ def evaluation(result: EvalResult, *, per_image: bool) -> None:
     for artifact in result.artifacts:
         for note in artifact.notes:
             click.echo(f"{artifact.name}: {note}")
+
+
+def judged(artifacts: Sequence[Path]) -> str:
+    """What to type after some artifacts were judged, of which the last one is the newest."""
+    if not artifacts:
+        return "sr2tflite train abpn --data DIR -o abpn.safetensors"
+    newest = artifacts[-1]
+    return f"sr2tflite {'bench' if newest.suffix == '.tflite' else 'inspect'} {shlex.quote(str(newest))}"
 
 
 def certificate(result: "FuseResult") -> None:
@@ -166,7 +207,8 @@ def plan(planned: "Planned", machine: bool) -> None:
 
     if machine:
         stages = [{"stage": name, "stands": stands, "files": files} for name, stands, files in planned.stages]
-        as_json({"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages})
+        content = {"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages}
+        as_json(content, "plan")
         return
     click.echo(resolved(planned.recipe))
     for name, stands, files in planned.stages:
@@ -178,7 +220,7 @@ def run(result: "RunResult", machine: bool) -> int:
     """What came of a recipe; returns the exit status."""
     status = 0 if result.passed else GATE_FAILED
     if machine:
-        as_json(result)
+        as_json(result, "run")
         return status
     quality = result.report.stages["evaluate"]
     psnrs = ["inf" if row["psnr"] is None else f"{row['psnr']:.4f}" for row in quality["rows"]]
@@ -197,4 +239,5 @@ def run(result: "RunResult", machine: bool) -> int:
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
     click.echo(f"report: {result.folder / 'report.md'}")
+    next_step(f"sr2tflite inspect {shlex.quote(str(result.folder))}")
     return status
