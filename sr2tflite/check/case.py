@@ -58,6 +58,7 @@ class Case:
         limit: At most so many photographs.
         threads: For the interpreter and the runtime.
         progress: Told what is tried.
+        data: The file's bytes; None reads them.
 
     Raises:
         InputError: The file is damaged.
@@ -72,10 +73,11 @@ class Case:
         limit: int = 16,
         threads: int = 2,
         progress: Progress = silent,
+        data: bytes | None = None,
     ) -> None:
         self.path, self.against, self.threads, self.progress = path, against, threads, progress
         self._folders, self._limit = folders, limit
-        self.data = read_bytes(path)
+        self.data = read_bytes(path) if data is None else data
         self.flat: FlatModel = open_model(self.data, str(path))
 
     @property

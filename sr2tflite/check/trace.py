@@ -46,6 +46,30 @@ def first_against_expected(case: Case, sample: Sample, expected: Graph) -> Error
     return None
 
 
+def first_in_runtime(case: Case, sample: Sample, expected: Graph) -> ErrorMap | None:
+    """The same by LiteRT, which knows floats too: for every pair of activations two files are written that end there.
+
+    Args:
+        case: The file.
+        sample: The image.
+        expected: With free height and width where the file's graph has them.
+    """
+    codes = case.codes(sample.pixels)
+    height, width = codes.shape[1:3]
+    graph = case.graph if case.free is None else with_size(case.graph, height, width)
+    expected = expected if case.free is None else with_size(expected, height, width)
+    for node, other in case.pairing.matched():
+        theirs, ours = (
+            LiteRT(tflite.write(ending_at(whole, name)), threads=case.threads).run(codes)
+            for whole, name in ((graph, other.output), (expected, node.output))
+        )
+        if theirs.shape == ours.shape and (
+            found := error_map(theirs, ours, case.place(other), sample.name, sample.pixels)
+        ):
+            return found
+    return None
+
+
 def _difference(case: Case, value: Codes, wanted: dict[str, Codes], name: str, sample: Sample) -> ErrorMap | None:
     node = case.pairing.walk.pairs[name]
     assert node is not None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.export import ExportResult
     from sr2tflite.commands.fuse import FuseResult
     from sr2tflite.commands.run import Planned, RunResult
+    from sr2tflite.commands.upscale import UpscaleResult
     from sr2tflite.fuse.certificate import Integers
     from sr2tflite.run.report import Report
     from sr2tflite.train.loop import Fitted
@@ -48,7 +49,6 @@ def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, numbers: bool = True
 ) -> None:
     """Print a table; the first column holds words, the others numbers, or words too."""
-    from rich.console import Console
     from rich.table import Table
 
     grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
@@ -56,11 +56,17 @@ def table(
         column.justify = "right"
     for row in rows:
         grid.add_row(*row)
-    # a file or a pipe takes lines of any length; a terminal folds
+    print_wide(grid)
+
+
+def print_wide(thing: Any) -> None:
+    """Print something of rich's: a file or a pipe takes lines of any length, a terminal folds."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=200)
-    console.print(grid)
+    console.print(thing)
 
 
 def counted(things: Sequence[Any], name: str) -> str:
@@ -97,6 +103,16 @@ def submission(result: "ChallengeResult") -> None:
     fixed, free, _ = (file.path.name for file in result.files)
     click.echo(f"{fixed} and {free}: 0 bytes differ on {counted(range(result.images), 'image')}")
     next_step(f"sr2tflite bench {result.files[0].path}")
+
+
+def upscaled(result: "UpscaleResult") -> None:
+    """What became of the images; what is wrong with one was said when it was met."""
+    for note in result.notes:
+        click.echo(f"{result.model}: {note}")
+    counts = [f"{counted(range(result.count('made')), 'image')} made"]
+    counts += [f"{result.count(one)} {one}" for one in ("stood", "failed") if result.count(one)]
+    click.echo(f"{result.target}: {', '.join(counts)}, ×{result.scale}")
+    next_step(result.following)
 
 
 def evaluation(result: EvalResult, *, per_image: bool) -> None:

@@ -1,5 +1,6 @@
 """Reading and writing images as uint8 RGB arrays, height × width × 3."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ Image = NDArray[np.uint8]
 """Height × width × 3, RGB, 0…255."""
 
 _NAMES = "avif bmp dib exr gif hdr jp2 jpe jpeg jpg pam pbm pfm pgm pic png pnm ppm ras sr tif tiff webp"
+WRITTEN = (".png", ".webp", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+"""Formats that images are written in; all but JPEG without loss."""
+
+_WITH_ALPHA = {".png", ".webp", ".tif", ".tiff"}
+
 SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
 """File names that count as images in a folder: all that OpenCV reads, so that what cannot be used is named."""
 
@@ -26,34 +32,67 @@ def decode_image(data: bytes, where: str) -> Image:
     Raises:
         InputError: It does not decode, has more than 8 bits a channel, or has pixels that are not opaque.
     """
+    layers = decode_layers(data, where)
+    if layers.alpha is not None and (layers.alpha != 255).any():
+        raise InputError(
+            "has transparent pixels; expected an opaque image", where=where, hint="flatten it onto a background"
+        )
+    return layers.rgb
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """An image with what does not fit into three channels."""
+
+    rgb: Image
+    """A grey image is repeated to three channels."""
+
+    alpha: NDArray[np.uint8] | None
+    """Height × width; None where the file has none."""
+
+    is_grey: bool
+    """Whether the file has one channel."""
+
+
+def decode_layers(data: bytes, where: str) -> Layers:
+    """All that is in some image file's bytes, the way up it is shown.
+
+    Raises:
+        InputError: It does not decode, or has more than 8 bits a channel.
+    """
     encoded = np.frombuffer(data, np.uint8)
-    raw, has_exif = _unchanged(encoded)
+    raw, exif = _unchanged(encoded)
     if raw is None:
         raise InputError("does not decode as an image", where=where, hint="remove it or save it again as PNG")
     if raw.dtype != np.uint8:
         raise InputError(
             f"has {raw.dtype.itemsize * 8} bits a channel; expected 8", where=where, hint="convert it to 8-bit PNG"
         )
-    if raw.shape[2:] == (4,) and (raw[:, :, 3] != 255).any():
-        raise InputError(
-            "has transparent pixels; expected an opaque image", where=where, hint="flatten it onto a background"
-        )
-    if has_exif:  # only this way of decoding turns the image as EXIF says; the pixels are the same otherwise
-        raw = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+    alpha = np.ascontiguousarray(raw[:, :, 3]) if raw.shape[2:] == (4,) else None
+    if exif is not None:  # only this way of decoding turns the image as EXIF says; the pixels are the same otherwise
+        raw = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR if raw.ndim == 3 else cv2.IMREAD_GRAYSCALE), np.uint8)
+        alpha = None if alpha is None else _turned(alpha, exif)
     if raw.ndim == 2 or raw.shape[2] == 1:
-        return np.repeat(raw.reshape(*raw.shape[:2], 1), 3, axis=2)
-    return np.ascontiguousarray(raw[:, :, 2::-1])
+        return Layers(np.repeat(raw.reshape(*raw.shape[:2], 1), 3, axis=2), alpha, True)
+    return Layers(np.ascontiguousarray(raw[:, :, 2::-1]), alpha, False)
 
 
-def _unchanged(encoded: NDArray[np.uint8]) -> tuple[NDArray[Any] | None, bool]:
-    """(all channels at their own depth, BGR, or None where OpenCV cannot; whether there is EXIF)."""
+def _turned(plane: NDArray[np.uint8], exif: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A plane turned as EXIF says: by OpenCV, which turns only what it decodes to color or grey."""
+    _, encoded = cv2.imencodeWithMetadata(".png", plane, [cv2.IMAGE_METADATA_EXIF], [exif])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def _unchanged(encoded: NDArray[np.uint8]) -> tuple[NDArray[Any] | None, NDArray[np.uint8] | None]:
+    """(all channels at their own depth, BGR, or None where OpenCV cannot; EXIF where there is some)."""
     if not encoded.size:
-        return None, False
+        return None, None
     try:
-        raw, kinds, _ = cv2.imdecodeWithMetadata(encoded, flags=cv2.IMREAD_UNCHANGED)
+        raw, kinds, contents = cv2.imdecodeWithMetadata(encoded, flags=cv2.IMREAD_UNCHANGED)
     except cv2.error:  # a header that promises more pixels than OpenCV allows
-        return None, False
-    return raw, cv2.IMAGE_METADATA_EXIF in kinds
+        return None, None
+    found = dict(zip(kinds, contents, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
+    return raw, None if found is None else np.asarray(found, np.uint8)
 
 
 def read_image(path: Path) -> Image:
@@ -66,6 +105,34 @@ def write_image(path: Path, image: Image) -> None:
     done, encoded = cv2.imencode(path.suffix, image[:, :, ::-1])
     assert done, f"OpenCV cannot encode {path.suffix}"
     write_bytes(path, encoded.tobytes())
+
+
+def encode_layers(layers: Layers, suffix: str) -> bytes:
+    """An image file's bytes, without loss where the format can; grey stays grey and alpha stays.
+
+    Args:
+        layers: The image.
+        suffix: Of the file's name: what :data:`WRITTEN` lists.
+
+    Raises:
+        InputError: The format knows no alpha, or no image that large.
+    """
+    pixels: NDArray[np.uint8] = np.asarray(layers.rgb[:, :, ::-1])
+    if layers.is_grey:
+        pixels = np.asarray(cv2.cvtColor(layers.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    if layers.alpha is not None:
+        if suffix not in _WITH_ALPHA:
+            raise InputError(f"{suffix} files hold no alpha; expected one of: {', '.join(sorted(_WITH_ALPHA))}")
+        color = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        pixels = np.concatenate([color, layers.alpha[..., None]], axis=2)
+    lossless = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
+    try:
+        done, encoded = cv2.imencode(suffix, np.ascontiguousarray(pixels), lossless)
+    except cv2.error:
+        done = False
+    if not done:
+        raise InputError(f"an image of {pixels.shape[0]}×{pixels.shape[1]} does not fit into a {suffix} file")
+    return encoded.tobytes()
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -85,6 +85,35 @@ class Tiling:
 
 
 @dataclass(frozen=True)
+class FreeSize:
+    """A network of free input size over images of any size, larger ones in tiles, so that memory is bounded.
+
+    Equal to the whole image byte for byte where the network is made of integers; float sums may be taken in another
+    order in a tile, so that a value on the edge between two bytes may fall to the other side.
+    """
+
+    infer: Callable[[Image], Image]
+    tile: int
+    """Height and width of the largest input that is run at once."""
+
+    halo: int
+    scale: int
+
+    def __call__(self, lr: Image) -> Image:
+        """The whole output."""
+        tile = max(self.tile, 2 * self.halo + 1)
+        if max(lr.shape[:2]) <= tile:
+            return self.infer(lr)
+        size = min(tile, lr.shape[0]), min(tile, lr.shape[1])
+        return Tiling(self.infer, size, self.halo, self.scale)(lr)
+
+
+def has_integers_alone(graph: Graph) -> bool:
+    """Whether no activation is float: integers do not depend on where in an image they are computed."""
+    return all(one.is_constant or one.dtype != "float32" for one in graph.tensors.values())
+
+
+@dataclass(frozen=True)
 class FixedSize:
     """A network of a fixed input size over images of any size, always as if it had run on the whole image."""
 

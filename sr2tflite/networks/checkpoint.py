@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import write_bytes
+from sr2tflite.networks.header import METADATA_KEY, facts_of
 from sr2tflite.networks.matching import find, key_difference, with_peak
 from sr2tflite.networks.students import STUDENTS, Student
-
-METADATA_KEY = "sr2tflite"
 
 WEIGHTS_FROM = "weights_from"
 """Metadata key: which key of a foreign state dict each of a student's weights is, as JSON."""
@@ -157,24 +156,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, "pt") as file:
-                facts = _facts((file.metadata() or {}).get(METADATA_KEY, "{}"), str(path))
+                facts = facts_of(file.metadata(), str(path))
                 return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118 (not a dict)
         except SafetensorError as error:
             raise InputError(f"is not a safetensors file: {error}", where=str(path), hint="is it complete?") from error
     return _read_pickle(path), {}
-
-
-def _facts(text: str, where: str) -> dict[str, Any]:
-    """What a checkpoint says of itself."""
-    try:
-        facts = json.loads(text)
-    except ValueError:
-        facts = None
-    if not isinstance(facts, dict) or not isinstance(facts.get("student", {}), (str, dict)):
-        raise InputError(
-            f"metadata {METADATA_KEY!r} does not name a student", where=where, hint="give a file that `train` wrote"
-        )
-    return facts
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:

@@ -95,6 +95,16 @@ class RunFolder:
         self._record(stage.name, {"started": key, "key": key, "outputs": hashes, "facts": done})
         return done, False
 
+    def outputs(self) -> dict[str, tuple[str, str]]:
+        """File name → (stage that made it, hex SHA-256 that it had then), of all stages that ended."""
+        made = ((stage, record.get("outputs")) for stage, record in self._stages.items())
+        return {
+            str(name): (stage, str(digest))
+            for stage, hashes in made
+            if isinstance(hashes, dict)
+            for name, digest in hashes.items()
+        }
+
     def _record(self, name: str, record: Facts) -> None:
         self._stages[name] = record
         write_text(self.path / MANIFEST, json.dumps(self._stages, indent=1))

@@ -35,13 +35,11 @@ def test_a_foreign_onnx_is_run_in_its_layout(tmp_path, noise, channels_first):
     assert (runner.kind, runner.scale) == ("onnx", 2)
 
 
-def test_a_fixed_onnx_is_tiled_and_refuses_smaller_images(tmp_path, noise):
-    path, lr = tmp_path / "model.onnx", noise(21, 30)
-    nearest_onnx(path, [1, 3, 8, 10], [1, 3, 16, 20])
-    runner = open_runner(path)
-    assert np.array_equal(runner(lr), lr.repeat(2, 0).repeat(2, 1))
-    with pytest.raises(InputError, match="image of 7×30 is smaller than the file, fixed at 8×10"):
-        runner(noise(7, 30))
+@pytest.mark.parametrize("size", [(8, 10), (21, 30), (7, 30), (1, 1)])
+def test_a_fixed_onnx_runs_images_of_any_size(tmp_path, noise, size):
+    nearest_onnx(tmp_path / "model.onnx", [1, 3, 8, 10], [1, 3, 16, 20])
+    lr = noise(*size)
+    assert np.array_equal(open_runner(tmp_path / "model.onnx")(lr), lr.repeat(2, 0).repeat(2, 1))
 
 
 def test_an_onnx_that_takes_no_float_rgb_image_is_refused(tmp_path):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
+from sr2tflite.graph import Graph
 from sr2tflite.provenance import seen
 
 Image = NDArray[np.uint8]
@@ -37,6 +38,8 @@ class Network:
     """What the file says of itself."""
 
     notes: tuple[str, ...] = ()
+    graph: Graph | None = None
+    """What it computes, where the input's size is free and the deploy graph can say it."""
 
 
 @dataclass(frozen=True)

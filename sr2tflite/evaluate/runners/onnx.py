@@ -1,6 +1,8 @@
 """Running an ``.onnx`` through onnxruntime, in the value range its metadata names."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
 from sr2tflite.graph.notes import KEY
+from sr2tflite.graph.onnx import read, write
+from sr2tflite.graph.shapes import with_size
 from sr2tflite.ort import open_session
 
 _PROBE = 16
@@ -51,8 +55,6 @@ def _layout(session: Any, where: str) -> tuple[bool, tuple[int, int] | None]:
 
 def _graph(session: Any, data: bytes, where: str) -> Graph | None:
     """The file as a deploy graph, or None for a foreign one that does not fit into it."""
-    from sr2tflite.graph.onnx import read
-
     try:
         return read(data, where, only_ours=False)
     except (InputError, UnsupportedError):
@@ -74,6 +76,17 @@ def _white(session: Any, graph: Graph | None) -> float:
     return 255.0 if graph.is_quantized else 1.0
 
 
+def _at_any_size(file: _File, graph: Graph, where: str, threads: int) -> Callable[[Image], Image]:
+    """The same ops with free height and width, opened when they are first needed."""
+
+    @cache
+    def freed() -> _File:
+        data = write(with_size(graph, None, None))
+        return replace(file, session=open_session(data, where, threads), channels_first=True)
+
+    return lambda lr: freed()(lr)
+
+
 def open_network(path: Path, data: bytes, threads: int) -> Network:
     """The file under onnxruntime's CPU kernels; a fixed shape is tiled."""
     where = str(path)
@@ -85,6 +98,7 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
     scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}
     if size is None:
-        return Network(file, scale, metadata)
-    fixed = FixedSize(file, size, scale, where, graph)
+        return Network(file, scale, metadata, graph=graph)
+    resized = None if graph is None else _at_any_size(file, graph, where, threads)
+    fixed = FixedSize(file, size, scale, where, graph, resized)
     return Network(fixed, scale, metadata, (fixed.note,))

@@ -128,6 +128,6 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     metadata = graph.metadata if graph else {}
     scale = file.scale()
     if engine.fixed_size is None:
-        return Network(file, scale, metadata, notes)
+        return Network(file, scale, metadata, notes, graph)
     fixed = FixedSize(file, engine.fixed_size, scale, where, graph, lambda lr: file(lr, strict=False))
     return Network(fixed, scale, metadata, (*notes, fixed.note))

@@ -160,6 +160,9 @@ _DECODERS: dict[str, Callable[[dict[str, Any], list[NDArray[Any]]], ops.Op]] = {
     "Resize": lambda _attributes, extra: ops.ResizeNearestNeighbor(int(extra[-1][-1])),
 }
 
+OP_TYPES = frozenset({"Conv", "QuantizeLinear", "DequantizeLinear", *_DECODERS})
+"""The op types that are read, as far as their attributes go."""
+
 EXTRA_INPUTS = {"Clip": 2, "Resize": 2}
 """How many inputs of an op type are attributes in disguise."""
 

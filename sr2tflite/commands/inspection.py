@@ -1,0 +1,157 @@
+"""What ``sr2tflite inspect`` finds out about an artifact."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sr2tflite.graph.listing import ListedOp, ListedTensor, Listing
+from sr2tflite.graph.memory_peak import Peak
+from sr2tflite.numerics.qparams import QuantParams
+
+SCHEMA = "sr2tflite.inspect/1"
+"""Of the JSON; the number rises where a reader of the old form would misunderstand the new one."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a run of the network takes, at one size of the input."""
+
+    size: tuple[int, int]
+    """Height and width of the input."""
+
+    is_fixed: bool
+    """Whether the file fixes that size."""
+
+    macs: int
+    pixels: int
+    """Of the output."""
+
+    by_op: dict[str, int]
+    """MACs of every op that has some, by the tensor that it writes."""
+
+    peak: Peak[str]
+    peak_op: str
+    """The op at the peak of memory: ``op 3 CONV_2D``."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a file says of itself."""
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    calibrated_on: tuple[str, ...] = ()
+    """Short ids of images."""
+
+    trained_on: tuple[str, ...] = ()
+    value_range: tuple[float, float] | None = None
+    """What black and white are."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An artifact, looked at."""
+
+    path: Path
+    kind: str
+    """``tflite``, ``onnx``, ``checkpoint`` or ``run``."""
+
+    words: str
+    """What it is, in half a line."""
+
+    size_bytes: int
+    sha256: str
+    """Of the file; of a run folder, of its manifest."""
+
+    following: str
+    """What to type next."""
+
+    listing: Listing | None = None
+    parameters: int = 0
+    said: Said = Said()
+    scale: int | None = None
+    """How many times larger the output is than the input."""
+
+    radius: int | None = None
+    """Of the receptive field, in input pixels to either side."""
+
+    costs: Costs | None = None
+    unknown: tuple[str, ...] = ()
+    """What could not be found out, and why."""
+
+    files: tuple["Inspection", ...] = ()
+    """Of a run folder."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; ``schema`` names its form."""
+        return {"schema": SCHEMA, **self._plain(), "next": self.following}
+
+    def _plain(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "kind": self.kind,
+            "what": self.words,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "parameters": self.parameters,
+            "scale": self.scale,
+            "receptive_field_radius": self.radius,
+            "costs": None if self.costs is None else _costs(self.costs),
+            "metadata": self.said.metadata,
+            "calibrated_on": list(self.said.calibrated_on),
+            "trained_on": list(self.said.trained_on),
+            "value_range": self.said.value_range and list(self.said.value_range),
+            "unknown": list(self.unknown),
+            **(_listing(self.listing, self.costs) if self.listing else {}),
+            "files": [one._plain() for one in self.files],
+        }
+
+
+def _costs(costs: Costs) -> dict[str, Any]:
+    return {
+        "height": costs.size[0],
+        "width": costs.size[1],
+        "is_fixed": costs.is_fixed,
+        "macs": costs.macs,
+        "macs_per_output_pixel": costs.macs / costs.pixels,
+        "activation_peak_bytes": costs.peak.size_bytes,
+        "activation_peak_at": costs.peak_op,
+        "activation_peak_tensors": list(costs.peak.held),
+    }
+
+
+def _listing(listing: Listing, costs: Costs | None) -> dict[str, Any]:
+    return {
+        "inputs": [_tensor(listing.tensors[name]) for name in listing.inputs],
+        "outputs": [_tensor(listing.tensors[name]) for name in listing.outputs],
+        "foreign_ops": [op.index for op in listing.foreign],
+        "ops": [_op(op, costs) for op in listing.ops],
+        "tensors": [_tensor(one) for one in listing.tensors.values()],
+    }
+
+
+def _op(op: ListedOp, costs: Costs | None) -> dict[str, Any]:
+    return {
+        "index": op.index,
+        "op": op.kind,
+        "version": op.version,
+        "is_foreign": op.is_foreign,
+        "attributes": dict(op.attributes),
+        "inputs": list(op.inputs),
+        "outputs": list(op.outputs),
+        "macs": None if costs is None else sum(costs.by_op.get(name, 0) for name in op.outputs),
+    }
+
+
+def _tensor(tensor: ListedTensor) -> dict[str, Any]:
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "is_constant": tensor.is_constant,
+        "size_bytes": tensor.size_bytes,
+        "quantization": None if tensor.quant is None else _quant(tensor.quant),
+    }
+
+
+def _quant(quant: QuantParams) -> dict[str, Any]:
+    return {"scale": list(quant.scale), "zero_point": list(quant.zero_point), "axis": quant.axis}
