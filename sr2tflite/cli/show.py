@@ -214,7 +214,7 @@ def run(result: "RunResult", machine: bool) -> int:
         click.echo(f"gate {finding.gate}: {measured}, at most {finding.bound}: {'holds' if finding.holds else 'FAILS'}")
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
-    click.echo(f"report: {result.folder / 'report.html'}")
+    next_step(f"python -m webbrowser -t {shlex.quote(str(result.folder / 'report.html'))}")
     return status
 
 

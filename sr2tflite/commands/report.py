@@ -35,7 +35,7 @@ def report(
     targets: Sequence[Path],
     *,
     added: Sequence[Path] = (),
-    making: Making = Making(),  # noqa: B008 (frozen)
+    making: Making = Making(),
     progress: Progress = silent,
 ) -> Report:
     """Read a run folder and write its report.

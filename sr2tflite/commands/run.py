@@ -18,7 +18,8 @@ from sr2tflite.run.crops import RENDERINGS, side_by_side
 from sr2tflite.run.folder import RunFolder
 from sr2tflite.run.recipe import Recipe, load, resolved
 from sr2tflite.run.report import Report
-from sr2tflite.run.report.gather import REPORT, gather
+from sr2tflite.run.report.gather import gather
+from sr2tflite.run.report.reading import REPORT
 
 VERSIONS = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "opencv-python-headless")
 

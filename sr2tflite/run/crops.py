@@ -47,9 +47,11 @@ def side_by_side(images: Mapping[str, Image], side: int = SIDE) -> Image:
 
     Args:
         images: Caption to image, all of one size; the window is chosen on the last one.
-        side: Of the window, in pixels.
+        side: Of the window, in pixels; at most the image's shorter side.
     """
-    top, left = busiest_window(list(images.values())[-1], side)
+    last = list(images.values())[-1]
+    side = min(side, *last.shape[:2])
+    top, left = busiest_window(last, side)
     panels = [_panel(image[top : top + side, left : left + side], caption) for caption, image in images.items()]
     gap = np.full((panels[0].shape[0], GAP, 3), 255, np.uint8)
     row = [part for panel in panels for part in (panel, gap)][:-1]

@@ -5,7 +5,11 @@ from typing import Any
 
 from sr2tflite.run.gates import Finding
 from sr2tflite.run.report.drawing import Drawing
-from sr2tflite.run.report.read_back import Bench, Budget, Certificate, Checked, Evaluation
+from sr2tflite.run.report.told.budget import Budget
+from sr2tflite.run.report.told.certificate import Certificate
+from sr2tflite.run.report.told.findings import Checked
+from sr2tflite.run.report.told.latency import Bench
+from sr2tflite.run.report.told.quality import Evaluation
 
 SCHEMA = 1
 
@@ -90,6 +94,13 @@ class Report:
     def passed(self) -> bool:
         """Whether every gate holds."""
         return all(finding.holds for finding in self.findings)
+
+    @property
+    def student(self) -> str | None:
+        """The name of the student, or of the checkpoint, that the recipe starts from."""
+        told = self.recipe.get("student")
+        name = told.get("name") if isinstance(told, dict) else told
+        return None if name is None else str(name)
 
     def lacks(self, part: str) -> Missing | None:
         """Why a part is not there."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from math import isfinite
 
 from sr2tflite.run.report.numbers import decimals, milliseconds, signed
-from sr2tflite.run.report.read_back import Bench, BenchModel, Budget, BudgetRow, Evaluation
+from sr2tflite.run.report.told.budget import Budget, BudgetRow
+from sr2tflite.run.report.told.latency import Bench, BenchModel
+from sr2tflite.run.report.told.quality import Evaluation
 
 MOST_COSTS = 12
 """Rows of the budget that are seen at once."""
@@ -139,7 +141,7 @@ def _panel(bench: Bench) -> Panel:
     end = step * (int(max(times) * 1.02 / step) + 1)
     sizes = dict.fromkeys("×".join(map(str, model.input.shape[1:3])) for model in bench.models)
     threads = "1 thread" if bench.threads == 1 else f"{bench.threads} threads"
-    ticks = tuple((100 * step * index / end, f"{step * index:g}") for index in range(int(round(end / step)) + 1))
+    ticks = tuple((100 * step * index / end, f"{step * index:g}") for index in range(round(end / step) + 1))
     return Panel(
         f"{bench.device_name}, {threads}, input {', '.join(sizes)}",
         tuple(_timed(model, end) for model in bench.models),

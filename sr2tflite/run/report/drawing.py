@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, Tensor, ops
-from sr2tflite.graph.memory_peak import memory_peak
+from sr2tflite.graph.listing import of_graph
 from sr2tflite.graph.receptive_field import receptive_field
 
 CONVOLUTIONS = (ops.Conv2D, ops.DepthwiseConv2D, ops.TransposeConv)
@@ -42,6 +42,9 @@ class DrawnOp:
     weight_channels: int
     """How many scales the weights have."""
 
+    macs: int | None
+    """None where sizes are free."""
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -55,24 +58,36 @@ class Drawing:
     radius: int | None
     """Of the receptive field, in input pixels; None where it depends on the place in the image."""
 
+    parameters: int
+    """Values in constants."""
+
     peak_bytes: int | None
     """Of the activations; None where sizes are free."""
 
+    @property
+    def macs(self) -> int | None:
+        """Of all ops; None where sizes are free."""
+        counts = [op.macs for op in self.ops]
+        return None if None in counts else sum(count or 0 for count in counts)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self)
+        return {**asdict(self), "macs": self.macs}
 
 
 def drawing(graph: Graph, file: str) -> Drawing:
     """What a picture of a graph shows."""
+    listing = of_graph(graph)
+    peak = listing.memory_peak()
     return Drawing(
         file=file,
         summary=graph.summary(),
         inputs=tuple(_grid(graph.tensors[name]) for name in graph.inputs),
-        ops=tuple(_op(graph, node) for node in graph.nodes),
+        ops=tuple(_op(graph, node, listing.macs(op)) for node, op in zip(graph.nodes, listing.ops, strict=True)),
         outputs=graph.outputs,
         radius=_radius(graph),
-        peak_bytes=_peak(graph),
+        parameters=listing.parameters,
+        peak_bytes=None if peak is None else peak.size_bytes,
     )
 
 
@@ -82,7 +97,7 @@ def _grid(tensor: Tensor) -> Grid:
     return Grid(tensor.name, tensor.shape, tensor.dtype, scale, zero)
 
 
-def _op(graph: Graph, node: Node) -> DrawnOp:
+def _op(graph: Graph, node: Node, macs: int | None) -> DrawnOp:
     constants = [graph.tensors[name] for name in node.inputs if graph.tensors[name].is_constant]
     scales = constants[0].quant.scale if constants and constants[0].quant else ()
     return DrawnOp(
@@ -92,6 +107,7 @@ def _op(graph: Graph, node: Node) -> DrawnOp:
         writes=tuple(_grid(graph.tensors[name]) for name in node.outputs),
         weight_scales=(min(scales), max(scales)) if scales else None,
         weight_channels=len(scales),
+        macs=macs,
     )
 
 
@@ -122,11 +138,4 @@ def _radius(graph: Graph) -> int | None:
     try:
         return receptive_field(graph)
     except UnsupportedError:
-        return None
-
-
-def _peak(graph: Graph) -> int | None:
-    try:
-        return memory_peak(graph).size_bytes
-    except InputError:
         return None

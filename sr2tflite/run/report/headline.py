@@ -62,7 +62,9 @@ def _quality(report: Report) -> list[Tile]:
 def _latency(report: Report) -> list[Tile]:
     for bench in report.benches:
         models = {one.name: one for one in bench.models}
-        ratio = next((one.ratio for one in bench.ratios if one.model == MODEL), report.stages.get("bench", {}).get("ratio"))
+        ratio = next(
+            (one.ratio for one in bench.ratios if one.model == MODEL), report.stages.get("bench", {}).get("ratio")
+        )
         if MODEL in models:
             times = f"{ratio:.2f} × the float twin" if MODEL_FLOAT in models and isinstance(ratio, float) else ""
             return [Tile("Latency", milliseconds(models[MODEL].latency_ms.center), times or bench.device_name)]

@@ -9,7 +9,7 @@ from sr2tflite.run.artifacts import CHART
 from sr2tflite.run.report import Report
 from sr2tflite.run.report.charts import costs, panels
 from sr2tflite.run.report.numbers import scientific, short_hash, size
-from sr2tflite.run.report.read_back import Checked
+from sr2tflite.run.report.told.findings import Checked
 
 COSTLIEST = 5
 """Rows of the budget that the page spells out; the picture has the others."""
@@ -104,7 +104,9 @@ def _files(report: Report) -> list[str]:
         )
         for one in report.artifacts
     ]
-    proofs = [f"- {_code(one.file)} ({one.size_bytes:,} bytes): {_text(one.proof)}" for one in report.artifacts if one.proof]
+    proofs = [
+        f"- {_code(one.file)} ({one.size_bytes:,} bytes): {_text(one.proof)}" for one in report.artifacts if one.proof
+    ]
     head = ("file", "made by", "from", "size", "SHA-256")
     return ["## What was made from what", table(head, rows), *(["\n".join(proofs)] if proofs else [])]
 
@@ -113,7 +115,13 @@ def _graph(report: Report) -> list[str]:
     if report.drawing is None:
         return []
     rows = [
-        (op.kind, _text(op.detail), _code(grid.name), "–" if grid.scale is None else f"{grid.scale:.9g}", str(grid.zero_point))
+        (
+            op.kind,
+            _text(op.detail),
+            _code(grid.name),
+            "–" if grid.scale is None else f"{grid.scale:.9g}",
+            str(grid.zero_point),
+        )
         for op in report.drawing.ops[:MOST_OPS]
         for grid in op.writes
     ]
@@ -131,7 +139,10 @@ def _budget(report: Report, folder: Path, target: Path) -> list[str]:
     return [
         "## What quantization costs",
         "dB gained when one tensor alone is left unquantized, the most expensive first:",
-        table(("tensor", "against float", f"against HR, {_text(report.budget.protocol or 'not measured')}"), rows[:COSTLIEST]),
+        table(
+            ("tensor", "against float", f"against HR, {_text(report.budget.protocol or 'not measured')}"),
+            rows[:COSTLIEST],
+        ),
         *chart,
     ]
 
@@ -150,7 +161,12 @@ def _certificate(report: Report) -> list[str]:
     if proof is None:
         return []
     rows = [
-        (_code(one.name), f"{len(one.ops)} → {_text(one.form)}", f"{one.macs_before:,} → {one.macs_after:,}", scientific(one.delta.largest))
+        (
+            _code(one.name),
+            f"{len(one.ops)} → {_text(one.form)}",
+            f"{one.macs_before:,} → {one.macs_after:,}",
+            scientific(one.delta.largest),
+        )
         for one in proof.collapsed
     ]
     checks = [
@@ -160,7 +176,11 @@ def _certificate(report: Report) -> list[str]:
     ]
     left = [f"- left apart: {_code(one.name)}: {_text(one.reason)}" for one in proof.left]
     head = ("region", "ops", "MACs a pixel", "largest difference")
-    return ["## Certificate of the fusion", table(head, rows), *(["\n".join([*checks, *left])] if checks or left else [])]
+    return [
+        "## Certificate of the fusion",
+        table(head, rows),
+        *(["\n".join([*checks, *left])] if checks or left else []),
+    ]
 
 
 def _findings(report: Report) -> list[str]:

@@ -15,7 +15,12 @@ def missing(report: Report) -> list[Missing]:
     parts = [
         ("qat", QAT in present or PTQ not in present, f"no {QAT}: the files hold the baseline", _qat(report)),
         ("files", bool({MODEL, MODEL_FREE} & present), "no .tflite file", _export(quantized)),
-        ("quality", bool(report.evaluation), "nothing was judged", f"sr2tflite eval {judged} --data DIR --json > eval.json"),
+        (
+            "quality",
+            bool(report.evaluation),
+            "nothing was judged",
+            f"sr2tflite eval {judged} --data DIR --json > eval.json",
+        ),
         ("crops", bool(report.crops), "no pictures", whole),
         ("graph", bool(report.drawing), "no graph that can be read", whole),
         ("budget", bool(report.budget), "not measured", _budget(report, quantized)),

@@ -35,6 +35,14 @@ def size(count: int | None) -> str:
     return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
+def many(count: int) -> str:
+    """A large count: ``75.91 G``, ``82.45 M``, ``1,200``."""
+    for unit, power in (("G", 1e9), ("M", 1e6)):
+        if count >= power:
+            return f"{count / power:,.2f} {unit}"
+    return f"{count:,}"
+
+
 def milliseconds(value: float) -> str:
     """Three digits that count: ``1,607 ms``, ``41.8 ms``, ``0.418 ms``."""
     digits = max(0, 2 - int(log10(value))) if value >= 1 else 3

@@ -52,27 +52,31 @@ def page(report: Report, folder: Path) -> str:
     pictures = shown(report, folder)
     evaluation = report.evaluation
     style, early, script = (Markup(_asset(name)) for name in ("page.css", "early.js", "page.js"))  # noqa: S704 (ours)
-    return _environment().get_template("page.html").render(
-        report=report,
-        policy=_policy(style, early, script),
-        style=style,
-        early=early,
-        script=script,
-        tiles=tiles(report),
-        gates=gates(report.findings),
-        quality=[(name, scored(evaluation, name, DEPLOY)) for name in evaluation.protocols] if evaluation else [],
-        labels=LABELS,
-        pictures=pictures,
-        pair=_pair([one.name for one in pictures[0].renderings]) if pictures else (0, 0),
-        palette=",".join(palette()[:: 256 // SHADES] + palette()[-1:]),
-        chain=_chain(report),
-        placed=place(report.drawing) if report.drawing else None,
-        ranges=ranges(report.drawing) if report.drawing else None,
-        costs=costs(report.budget) if report.budget else [],
-        most_costs=MOST_COSTS,
-        panels=panels(report.benches),
-        maps=maps(report, folder),
-        recipe=yaml.safe_dump(report.recipe, sort_keys=False, allow_unicode=True) if report.recipe else "",
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            policy=_policy(style, early, script),
+            style=style,
+            early=early,
+            script=script,
+            tiles=tiles(report),
+            gates=gates(report.findings),
+            quality=[(name, scored(evaluation, name, DEPLOY)) for name in evaluation.protocols] if evaluation else [],
+            labels=LABELS,
+            pictures=pictures,
+            pair=_pair([one.name for one in pictures[0].renderings]) if pictures else (0, 0),
+            palette=",".join(palette()[:: 256 // SHADES] + palette()[-1:]),
+            chain=_chain(report),
+            placed=place(report.drawing) if report.drawing else None,
+            ranges=ranges(report.drawing) if report.drawing else None,
+            costs=costs(report.budget) if report.budget else [],
+            most_costs=MOST_COSTS,
+            panels=panels(report.benches),
+            maps=maps(report, folder),
+            recipe=yaml.safe_dump(report.recipe, sort_keys=False, allow_unicode=True) if report.recipe else "",
+        )
     )
 
 
@@ -112,8 +116,8 @@ def _asset(name: str) -> str:
 
 def _policy(style: str, *scripts: str) -> str:
     """What the browser may load: this page's own style and scripts, by their hashes, and pictures inside it."""
-    hashes = " ".join(map(_hash, scripts))
-    return f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {hashes}; base-uri 'none'; form-action 'none'"
+    own = f"style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}"
+    return f"default-src 'none'; img-src data:; {own}; base-uri 'none'; form-action 'none'"
 
 
 def _hash(text: str) -> str:
@@ -123,7 +127,11 @@ def _hash(text: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(
         decimals=numbers.decimals,
@@ -134,5 +142,6 @@ def _environment() -> Environment:
         short=numbers.short_hash,
         counted=numbers.counted,
         sentence=numbers.sentence,
+        many=numbers.many,
     )
     return environment

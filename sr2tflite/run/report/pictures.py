@@ -11,9 +11,20 @@ from sr2tflite.data.images import read_image
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_range
 from sr2tflite.run.artifacts import DEPLOY, MODEL_FREE, PTQ_FREE, QAT
-from sr2tflite.run.crops import BASELINE, BICUBIC, FINAL, FLOAT, ORIGINAL, RENDERINGS, Image, distance, error_map, windows
+from sr2tflite.run.crops import (
+    BASELINE,
+    BICUBIC,
+    FINAL,
+    FLOAT,
+    ORIGINAL,
+    RENDERINGS,
+    Image,
+    distance,
+    error_map,
+    windows,
+)
 from sr2tflite.run.report import Crop, Report
-from sr2tflite.run.report.read_back import Evaluation
+from sr2tflite.run.report.told.quality import Evaluation
 
 MOST = 8
 """Images on a page; a run's folder has the others."""
