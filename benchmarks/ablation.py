@@ -25,7 +25,7 @@ from sr2tflite.data.images import list_images
 from sr2tflite.registry import parse_settings
 from sr2tflite.run.folder import RunFolder, Stage
 from sr2tflite.run.overrides import assign
-from sr2tflite.run.report import table
+from sr2tflite.run.report.markdown import table
 from sr2tflite.train.settings import QatTrainSettings
 
 BASE: dict[str, Any] = {"steps": 300, "validate_every": 100, "ema": 0.99, "held_out": 16}

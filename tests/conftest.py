@@ -14,7 +14,7 @@ from sr2tflite.export import onnx2tf
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
 
-pytest_plugins = ["outside.phones"]
+pytest_plugins = ["outside.phones", "kit.tiny_run"]
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 

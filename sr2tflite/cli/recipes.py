@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sr2tflite.cli.group import group
-from sr2tflite.cli.options import FILE, json_out
+from sr2tflite.cli.options import COUNT, FILE, json_out
 
 overrides_option = click.option(
     "--set", "overrides", multiple=True, metavar="A.B=C", help="Put a value over the recipe's."
@@ -39,6 +39,52 @@ def run(recipe: Path, folder: Path | None, overrides: tuple[str, ...], dry_run: 
 def _run_line(recipe: Path, overrides: tuple[str, ...], folder: Path | None = None) -> str:
     told = [word for one in overrides for word in ("--set", one)]
     return shlex.join(["sr2tflite", "run", str(recipe), *(["-o", str(folder)] if folder else []), *told])
+
+
+@group.command(short_help="What a run found out, as a page.")
+@click.argument("folder", type=FILE, metavar="RUN")
+@click.option(
+    "-o",
+    "--output",
+    "targets",
+    type=FILE,
+    multiple=True,
+    metavar="FILE.html|.md|.json",
+    help="The file to write; RUN/report.html otherwise. May be given more than once.",
+)
+@click.option(
+    "--add",
+    "added",
+    type=FILE,
+    multiple=True,
+    metavar="FILE.json",
+    help="What verify, check, bench, budget or eval printed with --json; such files in RUN are found without.",
+)
+@click.option("--verify", is_flag=True, help="Ask verify's rules first, and keep the findings in RUN/verify.json.")
+@click.option("--budget", type=COUNT, metavar="N", help="Measure what each tensor costs first, on N images a folder.")
+@json_out
+def report(
+    folder: Path,
+    targets: tuple[Path, ...],
+    added: tuple[Path, ...],
+    verify: bool,
+    budget: int | None,
+    as_json: bool,
+) -> None:
+    """One page that needs no network: what was made from what, quality, crops, graph, cost, latency, proofs.
+
+    RUN is a folder of run, or one that holds artifacts under the same names; the page says what is missing, and the
+    command that makes it.
+    """
+    from sr2tflite.cli import show
+    from sr2tflite.cli.watch import watching
+    from sr2tflite.commands.report import PAGE, Making
+    from sr2tflite.commands.report import report as command
+
+    written = targets or (() if as_json else (folder / PAGE,))
+    with watching(as_json) as progress:
+        result = command(folder, written, added=added, making=Making(verify, budget or 0), progress=progress)
+    return show.as_json(result) if as_json else show.report(result, folder, written)
 
 
 @group.group(short_help="What recipes may say, say, and differ in.")

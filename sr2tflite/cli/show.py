@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.run import Planned, RunResult
     from sr2tflite.commands.upscale import UpscaleResult
     from sr2tflite.fuse.certificate import Integers
+    from sr2tflite.run.report import Report
     from sr2tflite.train.loop import Fitted
 
 GATE_FAILED = 4
@@ -238,6 +239,18 @@ def run(result: "RunResult", machine: bool) -> int:
         click.echo(f"gate {finding.gate}: {measured}, at most {finding.bound}: {'holds' if finding.holds else 'FAILS'}")
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
-    click.echo(f"report: {result.folder / 'report.md'}")
-    next_step(f"sr2tflite inspect {shlex.quote(str(result.folder))}")
+    next_step(f"python -m webbrowser -t {shlex.quote(str(result.folder / 'report.html'))}")
     return status
+
+
+def report(result: "Report", folder: Path, written: Sequence[Path]) -> None:
+    """What was written, what it lacks, and what to type next."""
+    for path in written:
+        click.echo(f"{path}: {path.stat().st_size:,} bytes")
+    for one in result.missing:
+        click.echo(f"lacks {one.part}: {one.reason}")
+    remarks([f"not used: {note}" for note in result.notes])
+    if result.missing:
+        next_step(f"cd {shlex.quote(str(folder))} && {result.missing[0].command}")
+    else:
+        next_step(f"python -m webbrowser -t {shlex.quote(str(written[0]))}")

@@ -1,26 +1,25 @@
 """``sr2tflite run``: a recipe carried out in a run folder, from the student to the report; what stands is skipped."""
 
-import json
-import math
 import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from sr2tflite import __version__
-from sr2tflite.commands.steps import DEPLOY, FINAL, MODEL_FREE, PTQ_FREE, Step, steps
+from sr2tflite.commands.report import PAGE, write
+from sr2tflite.commands.steps import Step, steps
 from sr2tflite.errors import RecipeError
-from sr2tflite.evaluate.protocols import Score
 from sr2tflite.files import write_text
 from sr2tflite.progress import Progress, silent
-from sr2tflite.run.crops import side_by_side
+from sr2tflite.run.artifacts import DEPLOY, MODEL_FREE, PTQ_FREE, RECIPE, crop_file
+from sr2tflite.run.crops import RENDERINGS, side_by_side
 from sr2tflite.run.folder import RunFolder
-from sr2tflite.run.gates import Figures, Finding, judge
 from sr2tflite.run.recipe import Recipe, load, resolved
 from sr2tflite.run.report import Report
+from sr2tflite.run.report.gather import gather
+from sr2tflite.run.report.reading import REPORT
 
 VERSIONS = ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "opencv-python-headless")
 
@@ -36,7 +35,7 @@ class RunResult:
 
     @property
     def passed(self) -> bool:
-        return all(finding.holds for finding in self.report.findings)
+        return self.report.passed
 
     def to_json(self) -> dict[str, object]:
         """Plain data."""
@@ -89,19 +88,17 @@ def run(
     recipe = load(recipe_path, overrides)
     path = folder or Path("runs") / recipe.name
     manifest = RunFolder(path)
-    write_text(path / "recipe.yaml", resolved(recipe))
-    report = Report(recipe.name, recipe.model_dump(mode="json"), _versions())
+    write_text(path / RECIPE, resolved(recipe))
     skipped = []
     todo = steps(recipe, path)
     for number, step in enumerate(todo):
         progress("stages", number, len(todo), step.stage.name)
-        report.stages[step.stage.name], stood = manifest.run(step.stage, _bound(step, progress))
+        _, stood = manifest.run(step.stage, _bound(step, progress))
         if stood:
             skipped.append(step.stage.name)
-    report.findings = judged(recipe, report)
-    report.crops = _crops(recipe, path)
-    write_text(path / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
-    write_text(path / "report.md", report.to_markdown())
+    _draw_crops(recipe, path)
+    report = gather(path, _versions())
+    write(report, path, [path / name for name in (PAGE, "report.md", REPORT)])
     return RunResult(path, report, tuple(skipped))
 
 
@@ -123,38 +120,16 @@ def _versions() -> dict[str, str]:
     return {"sr2tflite": __version__, "python": platform.python_version(), **found}
 
 
-def judged(recipe: Recipe, report: Report) -> list[Finding]:
-    """The recipe's gates, on what the stages found, under the recipe's first protocol."""
-    quality = report.stages["evaluate"]
-    first = quality["rows"][0]["protocol"]
-    means = {row["artifact"]: _score(row, quality) for row in quality["rows"] if row["protocol"] == first}
-    psnr_drop, ssim_drop = means[MODEL_FREE].drop_from(means[DEPLOY])
-    ratio = report.stages.get("bench", {}).get("ratio")
-    return judge(recipe.gates, Figures(psnr_drop, ssim_drop, ratio))
-
-
-def _score(row: dict[str, Any], quality: dict[str, Any]) -> Score:
-    """A row of an evaluation's JSON, where an infinite PSNR is null."""
-    psnr = math.inf if row["psnr"] is None else row["psnr"]
-    return Score(psnr, row["ssim"], row["protocol"], quality["image_set"])
-
-
-def _crops(recipe: Recipe, folder: Path) -> list[tuple[str, str]]:
+def _draw_crops(recipe: Recipe, folder: Path) -> None:
     """A picture of the busiest part of every evaluation image, as each artifact renders it."""
     from sr2tflite.data.bicubic import upscale
     from sr2tflite.data.images import write_image
     from sr2tflite.evaluate.image_set import image_set
     from sr2tflite.evaluate.runners import open_runner
 
-    artifacts = {"float": DEPLOY, "INT8, ptq": PTQ_FREE, FINAL: MODEL_FREE}
-    runners = {caption: open_runner(folder / file) for caption, file in artifacts.items()}
-    scale = runners["float"].scale
-    crops = []
-    for number, pair in enumerate(image_set(recipe.data.evaluate, scale).pairs):
+    runners = [open_runner(folder / file) for file in (DEPLOY, PTQ_FREE, MODEL_FREE)]
+    scale = runners[0].scale
+    for number, pair in enumerate(image_set(recipe.data.evaluate, scale).pairs, 1):
         lr, hr = pair.load(scale)
-        renderings = {caption: runner(lr) for caption, runner in runners.items()}
-        picture = side_by_side({"bicubic": upscale(lr, scale), **renderings, "original": hr})
-        name = f"crop{number + 1}.png"
-        write_image(folder / name, picture)
-        crops.append((pair.name, name))
-    return crops
+        images = [upscale(lr, scale), *(runner(lr) for runner in runners), hr]
+        write_image(folder / crop_file(number), side_by_side(dict(zip(RENDERINGS, images, strict=True))))

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.progress import Progress
+from sr2tflite.run.artifacts import (
+    CERTIFICATE,
+    CHART,
+    DEPLOY,
+    FINETUNED,
+    MODEL,
+    MODEL_FLOAT,
+    MODEL_FREE,
+    PTQ,
+    PTQ_FREE,
+    QAT,
+    RECALIBRATED,
+    STUDENT,
+)
 from sr2tflite.run.folder import Facts, Stage
 from sr2tflite.run.recipe import Recipe
 from sr2tflite.train.settings import LoopSettings, TrainSettings
 
 if TYPE_CHECKING:
     from sr2tflite.data.pairs import Part
-
-STUDENT, FINETUNED, RECALIBRATED = "student.safetensors", "finetuned.safetensors", "recalibrated.safetensors"
-DEPLOY, PTQ, QAT = "deploy.onnx", "ptq.onnx", "qat.onnx"
-MODEL, MODEL_FREE, MODEL_FLOAT, PTQ_FREE = "model.tflite", "model_free.tflite", "model_float.tflite", "ptq_free.tflite"
-CHART = "budget.png"
-FINAL = "INT8"
-"""What the final file is called in pictures."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,6 @@ class _Chain:
 
     def fuse(self) -> None:
         """The deploy graph and its certificate."""
-        certificate = f"{DEPLOY}.certificate.json"
         source, told = self.source, self.told
 
         def action(_progress: Progress) -> Facts:
@@ -129,9 +135,9 @@ class _Chain:
 
             result = fuse(str(source), self.folder / DEPLOY, student=told)
             regions = f"{len(result.certificate.collapsed)} regions collapsed, {len(result.certificate.left)} left"
-            return {"ops": result.summary, "summary": f"{regions}; {result.summary}; certificate in `{certificate}`"}
+            return {"ops": result.summary, "summary": f"{regions}; {result.summary}; certificate in `{CERTIFICATE}`"}
 
-        self._add("fuse", told, [source], [DEPLOY, certificate], action)
+        self._add("fuse", told, [source], [DEPLOY, CERTIFICATE], action)
 
     def quantize(self) -> None:
         """Post-training quantization, always: it is the baseline; then quantized training."""

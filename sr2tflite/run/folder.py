@@ -55,6 +55,11 @@ class RunFolder:
         manifest = path / MANIFEST
         self._stages: dict[str, Facts] = _stages(manifest) if manifest.exists() else {}
 
+    @property
+    def records(self) -> dict[str, Facts]:
+        """What is noted of every stage that was carried out to its end: its outputs' hashes and its facts."""
+        return {name: record for name, record in self._stages.items() if "facts" in record}
+
     def key(self, stage: Stage) -> str:
         """The hash of everything a stage depends on."""
         files = [sha256(read_bytes(path)) for path in stage.inputs]
