@@ -58,9 +58,9 @@ def _of_archive(path: Path, wanted: frozenset[str]) -> Contents:
 
     if path.suffix.lower() != ".zip":
         raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected a folder or a .zip",
+            f"is a {path.suffix or 'nameless'} file; expected .tflite, .zip or a folder",
             where=str(path),
-            hint="sr2tflite package RUN --profile mai2026 -o submission.zip",
+            hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
         )
     data = read_range(path, 0, MOST_BYTES + 1)
     if len(data) > MOST_BYTES:

@@ -25,6 +25,11 @@ class Gate:
     def passed(self) -> bool:
         return all(report.passed for report in self.reports)
 
+    def and_report(self, report: Report) -> "Gate":
+        """With one more; where it fails first, it says what to type next."""
+        following = report.following if self.passed and not report.passed else self.following
+        return Gate(self.target, (*self.reports, report), following)
+
     def verdict(self) -> str:
         """The answer in one sentence a profile."""
         return "; ".join(f"{self.target} {report.judgment()}" for report in self.reports)

@@ -1,7 +1,7 @@
 """A submission: the files of a challenge in their roles, in a folder or an archive; each is opened when asked for."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sr2tflite.check.case import Case, block_of
 from sr2tflite.check.contents import Contents, read_contents
 from sr2tflite.check.finding import Place
-from sr2tflite.check.images import Sample, Samples, samples
+from sr2tflite.check.images import GENERATED_SIZE, Sample, Samples, clouds, samples
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.compare import compare
 from sr2tflite.evaluate.image_set import ImageSet, image_set
@@ -19,8 +19,9 @@ from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.evaluate.result import BICUBIC
 from sr2tflite.evaluate.runners import Runner, runner_of, to_pixels
 from sr2tflite.evaluate.runners.tflite import survived
-from sr2tflite.export.challenges import FOLDER, NAMES, PROTOCOL, Challenge, Role
+from sr2tflite.export.challenges import FIXED, FOLDER, NAMES, PROTOCOL, Challenge, Role
 from sr2tflite.export.cross_check import raw_pixels
+from sr2tflite.files import read_bytes
 from sr2tflite.graph import Graph
 from sr2tflite.graph.model import Shape
 from sr2tflite.progress import Progress, silent
@@ -34,6 +35,9 @@ INTEGERS: tuple[Role, ...] = ("fixed", "free")
 
 WANTED = frozenset(f"{FOLDER}/{name}" for name in NAMES.values())
 """Names of the files within a submission."""
+
+_CLOUDS = (64, 96)
+"""Height and width of images that stand in for photographs."""
 
 _SHIFT = {"int8": 128, "uint8": 0}
 
@@ -60,6 +64,25 @@ class Tried:
     threads: int = 2
 
 
+def file_in(target: Path, role: Role) -> tuple[Path, bytes]:
+    """One file of a submission, a folder's ``model.tflite`` where it is none, or the target itself.
+
+    Raises:
+        InputError: It is not there, an archive is not safe to read, or the target is of another kind.
+    """
+    if target.suffix == ".tflite" and not target.is_dir():
+        return target, read_bytes(target)
+    if target.is_dir() and not (target / FOLDER).exists():
+        return target / FIXED, read_bytes(target / FIXED)
+    contents, name = read_contents(target, WANTED), f"{FOLDER}/{NAMES[role]}"
+    if name in contents.data:
+        return target / name, contents.data[name]
+    found = (
+        f"{fault.name or 'it'} {fault.found}" if (fault := next(iter(contents.faults), None)) else f"holds no {name}"
+    )
+    raise InputError(found, where=str(target), hint=f"sr2tflite check {target} --profile mai2026")
+
+
 class Package:
     """Files of a submission.
 
@@ -79,7 +102,8 @@ class Package:
         self.path, self.challenge, self.tried, self.progress = path, challenge, tried or Tried(), progress
         self.contents: Contents = read_contents(path, WANTED)
         self._cases: dict[Role, tuple[Case | None, str | None]] = {}
-        self._engines: dict[tuple[Role, tuple[int, int]], LiteRT] = {}
+        self._engines: dict[Role, LiteRT] = {}
+        self._bound: set[Role] = set()
 
     @property
     def remake(self) -> str:
@@ -134,20 +158,31 @@ class Package:
                 return f"{NAMES[role]} has another shape"
         return None
 
+    def small(self, role: Role) -> tuple[int, int]:
+        """A size that a file can be tried at, small where its ops have none written into them."""
+        return self.challenge.size if role in self._bound else GENERATED_SIZE
+
     def run(self, role: Role, pixels: Pixels) -> NDArray[Any]:
         """What LiteRT makes of an image's raw pixels, raw: a scorer looks at no scale.
 
         Raises:
             InputError: It refuses the file, or the size.
         """
-        size = (pixels.shape[0], pixels.shape[1])
-        if (role, size) not in self._engines:
+        codes = raw_pixels(pixels, np.dtype(self.graph(role).input.dtype))
+        engine = self._engine(role, (pixels.shape[0], pixels.shape[1]))
+        try:
+            return engine.run(codes, strict=False)
+        except InputError:
+            del self._engines[role]  # what it allocated last is no size of its own
+            raise
+
+    def _engine(self, role: Role, size: tuple[int, int]) -> LiteRT:
+        """A file in LiteRT, first opened at a size; memory is taken for one size at a time."""
+        if role not in self._engines:
             case = self.honest(role)
             assert case is not None
-            # never more than one size of a file at a time: a fixed one takes hundreds of MiB
-            self._engines = {key: engine for key, engine in self._engines.items() if key[0] != role}
-            self._engines[role, size] = LiteRT(case.data, threads=self.tried.threads, size=size, where=str(case.path))
-        return self._engines[role, size].run(raw_pixels(pixels, np.dtype(self.graph(role).input.dtype)))
+            self._engines[role] = LiteRT(case.data, threads=self.tried.threads, size=size, where=str(case.path))
+        return self._engines[role]
 
     def seen(self, role: Role, pixels: Pixels) -> Pixels:
         """The picture that a scorer makes of it: raw bytes, or raw floats rounded and clipped.
@@ -158,7 +193,7 @@ class Package:
         codes = self.run(role, pixels)[0]
         if codes.dtype.name not in _SHIFT:
             return to_pixels(np.nan_to_num(codes))
-        return (codes.astype(np.int16) + _SHIFT[codes.dtype.name]).astype(np.uint8)
+        return np.asarray(codes.astype(np.int16) + _SHIFT[codes.dtype.name], np.uint8)
 
     @cached_property
     def pairs(self) -> ImageSet | None:
@@ -180,6 +215,17 @@ class Package:
             return samples(self.tried.images, 3, max(block_of(self.graph("free")), 1), self.tried.limit)
         images = tuple(Sample(pair.name, pair.load(self.challenge.scale)[0]) for pair in self.pairs.pairs)
         return Samples(images, f"{len(images)} low-resolution images")
+
+    @property
+    def photographs(self) -> tuple[Sample, ...]:
+        """Those of the images that are photographs, or else such as have their spectrum.
+
+        Integers saturate on generated extremes, which no calibration has seen; there a float file differs by rights.
+        """
+        if self.is_given_images:
+            return self.samples.images
+        given = tuple(one for one in self.samples.images if "." in one.name)
+        return given or tuple(Sample(f"clouds {seed}", clouds(*_CLOUDS, seed)) for seed in range(3))
 
     @cached_property
     def runner(self) -> Runner:
@@ -230,6 +276,22 @@ class Package:
             if case.is_truthful:
                 _ = case.graph
                 survived(case.data, str(case.path))
+                self._load(case, role)
         except (InputError, UnsupportedError) as error:
             return None, " ".join(error.message.split())
         return case, None
+
+    def _load(self, case: Case, role: Role) -> None:
+        """Open a file in LiteRT, small; a fixed one whose ops know no other size, at its own where that is right.
+
+        Raises:
+            InputError: LiteRT refuses it.
+        """
+        open_in = partial(LiteRT, case.data, threads=self.tried.threads, where=str(case.path))
+        try:
+            self._engines[role] = open_in(size=GENERATED_SIZE)
+        except InputError:
+            if role != "fixed" or case.graph.input.shape != self.shapes(role)[0]:
+                raise
+            self._engines[role] = open_in()
+            self._bound.add(role)

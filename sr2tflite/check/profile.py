@@ -59,7 +59,8 @@ def load_profile(name: str, told: Mapping[str, Mapping[str, Any]] | None = None)
         raise RecipeError(f"unknown profile {name!r}", hint=nearest(name, profiles()))
     try:
         content = yaml.safe_load(read_bytes(path))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # PyYAML's own constructors raise the others of dates, numbers and tags that are none
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         raise RecipeError(f"is no YAML: {error}", where=str(path)) from error
     file = parse_settings(_File, content, path.name)
     rules = tuple(RULES.parse(_settled(one, told or {}), path.name) for one in file.rules)

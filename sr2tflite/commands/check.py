@@ -8,10 +8,9 @@ from pathlib import Path
 from sr2tflite.check.case import Case
 from sr2tflite.check.engine import Report, ask, ask_package
 from sr2tflite.check.gate import Gate
-from sr2tflite.check.package import Package, Tried
+from sr2tflite.check.package import Package, Tried, file_in
 from sr2tflite.check.profile import Profile, load_profile, profiles
 from sr2tflite.errors import InputError
-from sr2tflite.export.challenges import FIXED, FOLDER
 from sr2tflite.progress import Progress, silent
 
 
@@ -34,7 +33,7 @@ def check(target: Path, names: Sequence[str], given: Given | None = None, *, pro
 
     Args:
         target: A ``.tflite``, or a submission: a folder or a zip archive with the folder ``TFLite`` in it. Profiles of
-            single files are asked of the submission's fixed file, or of a folder's ``model.tflite``.
+            single files are asked of a submission's fixed file, or of a folder's ``model.tflite``.
         names: Of profiles, or paths of YAML files.
         given: What else there is to look at.
         progress: Told what is looked at.
@@ -52,8 +51,18 @@ def check(target: Path, names: Sequence[str], given: Given | None = None, *, pro
     if not asked:
         raise InputError("no profile is named", hint=f"--profile, one of: {', '.join(profiles())}")
     reports = tuple(_ask(profile, target, given, progress) for profile in asked)
-    following = next((report.following for report in reports if not report.passed), reports[-1].following)
-    return Gate(target, reports, following)
+    return Gate(target, reports, _following(target, asked, reports))
+
+
+def _following(target: Path, asked: Sequence[Profile], reports: Sequence[Report]) -> str:
+    """What the first that fails says, or one about submissions: what lies in an archive cannot be typed as a file."""
+    failed = [report for report in reports if not report.passed]
+    packed = [report for profile, report in zip(asked, reports, strict=True) if profile.challenge]
+    if failed or packed:
+        return (failed or packed)[0].following
+    if target.is_dir() or target.suffix == ".tflite":
+        return reports[-1].following
+    return f"sr2tflite check {target} --profile mai2026"
 
 
 def _refuse(given: Given) -> None:
@@ -64,8 +73,17 @@ def _refuse(given: Given) -> None:
 
 def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:
     if profile.challenge is None:
-        path, tried = file_of(target), given.tried
-        case = Case(path, against=given.against, folders=tried.images, limit=tried.limit, progress=progress)
+        path, data = file_in(target, "fixed")
+        is_packed = path != target and not target.is_dir()
+        case = Case(
+            path,
+            against=given.against,
+            folders=given.tried.images,
+            limit=given.tried.limit,
+            progress=progress,
+            data=data,
+            remake=f"sr2tflite package RUN --profile mai2026 -o {target}" if is_packed else None,
+        )
         return ask(profile, case)
     if target.suffix == ".tflite" and not target.is_dir():
         raise InputError(
@@ -74,22 +92,3 @@ def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Re
             hint=f"sr2tflite package RUN --profile {profile.name} -o submission.zip",
         )
     return ask_package(profile, Package(target, profile.challenge, given.tried, progress=progress))
-
-
-def file_of(target: Path) -> Path:
-    """The ``.tflite`` that a profile of single files is asked of.
-
-    Raises:
-        InputError: There is none.
-    """
-    path = target
-    if target.is_dir():
-        inside = target / FOLDER / FIXED
-        path = inside if inside.exists() else target / FIXED
-    if path.suffix != ".tflite":
-        raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected .tflite",
-            where=str(path),
-            hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
-        )
-    return path

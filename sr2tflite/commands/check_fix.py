@@ -8,7 +8,8 @@ from typing import Any
 from sr2tflite.check.case import Case
 from sr2tflite.check.fix import Fix, fix
 from sr2tflite.check.gate import Gate
-from sr2tflite.commands.check import Given, check, file_of
+from sr2tflite.check.package import file_in
+from sr2tflite.commands.check import Given, check
 from sr2tflite.files import write_bytes
 from sr2tflite.progress import Progress, silent
 
@@ -73,7 +74,7 @@ def check_fix(
     """Ask profiles of a file, rewrite it, and ask them of the new one.
 
     Args:
-        target: A ``.tflite``, or a folder that holds one named ``model.tflite``.
+        target: A ``.tflite``; of a folder or a submission, the file that goes to the device.
         names: Of profiles, or paths of YAML files.
         output: Where the new file goes.
         given: What else there is to look at; the images are those that both files are run on.
@@ -88,9 +89,9 @@ def check_fix(
         StorageError: The new file cannot be written.
     """
     given = given or Given()
-    path = file_of(target)
-    before = check(path, names, given, progress=progress)
-    case = Case(path, folders=given.tried.images, limit=given.tried.limit, progress=progress)
+    path, data = file_in(target, "fixed")
+    before = check(target, names, given, progress=progress)
+    case = Case(path, data=data, folders=given.tried.images, limit=given.tried.limit, progress=progress)
     found = fix(case, allow_difference=allow_difference)
     if not found.has_changed:
         return Fixed(before, found, case.samples.words, None, before)

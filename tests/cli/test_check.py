@@ -47,7 +47,7 @@ def test_a_file_that_passes_ends_with_0_and_the_next_command(end: End) -> None:
     assert out.splitlines()[-3:] == [
         "model.tflite passes mine: 1 rules hold, 1 warn (per_channel), 0 left out",
         "model.tflite passes integrity: 11 rules hold, 5 left out",
-        "next: sr2tflite bench model.tflite",
+        "next: sr2tflite verify model.tflite --against qat.onnx",
     ]
 
 

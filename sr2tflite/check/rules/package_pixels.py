@@ -5,7 +5,6 @@ from typing import ClassVar
 import numpy as np
 
 from sr2tflite.check.finding import Finding
-from sr2tflite.check.images import GENERATED_SIZE
 from sr2tflite.check.package import ROLES, Package
 from sr2tflite.check.rules import RULES, Checked, PackageRule, left_out
 from sr2tflite.errors import InputError
@@ -66,6 +65,6 @@ class PackagePixels(PackageRule):
 
 def _off(package: Package, role: Role, color: tuple[int, int, int]) -> float:
     """How many levels the median of the picture is away from the color, in its worst channel."""
-    image = np.full((*GENERATED_SIZE, 3), color, np.uint8)
+    image = np.full((*package.small(role), 3), color, np.uint8)
     middle = np.median(package.seen(role, image).reshape(-1, 3), axis=0)
     return float(np.abs(middle - np.asarray(color)).max())

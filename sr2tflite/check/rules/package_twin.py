@@ -10,9 +10,6 @@ from sr2tflite.errors import InputError
 from sr2tflite.evaluate.metrics import psnr
 from sr2tflite.export.challenges import NAMES, Role
 
-_ROUGH = frozenset({"edges", "colors", "white", "noise", "extremes"})
-"""Generated images that reach values which no calibration on photographs has seen: integers saturate there."""
-
 
 @RULES.register("package_twin")
 class PackageTwin(PackageRule):
@@ -33,7 +30,7 @@ class PackageTwin(PackageRule):
         if why := package.unfit("free", "float"):
             return left_out(why)
         values = []
-        for sample in (one for one in package.samples.images if one.name not in _ROUGH):
+        for sample in package.photographs:
             try:
                 pictures = [package.seen(role, sample.pixels) for role in self.needs]
             except InputError as error:
@@ -42,9 +39,9 @@ class PackageTwin(PackageRule):
             if pictures[0].shape != pictures[1].shape:
                 return left_out("they enlarge by different factors")
             values.append(np.square(pictures[0].astype(np.int32) - pictures[1]).mean())
-        found = psnr(np.sqrt(np.asarray(values)), np.zeros(len(values)))
-        said = f"{found:.2f} dB on {len(values)} images"
-        if found >= self.least_psnr:
+        decibels = psnr(np.sqrt(np.asarray(values)), np.zeros(len(values)))
+        said = f"{decibels:.2f} dB on {len(values)} images"
+        if decibels >= self.least_psnr:
             return Checked(said)
         expected = f"at least {self.least_psnr:g} dB from {NAMES['free']}"
         return Checked(said, (self.finding(package.place("float"), said, expected, hint=package.remake),))
