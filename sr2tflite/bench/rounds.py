@@ -108,6 +108,8 @@ class Round:
     after: State = State()
     signals: Signals = Signals()
     returncode: int = 0
+    log: str | None = None
+    """All that the tool printed, word for word; None where it is this machine that measures."""
 
 
 def pooled(rounds: Sequence[Round]) -> Latency:

@@ -74,6 +74,7 @@ def test_ops_outside_the_delegate_are_told_from_a_pass_of_their_own(
     assert [(op["op"], op["ms"]) for op in measured["ops"]] == [("RELU", 0.25), ("TfLiteXNNPackDelegate", 0.75)]
     assert measured["placement"]["outside"] == ["RELU"]
     assert not any("profiling" in word for one in measured["rounds"] for word in one["argv"])
+    assert all("Inference timings in us" in one["log"] for one in measured["rounds"])  # kept word for word
     assert is_clean(world, phone)
 
 

@@ -158,9 +158,8 @@ def _round(bench: _Bench, index: int, threads: int, mask: str | None, found: _Fo
     found.log = run.log
     found.is_hot = found.is_hot or has_throttled(before, after)
     ended = replace(after.public(), effective_mhz=effective_mhz(before, after))
-    found.rounds.append(
-        Round(run.argv, _ms(run.log.init_us), _ms(run.log.first_us), (), times, before=before.public(), after=ended)
-    )
+    init, first = _ms(run.log.init_us), _ms(run.log.first_us)
+    found.rounds.append(Round(run.argv, init, first, (), times, before=before.public(), after=ended, log=run.text))
 
 
 def _model(
