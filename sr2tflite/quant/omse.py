@@ -40,13 +40,11 @@ class LearnedClip(ClippedWeights):
         return self.gamma.abs() * self.start
 
     def enlarge(self, ratio: Tensor) -> None:
-        """c moves along."""
+        """The clip moves along."""
         self.start.mul_(ratio)
 
 
-def least_error_clip(
-    weight: Tensor, limit: int, *, per_channel: bool, covariance: Tensor | None = None
-) -> Tensor:
+def least_error_clip(weight: Tensor, limit: int, *, per_channel: bool, covariance: Tensor | None = None) -> Tensor:
     """The c that leaves ``Σ Δ·C·Δ``, ``Δ = w − s·clip(round(w/s), −L, L)``, least, ``s = c/L``; the largest of equals.
 
     References:

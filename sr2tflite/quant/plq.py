@@ -53,8 +53,8 @@ def regions_of(values: Tensor, percentile: float = 99.0) -> Regions:
     """Minimum, maximum and a percentile of one batch: of |x|, which is our reading of the paper's percentile of x."""
     flat = values.detach().flatten()
     place = max(1, round(percentile / 100 * flat.numel()))
-    breakpoint = flat.abs().kthvalue(place).values.clamp(min=SMALLEST)
-    return Regions(flat.min().clamp(max=0), flat.max().clamp(min=0), breakpoint)
+    edge = flat.abs().kthvalue(place).values.clamp(min=SMALLEST)
+    return Regions(flat.min().clamp(max=0), flat.max().clamp(min=0), edge)
 
 
 def piecewise(values: Tensor, regions: Regions, bits: int) -> Tensor:
