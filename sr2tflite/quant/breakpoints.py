@@ -59,7 +59,7 @@ class Breakpoints:
         for layer, row, now, before in zip(self._split, self._rows(), moved, self._applied, strict=True):
             with torch.no_grad():
                 self._view.relative_range[row, 1] *= now / before
-                self._view.layer(layer.tensor + OUTLIER).bias -= (now - before) * layer.breakpoint
+                self._view.layer(layer.tensor + OUTLIER).bias.sub_((now - before) * layer.breakpoint)
             self._replan(layer, now)
         self._applied = moved
 

@@ -145,12 +145,12 @@ class _Examples:
     def batches(self, epoch: int) -> list[Tensor]:
         """Every patch once, batch × 3 × height × width, in an order that the epoch's number says."""
         order = torch.randperm(len(self._patches), generator=torch.Generator().manual_seed(epoch))
-        return [self._patches[chosen] for chosen in order.split(self._batch)]
+        return [self._patches[chosen] for chosen in torch.split(order, self._batch)]
 
     def mean_loss(self) -> float:
         """L of all patches, without gradients."""
         with torch.no_grad():
-            return float(torch.stack([self.loss(batch) for batch in self._patches.split(self._batch)]).mean())
+            return float(torch.stack([self.loss(batch) for batch in torch.split(self._patches, self._batch)]).mean())
 
     def loss(self, pixels: Tensor) -> Tensor:
         """L of a batch."""
@@ -159,7 +159,9 @@ class _Examples:
         with torch.no_grad():
             wanted = FloatView(view.plan.graph).activations(pixels)  # a breakpoint may have moved
         found = {node.output: real(codes, scales[node.output]) for node, codes in view.codes(pixels, grids)}
-        apart = torch.stack([_turned(wanted[name], found[name]) for name in view.layer_names()])
+        bounds = {name: view.plan.groups[view.plan.group_of[name]] for name in view.layer_names()}
+        clipped = {name: wanted[name].clamp(group.low, group.high) for name, group in bounds.items()}
+        apart = torch.stack([_turned(clipped[name], found[name]) for name in clipped])
         output = view.plan.graph.output.name
         rebuilt = (found[output] - wanted[output].clamp(0, WHITE)).abs().mean() / WHITE
         return (self._sensitivities * apart).sum() / len(apart) + RECONSTRUCTION * rebuilt
@@ -167,7 +169,7 @@ class _Examples:
     def _spreads(self) -> Tensor:
         found, view = torch.zeros(len(self._view.layer_names())), FloatView(self._view.plan.graph)
         with torch.no_grad():
-            for patch in self._patches.split(1):
+            for patch in torch.split(self._patches, 1):
                 values = view.activations(patch)
                 found += torch.stack([values[name].std() for name in self._view.layer_names()])
         return found / len(self._patches)

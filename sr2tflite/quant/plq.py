@@ -75,7 +75,8 @@ def dense(values: Tensor, regions: Regions, bits: int) -> Tensor:
     """Q_d of clip(x, −bp, bp): ``2^(b−1) − 1`` points from −bp to bp, both ends and zero among them."""
     half = 2 ** (bits - 2) - 1
     codes = _rounded((values / (regions.breakpoint / half)).clamp(-half, half))
-    return regions.breakpoint * (codes / half)
+    real: Tensor = regions.breakpoint * (codes / half)
+    return real
 
 
 def outlier(values: Tensor, regions: Regions, bits: int) -> Tensor:

@@ -72,7 +72,7 @@ def _refusal(graph: Graph, node: Node) -> str | None:
     others = {reader.op.kind for reader in readers if not isinstance(reader.op, ops.Conv2D | ops.DepthwiseConv2D)}
     if others or not readers or node.output in graph.outputs:
         return f"is read by {', '.join(sorted(others)) or 'no op'}"
-    wide = {reader.op.activation for reader in readers} - {"NONE", "RELU"}
+    wide = {str(getattr(reader.op, "activation", "NONE")) for reader in readers} - {"NONE", "RELU"}
     return f"is read by a convolution with activation {min(wide)}" if wide else None
 
 
