@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.run import Planned, RunResult
     from sr2tflite.commands.upscale import UpscaleResult
     from sr2tflite.fuse.certificate import Integers
+    from sr2tflite.quant.branches import Branching
     from sr2tflite.run.report import Report
     from sr2tflite.train.loop import Fitted
 
@@ -104,6 +105,15 @@ def remarks(messages: Sequence[str]) -> None:
 def fitted(result: "Fitted") -> str:
     """How a training ended, in half a line."""
     return f"{result.best_psnr:.3f} dB on held-out training images (step {result.best_step} of {result.steps})"
+
+
+def branches(layers: Sequence["Branching"]) -> None:
+    """What became of every activation that could be split, where that was asked for."""
+    rows = [
+        (one.tensor, f"{one.breakpoint:.1f}", f"{one.gain_db:+.2f}", "two" if one.split else "one") for one in layers
+    ]
+    if rows:
+        table(("activation", "breakpoint", "gain, dB", "branches"), rows)
 
 
 def exported(result: "ExportResult") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from sr2tflite.graph import Graph
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, image_id, listed
 from sr2tflite.quant.settings import PtqSettings
+
+if TYPE_CHECKING:
+    from sr2tflite.quant.branches import Branching
 
 Image = NDArray[np.uint8]
 
@@ -26,6 +30,8 @@ class PtqResult:
     """Calibrated on."""
     summary: str
     """Its ops."""
+    layers: tuple["Branching", ...] = ()
+    """Activations that could be split in two branches, and whether they are; none where that was not asked for."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,11 @@ def ptq(
     settings = settings or PtqSettings()
     graph = read_float(model)
     seen = calibration_images(calibrate, graph.scale_factor, settings.images)
-    quantized = QuantizedView.from_float(graph, seen.images, settings, progress=progress).freeze()
+    view = QuantizedView.from_float(graph, seen.images, settings, progress=progress)
+    quantized = view.freeze()
     quantized.metadata[CALIBRATED_ON] = listed(seen.ids)
     write_bytes(out, onnx.write(quantized))
-    return PtqResult(out, len(seen.images), quantized.summary())
+    return PtqResult(out, len(seen.images), quantized.summary(), view.branchings)
 
 
 def read_float(model: Path) -> Graph:

@@ -26,6 +26,9 @@ PATCH = 48
 IMAGES = 8
 """How many images are looked at, evenly spread."""
 
+SMALLEST_SHARE = 1 / 64
+"""A breakpoint under this share of the largest value leaves the first branch nothing but zeros and noise."""
+
 Forward = Callable[[Plan, Mapping[int, Range]], Callable[[Tensor], Tensor]]
 """From a plan and its ranges to what turns pixels into pixels."""
 
@@ -81,7 +84,7 @@ def branch(
         progress: Told after each activation.
     """
     found = _Search(plan, ranges, _patches(images), settings.percentile, bits, forward)
-    plain, names = found.distance({}), splittable(plan.graph)
+    plain, names = found.distance({}), list(found.breakpoints)
     gains: dict[str, float] = {}
     for done, name in enumerate(names, start=1):
         gains[name] = 10 * log10(plain / found.distance({name: found.breakpoints[name]}))
@@ -119,10 +122,8 @@ class _Search:
         with torch.no_grad():
             values = [view.activations(patch) for patch in patches]
         self._wanted = [one[plan.graph.output.name].clamp(0, 255) for one in values]
-        self.breakpoints = {
-            name: float(_followed([regions_of(one[name], percentile) for one in values]).breakpoint)
-            for name in splittable(plan.graph)
-        }
+        regions = {n: _followed([regions_of(one[n], percentile) for one in values]) for n in splittable(plan.graph)}
+        self.breakpoints = {name: float(one.breakpoint) for name, one in regions.items() if _has_both(one)}
 
     def distance(self, breakpoints: Mapping[str, float]) -> float:
         """Mean squared difference from the float network's images."""
@@ -160,6 +161,11 @@ class _Search:
 
 def _followed(batches: Sequence[Regions]) -> Regions:
     return reduce(Regions.followed_by, batches)
+
+
+def _has_both(regions: Regions) -> bool:
+    """Whether both branches would have something to hold; a layer that is silent nearly everywhere has no first one."""
+    return float(regions.high) * SMALLEST_SHARE < float(regions.breakpoint) < float(regions.high)
 
 
 def _patches(images: Sequence[NDArray[np.uint8]]) -> list[Tensor]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sr2tflite.progress import Progress, silent
+from sr2tflite.quant.breakpoints import Breakpoints
 from sr2tflite.quant.functions import real
 from sr2tflite.quant.ranges import middle
 from sr2tflite.quant.settings import FinetuneSettings
@@ -31,12 +32,13 @@ def finetune_ranges(
     *,
     progress: Progress = silent,
 ) -> None:
-    """Move the scales of the weights, whose codes stay, and the ends of the activations' ranges towards float.
+    """Move the scales of weights, whose codes stay, the ends of activations' ranges, and breakpoints towards float.
 
     ``L = L_sen + 5·L_rec`` with ``L_rec = mean |K(I) − Q(I)| / 255`` and
-    ``L_sen = Σ_k s_k ‖F_K^k/‖F_K^k‖₂ − F_Q^k/‖F_Q^k‖₂‖₂ / K`` over the outputs F^k of all K convolutions, K(·) the float
-    network and Q(·) the quantized one; ``s = sensitivities``. Epochs take turns: one moves the weights' scales, the next
-    the activations' ends. What is left is the best of the start and the end of every epoch.
+    ``L_sen = Σ_k s_k ‖F_K^k/‖F_K^k‖₂ − F_Q^k/‖F_Q^k‖₂‖₂ / K`` over the outputs F^k of all K convolutions, K(·) the
+    float network and Q(·) the quantized one; ``s = sensitivities``. Epochs take turns: one moves the weights' scales,
+    the next the activations' ends, the third the breakpoints where activations are split. What is left is the best of
+    the start and the end of every epoch.
 
     References:
         Outlier-Aware Post-Training Quantization for Image Super-Resolution (2025), https://arxiv.org/abs/2511.00682,
@@ -49,8 +51,9 @@ def finetune_ranges(
         settings: How long and how fast.
         progress: Told after each epoch.
     """
-    examples, scales = _Examples(view, images, settings), _Scales(view)
-    optimizers = [torch.optim.Adam(group) for group in (scales.gains, [view.relative_range])]
+    examples, scales, breakpoints = _Examples(view, images, settings), _Scales(view), Breakpoints(view)
+    phases = [scales.gains, [view.relative_range], *([breakpoints.gains] if breakpoints.gains else [])]
+    optimizers = [torch.optim.Adam(group) for group in phases]
     best = _State(view, examples.mean_loss())
     for epoch in range(settings.epochs):
         optimizer = optimizers[epoch % len(optimizers)]
@@ -60,11 +63,14 @@ def finetune_ranges(
             view.zero_grad(set_to_none=True)
             examples.loss(batch).backward()  # type: ignore[no-untyped-call]
             scales.collect()
+            breakpoints.collect()
             optimizer.step()
             scales.apply()
+            breakpoints.apply()
         best = best.or_better(_State(view, examples.mean_loss()))
         progress("finetuning ranges", epoch + 1, settings.epochs, f"loss {best.loss:.5f}")
     best.restore()
+    breakpoints.close()
     view.zero_grad(set_to_none=True)
 
 
@@ -112,7 +118,9 @@ class _State:
     def __init__(self, view: "QuantizedView", loss: float) -> None:
         layers = [view.layer(name) for name in view.layer_names()]
         grids = [buffer for layer in layers for buffer in layer.quantizer.buffers()]
-        self._moved: list[Tensor] = [*(layer.weight for layer in layers), *grids, view.relative_range]
+        self._view, self._plan = view, view.plan
+        constants = [constant for layer in layers for constant in (layer.weight, layer.bias)]
+        self._moved: list[Tensor] = [*constants, *grids, view.relative_range]
         self._kept = [tensor.detach().clone() for tensor in self._moved]
         self.loss = loss
 
@@ -120,6 +128,7 @@ class _State:
         return other if other.loss < self.loss else self
 
     def restore(self) -> None:
+        self._view.plan = self._plan
         with torch.no_grad():
             for tensor, kept in zip(self._moved, self._kept, strict=True):
                 tensor.copy_(kept)
@@ -130,36 +139,38 @@ class _Examples:
 
     def __init__(self, view: "QuantizedView", images: Sequence[NDArray[np.uint8]], settings: FinetuneSettings) -> None:
         self._view, self._batch = view, settings.batch
-        self._patches, self._float = _patches(images, settings.patch), FloatView(view.plan.graph)
+        self._patches = _patches(images, settings.patch)
         self._sensitivities = sensitivities(self._spreads(), paper_exact=settings.paper_exact)
 
     def batches(self, epoch: int) -> list[Tensor]:
         """Every patch once, batch × 3 × height × width, in an order that the epoch's number says."""
         order = torch.randperm(len(self._patches), generator=torch.Generator().manual_seed(epoch))
-        return [self._patches[chosen] for chosen in order.split(self._batch)]
+        return [self._patches[chosen] for chosen in torch.split(order, self._batch)]
 
     def mean_loss(self) -> float:
         """L of all patches, without gradients."""
         with torch.no_grad():
-            return float(torch.stack([self.loss(batch) for batch in self._patches.split(self._batch)]).mean())
+            return float(torch.stack([self.loss(batch) for batch in torch.split(self._patches, self._batch)]).mean())
 
     def loss(self, pixels: Tensor) -> Tensor:
         """L of a batch."""
         view, grids = self._view, self._view.grids()
         scales = {name: grids[group].scale[0] for name, group in view.plan.group_of.items()}
         with torch.no_grad():
-            wanted = self._float.activations(pixels)
+            wanted = FloatView(view.plan.graph).activations(pixels)  # a breakpoint may have moved
         found = {node.output: real(codes, scales[node.output]) for node, codes in view.codes(pixels, grids)}
-        apart = torch.stack([_turned(wanted[name], found[name]) for name in view.layer_names()])
-        output = self._float.graph.output.name
+        bounds = {name: view.plan.groups[view.plan.group_of[name]] for name in view.layer_names()}
+        clipped = {name: wanted[name].clamp(group.low, group.high) for name, group in bounds.items()}
+        apart = torch.stack([_turned(clipped[name], found[name]) for name in clipped])
+        output = view.plan.graph.output.name
         rebuilt = (found[output] - wanted[output].clamp(0, WHITE)).abs().mean() / WHITE
         return (self._sensitivities * apart).sum() / len(apart) + RECONSTRUCTION * rebuilt
 
     def _spreads(self) -> Tensor:
-        found = torch.zeros(len(self._view.layer_names()))
+        found, view = torch.zeros(len(self._view.layer_names())), FloatView(self._view.plan.graph)
         with torch.no_grad():
-            for patch in self._patches.split(1):
-                values = self._float.activations(patch)
+            for patch in torch.split(self._patches, 1):
+                values = view.activations(patch)
                 found += torch.stack([values[name].std() for name in self._view.layer_names()])
         return found / len(self._patches)
 

@@ -40,7 +40,7 @@ class LearnedClip(ClippedWeights):
         return self.gamma.abs() * self.start
 
     def enlarge(self, ratio: Tensor) -> None:
-        """C moves along."""
+        """The clip moves along."""
         self.start.mul_(ratio)
 
 

@@ -53,8 +53,8 @@ def regions_of(values: Tensor, percentile: float = 99.0) -> Regions:
     """Minimum, maximum and a percentile of one batch: of |x|, which is our reading of the paper's percentile of x."""
     flat = values.detach().flatten()
     place = max(1, round(percentile / 100 * flat.numel()))
-    breakpoint = flat.abs().kthvalue(place).values.clamp(min=SMALLEST)
-    return Regions(flat.min().clamp(max=0), flat.max().clamp(min=0), breakpoint)
+    edge = flat.abs().kthvalue(place).values.clamp(min=SMALLEST)
+    return Regions(flat.min().clamp(max=0), flat.max().clamp(min=0), edge)
 
 
 def piecewise(values: Tensor, regions: Regions, bits: int) -> Tensor:
@@ -75,7 +75,8 @@ def dense(values: Tensor, regions: Regions, bits: int) -> Tensor:
     """Q_d of clip(x, −bp, bp): ``2^(b−1) − 1`` points from −bp to bp, both ends and zero among them."""
     half = 2 ** (bits - 2) - 1
     codes = _rounded((values / (regions.breakpoint / half)).clamp(-half, half))
-    return regions.breakpoint * (codes / half)
+    real: Tensor = regions.breakpoint * (codes / half)
+    return real
 
 
 def outlier(values: Tensor, regions: Regions, bits: int) -> Tensor:

@@ -62,7 +62,7 @@ class FinetuneSettings(Settings):
 class BranchSettings(Settings):
     """When an activation with outliers gets a second branch, which doubles the work of what writes and reads it."""
 
-    gain_db: float = Field(default=0.3, ge=0)
+    gain_db: float = Field(default=0.5, ge=0)
     """How much nearer to the float network that must bring the output, in dB, for each one alone."""
 
     most: int = Field(default=4, gt=0)

@@ -159,11 +159,15 @@ class QuantizedView(nn.Module):
 
     def set_range(self, tensor: str, found: Range) -> None:
         """Give a tensor, and those it shares its grid with, another range; theirs must not be fixed."""
-        row = self._learned.index(self.plan.group_of[tensor])
+        row = self.row_of(tensor)
         with torch.no_grad():
             self.relative_range[row] = (
                 torch.tensor(found.normal(), dtype=torch.float64).to(self._unit) / self._unit[row]
             )
+
+    def row_of(self, tensor: str) -> int:
+        """Where the ends of a tensor's range are among those that are learned."""
+        return self._learned.index(self.plan.group_of[tensor])
 
     def grids(self) -> list[QuantParams]:
         """The quantization parameters of every group, as the file would hold them now."""

@@ -7,6 +7,8 @@ from kit.device import on_device
 from kit.graphs import float_sr_graph
 
 from sr2tflite.graph import Graph, onnx
+from sr2tflite.quant.breakpoints import Breakpoints
+from sr2tflite.quant.finetune import finetune_ranges
 from sr2tflite.quant.settings import Bits, BranchSettings, FinetuneSettings, PtqSettings
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.torch_view import FloatView
@@ -77,3 +79,27 @@ def test_a_network_with_branches_equals_the_device_and_is_read_back_as_it_is(wei
     )
     kinds = frozen.counts()
     assert "MINIMUM" not in kinds  # saturation does it
+
+
+def test_breakpoints_are_finetuned() -> None:
+    view = _view(BranchSettings(percentile=80, most=1))
+    before, apart = view.branchings[0].breakpoint, _apart(view)
+    finetune_ranges(view, IMAGES, FinetuneSettings(epochs=6, rate=0.05, decay=1))
+    assert view.branchings[0].breakpoint != before
+    assert _apart(view) < apart
+
+
+def test_another_breakpoint_is_the_same_float_function_and_the_device_follows() -> None:
+    view = _view(BranchSettings(percentile=80, most=1))
+    before, image = view.branchings[0].breakpoint, view.upscale(IMAGES[0])
+    moved = Breakpoints(view)
+    with torch.no_grad():
+        moved.gains[0].fill_(1.5)
+    moved.apply()
+    moved.close()
+    group = view.plan.groups[view.plan.group_of["body.1"]]
+    assert group.high == view.branchings[0].breakpoint == pytest.approx(1.5 * before)
+    assert not np.array_equal(view.upscale(IMAGES[0]), image)
+    assert np.array_equal(view.upscale(IMAGES[0]), on_device(view, IMAGES[0]))
+    # float32, of values up to some thousands
+    torch.testing.assert_close(FloatView(view.plan.graph)(PIXELS), FloatView(GRAPH)(PIXELS), rtol=0, atol=0.05)

@@ -11,8 +11,8 @@ ENDS = st.floats(min_value=0.0, max_value=500.0, width=32)
 WIDTHS = (3, 4, 8)
 
 
-def _regions(low: float, high: float, breakpoint: float) -> Regions:
-    return Regions(*(torch.tensor(value, dtype=torch.float64) for value in (low, high, breakpoint)))
+def _regions(low: float, high: float, edge: float) -> Regions:
+    return Regions(*(torch.tensor(value, dtype=torch.float64) for value in (low, high, edge)))
 
 
 def _points(regions: Regions, bits: int) -> torch.Tensor:
@@ -28,26 +28,24 @@ def _points(regions: Regions, bits: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@given(low=ENDS, high=ENDS, breakpoint=st.floats(min_value=0.125, max_value=500.0, width=32))
-def test_every_value_goes_to_the_nearest_point_of_the_paper(
-    bits: int, low: float, high: float, breakpoint: float
-) -> None:
-    regions = _regions(-low, high, breakpoint)
+@given(low=ENDS, high=ENDS, edge=st.floats(min_value=0.125, max_value=500.0, width=32))
+def test_every_value_goes_to_the_nearest_point_of_the_paper(bits: int, low: float, high: float, edge: float) -> None:
+    regions = _regions(-low, high, edge)
     points = _points(regions, bits)
     values = torch.linspace(-1.2 * (low + 1), 1.2 * (high + 1), 997, dtype=torch.float64)
     found = piecewise(values, regions, bits)
     distances = (values[:, None] - points).abs()
-    slack = 1e-9 * (low + high + breakpoint + 1)  # float64, of sums of at most three products
+    slack = 1e-9 * (low + high + edge + 1)  # float64, of sums of at most three products
     assert ((found[:, None] - points).abs().amin(1) <= slack).all()
     assert ((values - found).abs() <= distances.amin(1) + slack).all()
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@given(low=ENDS, high=ENDS, breakpoint=st.floats(min_value=0.125, max_value=500.0, width=32))
-def test_the_law_of_the_two_branches_holds_exactly(bits: int, low: float, high: float, breakpoint: float) -> None:
-    regions = _regions(-low, high, breakpoint)
+@given(low=ENDS, high=ENDS, edge=st.floats(min_value=0.125, max_value=500.0, width=32))
+def test_the_law_of_the_two_branches_holds_exactly(bits: int, low: float, high: float, edge: float) -> None:
+    regions = _regions(-low, high, edge)
     values = torch.linspace(-1.2 * (low + 1), 1.2 * (high + 1), 997, dtype=torch.float64)
-    within = values.clamp(-breakpoint, breakpoint)
+    within = values.clamp(-edge, edge)
     inside, beyond = dense(values, regions, bits), outlier(values, regions, bits)
     assert torch.equal(piecewise(values, regions, bits), inside + beyond)
     assert torch.equal(inside, dense(within, regions, bits))

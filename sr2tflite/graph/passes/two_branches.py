@@ -1,4 +1,4 @@
-"""An activation with outliers in two: what lies up to a breakpoint, and what lies beyond it, each on a grid of its own."""
+"""An activation with outliers in two, up to a breakpoint and beyond it, each on a grid of its own."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -16,6 +16,11 @@ DENSE, OUTLIER = ".dense", ".outlier"
 def splittable(graph: Graph) -> list[str]:
     """The activations that can be split: what a convolution with a fused ReLU writes and only convolutions read."""
     return [node.output for node in graph.nodes if _refusal(graph, node) is None]
+
+
+def limit_of(name: str) -> str:
+    """The constant that holds the breakpoint of a split activation."""
+    return f"{name}.breakpoint"
 
 
 def adjacent(graph: Graph, name: str) -> set[str]:
@@ -45,14 +50,14 @@ def two_branches(graph: Graph, breakpoints: Mapping[str, float]) -> Graph:
         UnsupportedError: An activation cannot be split; the message names it.
     """
     result = graph.copy()
-    for name, breakpoint in sorted(breakpoints.items(), key=lambda one: _place(graph, one[0])):
+    for name, edge in sorted(breakpoints.items(), key=lambda one: _place(graph, one[0])):
         node = result.producer(name)
         if (reason := "is not written by any op" if node is None else _refusal(result, node)) is not None:
             raise UnsupportedError(
                 f"{reason}; expected a convolution with a fused ReLU that only convolutions read", where=name
             )
         assert node is not None
-        _split(result, node, breakpoint)
+        _split(result, node, edge)
     result.drop_unused()
     return result
 
@@ -67,7 +72,7 @@ def _refusal(graph: Graph, node: Node) -> str | None:
     others = {reader.op.kind for reader in readers if not isinstance(reader.op, ops.Conv2D | ops.DepthwiseConv2D)}
     if others or not readers or node.output in graph.outputs:
         return f"is read by {', '.join(sorted(others)) or 'no op'}"
-    wide = {reader.op.activation for reader in readers} - {"NONE", "RELU"}
+    wide = {str(getattr(reader.op, "activation", "NONE")) for reader in readers} - {"NONE", "RELU"}
     return f"is read by a convolution with activation {min(wide)}" if wide else None
 
 
@@ -76,12 +81,12 @@ def _place(graph: Graph, name: str) -> int:
     return next((place for place, node in enumerate(graph.nodes) if node.output == name), -1)
 
 
-def _split(graph: Graph, writer: Node, breakpoint: float) -> None:
+def _split(graph: Graph, writer: Node, edge: float) -> None:
     readers = {id(node) for node in graph.consumers(writer.output)}
     nodes: list[Node] = []
     for node in graph.nodes:
         if node is writer:
-            nodes.extend(_written_twice(graph, node, breakpoint))
+            nodes.extend(_written_twice(graph, node, edge))
         elif id(node) in readers:
             nodes.extend(_read_twice(graph, node))
         else:
@@ -89,11 +94,11 @@ def _split(graph: Graph, writer: Node, breakpoint: float) -> None:
     graph.nodes = nodes
 
 
-def _written_twice(graph: Graph, node: Node, breakpoint: float) -> Iterator[Node]:
+def _written_twice(graph: Graph, node: Node, edge: float) -> Iterator[Node]:
     """The writer, its MINIMUM, and the writer of what lies beyond."""
     source, weight, bias = node.inputs
-    limit = graph.constant(f"{node.output}.breakpoint", np.full((1, 1, 1, 1), breakpoint, np.float32))
-    lowered = _copied(graph, bias, -breakpoint)
+    limit = graph.constant(limit_of(node.output), np.full((1, 1, 1, 1), edge, np.float32))
+    lowered = _copied(graph, bias, -edge)
     yield node
     yield Node(ops.Minimum(), (node.output, limit), (_like(graph, node.output, DENSE),))
     outlier = _like(graph, node.output, OUTLIER)

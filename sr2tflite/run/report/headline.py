@@ -48,7 +48,8 @@ def _quality(report: Report) -> list[Tile]:
         return []
     protocol = found.protocols[0]
     name, images = protocol.split(" ")[0], counted(len(found.images), "image")
-    int8, float_, bicubic = (found.row(one, protocol) for one in (MODEL_FREE, DEPLOY, "bicubic"))
+    free, fixed, float_, bicubic = (found.row(one, protocol) for one in (MODEL_FREE, MODEL, DEPLOY, "bicubic"))
+    int8 = free or fixed
     if int8 is None:
         return []
     tiles = [Tile("INT8 quality", f"{decimals(int8.psnr, 3)} dB", f"PSNR {name}, {images}")]

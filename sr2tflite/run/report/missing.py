@@ -7,10 +7,11 @@ from sr2tflite.run.report import Missing, Report
 def missing(report: Report) -> list[Missing]:
     """Every part that the report lacks, in the order of the page."""
     present = {one.file for one in report.artifacts}
-    whole = f"sr2tflite run {RECIPE} -o ."
+    whole = f"sr2tflite run {RECIPE} -o ." if report.recipe else "sr2tflite run RECIPE.yaml"
     quantized = QAT if QAT in present else PTQ
     model = MODEL if MODEL in present else MODEL_FREE
-    judged = " ".join(name for name in (DEPLOY, PTQ_FREE, MODEL_FREE) if name in present) or MODEL_FREE
+    free = MODEL_FREE if MODEL_FREE in present else model
+    judged = " ".join(name for name in (DEPLOY, PTQ_FREE, free) if name in present) or free
     timed = " ".join(name for name in (MODEL_FLOAT, model) if name in present) or model
     parts = [
         ("qat", QAT in present or PTQ not in present, f"no {QAT}: the files hold the baseline", _qat(report)),

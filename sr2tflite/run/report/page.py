@@ -29,6 +29,7 @@ LABELS = {
     "deploy.onnx": "float",
     "ptq_free.tflite": "INT8, PTQ only",
     "model_free.tflite": "INT8",
+    "model.tflite": "INT8, fixed size",
 }
 """What an artifact is called in tables."""
 

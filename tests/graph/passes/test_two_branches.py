@@ -20,12 +20,12 @@ def _output(graph: Graph) -> torch.Tensor:
     return FloatView(graph, torch.float64)(PIXELS)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("breakpoint", [0.0, 3.5, 40.0, 1e6])
+@pytest.mark.parametrize("edge", [0.0, 3.5, 40.0, 1e6])
 @pytest.mark.parametrize("skip", ["none", "add"])
-def test_two_branches_are_the_same_float_function(skip: str, breakpoint: float) -> None:
+def test_two_branches_are_the_same_float_function(skip: str, edge: float) -> None:
     graph = float_sr_graph(skip=skip, depth=4)  # type: ignore[arg-type]
     names = ["body.0", "body.2"]
-    split = two_branches(graph, dict.fromkeys(names, breakpoint))
+    split = two_branches(graph, dict.fromkeys(names, edge))
     validate(split, "split")
     assert len(split.nodes) == len(graph.nodes) + 4 * len(names)
     # float64 with float32 biases: a lowered bias is rounded to float32 once more

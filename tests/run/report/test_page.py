@@ -95,7 +95,7 @@ LACKING = {
     "no crops": (("crop1.png", "crop2.png"), "crops"),
     "no certificate": ((CERTIFICATE,), "certificate"),
     "no findings": (("verify.json",), "findings"),
-    "no recipe": (("recipe.yaml",), None),
+    "no recipe": (("recipe.yaml", "crop1.png", "crop2.png"), "crops"),
     "no manifest": ((MANIFEST,), "quality"),
     "artifacts alone": ((MANIFEST, "recipe.yaml", "report.json", "verify.json", "ptq.onnx", CERTIFICATE), "latency"),
 }
@@ -111,14 +111,14 @@ def parses(command: str) -> None:
 
 @pytest.mark.parametrize(("gone", "part"), LACKING.values(), ids=LACKING)
 def test_what_is_not_there_is_named_with_the_command_that_makes_it(
-    gone: tuple[str, ...], part: str | None, without: Without
+    gone: tuple[str, ...], part: str, without: Without
 ) -> None:
     folder = without(*gone)
     report = gather(folder)
     found = read(page(report, folder))
     assert found.faults == []
     assert [one["id"] for one in found.of("section")] == SECTIONS
-    assert part is None or report.lacks(part)
+    assert report.lacks(part)
     for one in report.missing:
         assert one.command in found.words
         parses(one.command)
