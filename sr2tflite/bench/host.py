@@ -10,9 +10,9 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
+from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
-from sr2tflite.bench.phone.models import refuse_flex
 from sr2tflite.bench.plan import Plan, Size
 from sr2tflite.bench.ratio import ratio
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, OpTime, Placement, Tool

@@ -9,18 +9,16 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from numpy.typing import NDArray
 
+from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.names import distinct
 from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.result import End
 from sr2tflite.bench.worker import noise
-from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.graph.tflite.flat import open_model
 from sr2tflite.runtime import Kernels, LiteRT
-
-FLEX = "Flex"
-"""What the names of TensorFlow ops begin with that a file asks TensorFlow itself to run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,25 +59,6 @@ class PhoneModel:
     def by_builtin_kernels(self) -> NDArray[Any]:
         """What LiteRT without XNNPACK makes of the input here."""
         return LiteRT(self.path, Kernels.BUILTIN).run(self.x)
-
-
-def refuse_flex(content: bytes, where: str) -> None:
-    """See to it that a file needs no TensorFlow at run time.
-
-    Raises:
-        UnsupportedError: It does; ``where`` is its first such node.
-        InputError: It is no TFLite file.
-    """
-    ops = [(index, op.custom) for index, op in enumerate(open_model(content, where).ops)]
-    found = [(index, name) for index, name in ops if name.startswith(FLEX)]
-    if found:
-        index, name = found[0]
-        names = ", ".join(sorted({name for _, name in found}))
-        raise UnsupportedError(
-            f"{name} is TensorFlow's own op; expected ops of TFLite alone (in all: {names})",
-            where=f"{where}: op {index}",
-            hint="`sr2tflite export` writes a file without Flex ops",
-        )
 
 
 def prepared(paths: Sequence[Path], size: tuple[int, int]) -> tuple[PhoneModel, ...]:

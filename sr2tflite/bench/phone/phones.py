@@ -6,11 +6,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
+from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.phone.adb import Adb, chosen, find_adb
 from sr2tflite.bench.phone.calls import Calls, ending_is_an_interrupt
 from sr2tflite.bench.phone.facts import hashed
 from sr2tflite.bench.phone.measure import bench_on_phone
-from sr2tflite.bench.phone.models import prepared, refuse_flex
+from sr2tflite.bench.phone.models import prepared
 from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.bench.result import BenchReport, BenchResult, Failure

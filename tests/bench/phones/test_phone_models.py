@@ -3,9 +3,10 @@ import pytest
 from kit.changed import with_custom_op
 from kit.graphs import float_sr_graph, quantized_sr_graph
 
+from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.phone import passes
 from sr2tflite.bench.phone.delegates import Delegate
-from sr2tflite.bench.phone.models import prepared, refuse_flex
+from sr2tflite.bench.phone.models import prepared
 from sr2tflite.bench.phone.output import compared, judge, output_of
 from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.bench.result import OutputCheck
