@@ -290,7 +290,7 @@ REFUSED: dict[str, tuple[str, Any, type[Exception], str]] = {
     "depths without blocks": ("plain", DEEP, UnsupportedError, "sr: has no residual blocks"),
     "slimming by nothing": ("deploy", {"name": "quantsr_plus", "shortcuts": False}, RecipeError, "shortcuts is false"),
     "depths by nothing": ("deploy", {**DEEP, "shortcuts": False}, RecipeError, "shortcuts is false"),
-    "backwards": ("deploy", {"name": "quantsr_plus", "slim_from": 0.8}, RecipeError, "slim_until is 0.7"),
+    "backwards": ("deploy", {"name": "quantsr_plus", "slim_from": 0.8}, RecipeError, "slim_until is 0.5"),
     "none to slim": ("deploy", {"name": "quantsr_plus", "slim": 0.2}, UnsupportedError, "4 residual blocks"),
     "features of blocks that go": ("deploy", "quantsr_plus", RecipeError, r"convolution 1 \(blocks\.0\.body\.0\)"),
 }
