@@ -187,7 +187,8 @@ class QatSettings(Settings):
     """Share of the training after which ranges stay as they are; the seed paper freezes them at 0.6."""
 
     method: str | dict[str, Any] | None = None
-    """How one paper quantizes, beside what is said here: a name, or name and settings; ``odm``."""
+    """How one paper quantizes, beside what is said here: a name, or name and settings; ``odm``, ``quantsr``,
+    ``quantsr_plus``."""
 
     weight_clip: WeightClip | None = FixedClip()
     """Weight clipping after each step; None leaves the weights alone."""

@@ -95,13 +95,10 @@ class ClippedWeights(WeightQuantizer):
 
 
 class LearnedClip(ClippedWeights):
-    """c is learned, for a channel or the layer: ``c = γ·c₀``, γ starts at 1.
+    """c is learned, for a channel or the layer: ``c = γ·c₀``, ``c₀ = max|w|`` at the start, γ starts at 1.
 
-    ``c₀ = min(2·mean|w|·√L, max|w|)``: the start of learned step sizes, but never a grid wider than the weights.
-
-    References:
-        Learned Step Size Quantization (Esser et al., 2020), https://arxiv.org/abs/1902.08153, section 2.2, of s = c/L.
-        That γ is learned instead of s lets one learning rate fit all layers.
+    So training starts on the grid that post-training quantization has rounded for. That γ is learned instead of s lets
+    one learning rate fit all layers.
 
     Args:
         limit: The largest code.
@@ -113,9 +110,9 @@ class LearnedClip(ClippedWeights):
 
     def __init__(self, limit: int, weight: Tensor, *, per_channel: bool) -> None:
         super().__init__(limit)
-        rows = weight.detach().abs().reshape(len(weight) if per_channel else 1, -1)
-        start = torch.minimum(2 * rows.mean(1) * limit**0.5, rows.amax(1))
-        self.register_buffer("start", torch.where(start > 0, start, float(rows.max()) or 1.0))
+        start = weight.detach().abs().reshape(len(weight) if per_channel else 1, -1).amax(1)
+        # a channel of zeros may learn to be something: as large as the layer is
+        self.register_buffer("start", torch.where(start > 0, start, float(start.max()) or 1.0))
         self.relative = nn.Parameter(torch.ones_like(start))
 
     def clip(self, weight: Tensor, *, per_channel: bool) -> Tensor:  # noqa: ARG002  # known from the start

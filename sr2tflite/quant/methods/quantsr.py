@@ -23,8 +23,8 @@ class Quantsr(ShiftedAndShortcut):
     network, a second one of ``⅓·Σ L(depth)`` over all, half and a quarter of the blocks, those of the largest α left
     out. Ours: τ only where a bias takes it, and before the ReLU where there is one, so that no op is added; ends of
     ranges and clips are learned, on TFLite's grids, and every tensor of the file is quantized, where the paper has
-    float sums, head and tail; both start from ``ptq``, a clip not wider than its weights. Its step sizes' gradients
-    are scaled by 1/√(n·Q); Adam is indifferent to that.
+    float sums, head and tail; both start where ``ptq`` leaves them, not at 2·mean|x|/√Q, which cuts off what ends of
+    the network pass through. Its step sizes' gradients are scaled by 1/√(n·Q); Adam is indifferent to that.
 
     References:
         QuantSR: Accurate Low-bit Quantization for Efficient Image Super-Resolution (Qin et al., NeurIPS 2023),

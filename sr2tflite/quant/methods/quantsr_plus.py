@@ -39,7 +39,7 @@ class QuantsrPlus(ShiftedAndShortcut):
     slim_from: float = Field(default=0.2, ge=0, le=0.9)
     """Share of the training after which the first block goes."""
 
-    slim_until: float = Field(default=0.7, ge=0, le=0.9)
+    slim_until: float = Field(default=0.5, ge=0, le=0.9)
     """When the last has gone at the latest."""
 
     distillation: float = Field(default=1e-4, ge=0)
