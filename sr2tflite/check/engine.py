@@ -9,6 +9,7 @@ from sr2tflite.check.case import Case
 from sr2tflite.check.finding import Finding
 from sr2tflite.check.package import INTEGERS, Package
 from sr2tflite.check.profile import Profile
+from sr2tflite.check.rewrites import REWRITES
 from sr2tflite.check.rules import Checked, PackageRule, Rule, left_out
 from sr2tflite.export.challenges import FIXED, NAMES
 
@@ -201,9 +202,11 @@ def _joined(asked: dict[str, Checked]) -> Checked:
 
 
 def _following(profile: Profile, case: Case, results: list[RuleResult]) -> str:
-    if any(found.rewrite for one in results for found in one.checked.findings):
+    rewrites = {found.rewrite for one in results for found in one.checked.findings if found.rewrite}
+    if rewrites:
+        allowed = "" if any(REWRITES[name].is_exact for name in rewrites) else " --allow-difference"
         fixed = case.path.with_name(f"{case.path.stem}_fixed.tflite")
-        return f"sr2tflite check {case.path} --profile {profile.name} --fix -o {fixed}"
+        return f"sr2tflite check {case.path} --profile {profile.name} --fix{allowed} -o {fixed}"
     if any(one.status == "fails" for one in results):
         return case.remake
     return f"sr2tflite bench {case.path}" if case.against else f"sr2tflite verify {case.path} --against qat.onnx"

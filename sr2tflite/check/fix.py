@@ -34,10 +34,9 @@ class Difference:
 
     def line(self) -> str:
         """In half a line."""
-        if not self.differ:
-            return f"{self.kernels}: 0 of {self.values:,} values differ"
+        said = f"{self.kernels}: {self.differ:,} of {self.values:,} values differ"
         share = 100 * self.differ / self.values
-        return f"{self.kernels}: {self.differ:,} of {self.values:,} values differ ({share:.3g} %), by at most {self.largest:g}"
+        return f"{said} ({share:.3g} %), by at most {self.largest:g}" if self.differ else said
 
 
 @dataclass(frozen=True)
@@ -124,9 +123,7 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
     return found
 
 
-def _step(
-    case: Case, rewrite: Rewrite, graph: Graph, data: bytes, allow_difference: bool
-) -> tuple[Step, Graph, bytes]:
+def _step(case: Case, rewrite: Rewrite, graph: Graph, data: bytes, allow_difference: bool) -> tuple[Step, Graph, bytes]:
     """One rewrite, tried; and the graph and file to go on with."""
     done = rewrite.apply(graph)
     if not done.places:

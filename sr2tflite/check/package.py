@@ -1,7 +1,7 @@
 """A submission: the files of a challenge in their roles, in a folder or an archive; each is opened when asked for."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ class Package:
         self.path, self.challenge, self.tried, self.progress = path, challenge, tried or Tried(), progress
         self.contents: Contents = read_contents(path, WANTED)
         self._cases: dict[Role, tuple[Case | None, str | None]] = {}
-        self._engines: dict[tuple[Role, tuple[int, int]], LiteRT] = {}
+        self._engines: dict[Role, LiteRT] = {}
         self._bound: set[Role] = set()
 
     @property
@@ -168,14 +168,21 @@ class Package:
         Raises:
             InputError: It refuses the file, or the size.
         """
-        size = (pixels.shape[0], pixels.shape[1])
-        if (role, size) not in self._engines:
+        codes = raw_pixels(pixels, np.dtype(self.graph(role).input.dtype))
+        engine = self._engine(role, (pixels.shape[0], pixels.shape[1]))
+        try:
+            return engine.run(codes, strict=False)
+        except InputError:
+            del self._engines[role]  # what it allocated last is no size of its own
+            raise
+
+    def _engine(self, role: Role, size: tuple[int, int]) -> LiteRT:
+        """A file in LiteRT, first opened at a size; memory is taken for one size at a time."""
+        if role not in self._engines:
             case = self.honest(role)
             assert case is not None
-            # never more than one size of a file at a time: a fixed one takes hundreds of MiB
-            self._engines = {key: engine for key, engine in self._engines.items() if key[0] != role}
-            self._engines[role, size] = LiteRT(case.data, threads=self.tried.threads, size=size, where=str(case.path))
-        return self._engines[role, size].run(raw_pixels(pixels, np.dtype(self.graph(role).input.dtype)))
+            self._engines[role] = LiteRT(case.data, threads=self.tried.threads, size=size, where=str(case.path))
+        return self._engines[role]
 
     def seen(self, role: Role, pixels: Pixels) -> Pixels:
         """The picture that a scorer makes of it: raw bytes, or raw floats rounded and clipped.
@@ -275,17 +282,16 @@ class Package:
         return case, None
 
     def _load(self, case: Case, role: Role) -> None:
-        """Open a file in LiteRT: the fixed one at its own size, where that is right; all of them small.
+        """Open a file in LiteRT, small; a fixed one whose ops know no other size, at its own where that is right.
 
         Raises:
             InputError: LiteRT refuses it.
         """
-        is_sized = role == "fixed" and case.graph.input.shape == self.shapes(role)[0]
-        if is_sized:
-            LiteRT(case.data, threads=self.tried.threads, where=str(case.path))
+        open_in = partial(LiteRT, case.data, threads=self.tried.threads, where=str(case.path))
         try:
-            LiteRT(case.data, threads=self.tried.threads, size=GENERATED_SIZE, where=str(case.path))
+            self._engines[role] = open_in(size=GENERATED_SIZE)
         except InputError:
-            if not is_sized:
+            if role != "fixed" or case.graph.input.shape != self.shapes(role)[0]:
                 raise
+            self._engines[role] = open_in()
             self._bound.add(role)

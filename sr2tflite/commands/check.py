@@ -51,8 +51,18 @@ def check(target: Path, names: Sequence[str], given: Given | None = None, *, pro
     if not asked:
         raise InputError("no profile is named", hint=f"--profile, one of: {', '.join(profiles())}")
     reports = tuple(_ask(profile, target, given, progress) for profile in asked)
-    following = next((report.following for report in reports if not report.passed), reports[-1].following)
-    return Gate(target, reports, following)
+    return Gate(target, reports, _following(target, asked, reports))
+
+
+def _following(target: Path, asked: Sequence[Profile], reports: Sequence[Report]) -> str:
+    """What the first that fails says, or one about submissions: what lies in an archive cannot be typed as a file."""
+    failed = [report for report in reports if not report.passed]
+    packed = [report for profile, report in zip(asked, reports, strict=True) if profile.challenge]
+    if failed or packed:
+        return (failed or packed)[0].following
+    if target.is_dir() or target.suffix == ".tflite":
+        return reports[-1].following
+    return f"sr2tflite check {target} --profile mai2026"
 
 
 def _refuse(given: Given) -> None:
@@ -63,8 +73,17 @@ def _refuse(given: Given) -> None:
 
 def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:
     if profile.challenge is None:
-        (path, data), tried, against = file_in(target, "fixed"), given.tried, given.against
-        case = Case(path, data=data, against=against, folders=tried.images, limit=tried.limit, progress=progress)
+        path, data = file_in(target, "fixed")
+        is_packed = path != target and not target.is_dir()
+        case = Case(
+            path,
+            against=given.against,
+            folders=given.tried.images,
+            limit=given.tried.limit,
+            progress=progress,
+            data=data,
+            remake=f"sr2tflite package RUN --profile mai2026 -o {target}" if is_packed else None,
+        )
         return ask(profile, case)
     if target.suffix == ".tflite" and not target.is_dir():
         raise InputError(

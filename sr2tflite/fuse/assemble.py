@@ -9,13 +9,13 @@ from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.clips import simplify_clips
 from sr2tflite.fuse.collapse import Collapsed
 from sr2tflite.fuse.moved import Moved
-from sr2tflite.graph.movement import Order
 from sr2tflite.fuse.origin import place
 from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.shuffle import reorder_for_depth_to_space
 from sr2tflite.fuse.shuffled_sums import shuffle_sums
 from sr2tflite.fuse.singles import map_single
 from sr2tflite.graph import Graph, ops
+from sr2tflite.graph.movement import Order
 
 
 def _per_channel(builder: Builder, found: Collapsed, source: str) -> str:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.fx import Node
 
-from sr2tflite.graph.movement import Order
 from sr2tflite.fuse.names import Names
 from sr2tflite.fuse.origin import module_path
 from sr2tflite.fuse.regions import shape
 from sr2tflite.graph import Graph, Op, ops
 from sr2tflite.graph import Tensor as GraphTensor
+from sr2tflite.graph.movement import Order
 from sr2tflite.graph.shapes import output_shape
 
 F64 = NDArray[np.float64]

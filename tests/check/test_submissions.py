@@ -107,6 +107,15 @@ def test_an_integer_files_profile_is_asked_of_the_fixed_file() -> None:
     assert report.file == folder / FIXED
 
 
+def test_what_is_in_an_archive_is_asked_there_and_nobody_is_told_to_type_its_name() -> None:
+    Path("submission.zip").write_bytes(archive_of(honest()))
+    gate = check(Path("submission.zip"), ["nnapi"])
+    assert (gate.passed, gate.reports[0].file) == (True, Path("submission.zip") / FIXED)
+    assert gate.following == "sr2tflite check submission.zip --profile mai2026"
+    both = check(Path("submission.zip"), ["mai2026", "nnapi"])
+    assert both.following.startswith("sr2tflite check submission.zip --profile mai2026 --data DIR")
+
+
 def test_one_file_is_no_submission() -> None:
     Path("model.tflite").write_bytes(honest()[FIXED])
     with pytest.raises(InputError, match="is one file; mai2026 asks about a submission's files"):

@@ -1,6 +1,6 @@
 """What rules about an accelerator share: who says so, and what can be done about it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from sr2tflite.graph import Node
 class UnitRule(Rule):
     """A rule whose bounds are an accelerator's; the profile says which, and where that can be read."""
 
+    rewrites: ClassVar[tuple[str, ...]] = ()
+    """Names of those that may do away with what it finds."""
+
     cites: str | None = Field(default=None, pattern="^https://")
     """Address of who says so of this accelerator."""
 
@@ -23,7 +26,7 @@ class UnitRule(Rule):
 
     def of_node(self, case: Case, node: Node, found: str, expected: str | None = None, **more: Any) -> Finding:
         """A finding about a node, with the rewrite that does away with it where there is one."""
-        rewrite = next((case.rewrites[name] for name in node.outputs if name in case.rewrites), None)
+        rewrite = next((case.rewrites[name] for name in node.outputs if case.rewrites.get(name) in self.rewrites), None)
         if rewrite is not None:
             allowed = "" if REWRITES[rewrite].is_exact else " --allow-difference"
             more = {"hint": f"--fix{allowed} -o FIXED.tflite applies {rewrite}", **more, "rewrite": rewrite}

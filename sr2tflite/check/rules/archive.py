@@ -13,7 +13,7 @@ class Archive(PackageRule):
 
     title: ClassVar[str] = "the archive is whole and safe to unpack"
     source: ClassVar[str | None] = (
-        "https://cwe.mitre.org/data/definitions/22.html (names), 59 (links), 409 (sizes and ratios)"
+        "https://cwe.mitre.org/data/definitions/22.html, names; 59.html, links; 409.html, sizes and ratios"
     )
 
     def check_package(self, package: Package) -> Checked:

@@ -17,6 +17,7 @@ class LayoutOps(UnitRule):
     """
 
     title: ClassVar[str] = "no op only moves values"
+    rewrites: ClassVar[tuple[str, ...]] = ("shuffle_moves", "same_padding")
     source: ClassVar[str | None] = "docs/results.md, benchmarks/tail.py"
 
     severity: Severity = "warning"

@@ -13,6 +13,7 @@ class PackageNames(PackageRule):
     """``TFLite/model.tflite``, ``model_none.tflite`` and, where it is asked for, ``model_none_float.tflite``."""
 
     title: ClassVar[str] = "the files have their names and places"
+    source: ClassVar[str | None] = "what is known of the year, sr2tflite/export/challenges.py"
 
     def check_package(self, package: Package) -> Checked:
         """Look for each, in this very spelling; name others that a scorer may take for them."""

@@ -15,7 +15,7 @@ class PackageQuality(PackageRule):
 
     title: ClassVar[str] = "quality is above the floor"
     needs: ClassVar[tuple[Role, ...]] = ("free",)
-    source: ClassVar[str | None] = "https://arxiv.org/abs/2211.05910: bicubic enlargement is the tables' last line"
+    source: ClassVar[str | None] = "https://arxiv.org/abs/2211.05910, bicubic enlargement is the tables' last line"
 
     above_bicubic: float = 0.0
     """In dB, on the same images."""

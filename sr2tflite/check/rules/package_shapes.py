@@ -16,6 +16,7 @@ class PackageShapes(PackageRule):
     """The timed file's size is fixed, the others' is free, and all enlarge RGB images by the challenge's factor."""
 
     title: ClassVar[str] = "the files have the challenge's shapes"
+    source: ClassVar[str | None] = "what is known of the year, sr2tflite/export/challenges.py"
 
     def check_package(self, package: Package) -> Checked:
         """Look at the ends of each; what a free file enlarges by is tried."""

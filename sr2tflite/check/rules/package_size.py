@@ -16,9 +16,7 @@ class PackageSize(PackageRule):
     """A file is at most so many times as large as the constants that its ops read: the published ones are 1.2 times."""
 
     title: ClassVar[str] = "files are as small as their networks"
-    source: ClassVar[str | None] = (
-        "sizes and parameters of the files of AIM 2022's teams, https://arxiv.org/abs/2211.05910"
-    )
+    source: ClassVar[str | None] = "https://arxiv.org/abs/2211.05910, sizes and parameters of the teams' files"
     severity: Severity = "warning"
 
     most_times: float = 2.0

@@ -18,7 +18,7 @@ class PackageTwin(PackageRule):
     title: ClassVar[str] = "float and integer file are one network"
     needs: ClassVar[tuple[Role, ...]] = ("free", "float")
     source: ClassVar[str | None] = (
-        "https://github.com/NguyenPhamPhuongNam/AIO_MAI: its integer files are 45.9 dB from its float one"
+        "https://github.com/NguyenPhamPhuongNam/AIO_MAI, whose integer files are 45.9 dB from its float one"
     )
 
     least_psnr: float = 35.0

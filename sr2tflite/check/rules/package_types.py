@@ -11,6 +11,7 @@ class PackageTypes(PackageRule):
     """The integer files take and give the challenge's integers, the float file float32."""
 
     title: ClassVar[str] = "the files' ends have the challenge's types"
+    source: ClassVar[str | None] = "what is known of the year, sr2tflite/export/challenges.py"
 
     def check_package(self, package: Package) -> Checked:
         """Look at the ends of each."""

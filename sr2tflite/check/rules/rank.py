@@ -15,6 +15,7 @@ class Rank(UnitRule):
     """An op that reads or writes a tensor of more dimensions goes back to the CPU, and the image with it twice."""
 
     title: ClassVar[str] = "tensors have few enough dimensions"
+    rewrites: ClassVar[tuple[str, ...]] = ("shuffle_moves",)
     source: ClassVar[str | None] = "https://developer.android.com/ndk/reference/group/neural-networks"
 
     most: Annotated[int, Field(ge=1)] = 4

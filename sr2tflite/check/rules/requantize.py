@@ -17,6 +17,7 @@ class Requantize(UnitRule):
     """
 
     title: ClassVar[str] = "no QUANTIZE inside"
+    rewrites: ClassVar[tuple[str, ...]] = ("merge_quantize", "write_at_once")
     source: ClassVar[str | None] = "https://github.com/tensorflow/tensorflow/issues/43541"
 
     severity: Severity = "warning"

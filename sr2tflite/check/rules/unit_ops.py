@@ -19,6 +19,14 @@ class UnitOps(UnitRule):
     """What the accelerator does not take runs on the CPU; the image goes there and back in between."""
 
     title: ClassVar[str] = "the accelerator takes every op"
+    rewrites: ClassVar[tuple[str, ...]] = (
+        "shuffle_moves",
+        "same_padding",
+        "merge_quantize",
+        "drop_idle_clips",
+        "fuse_relu",
+        "write_at_once",
+    )
 
     ops: dict[str, int] | None = None
     """TFLite's name of each op → the newest version that is taken, 0 where any is; None for all ops."""

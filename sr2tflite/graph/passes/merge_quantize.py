@@ -12,12 +12,13 @@ def merge_quantize(graph: Graph) -> Rewritten:
     """A copy without QUANTIZE between equal types, scales and zero points, and with one where two follow each other.
 
     Two become one where the first only moves all codes by the same step into another type of as many bits, so that
-    every ``q − z`` stays: the second then sees the same differences at the same scale. Exact.
+    every ``q − z`` stays, and the second keeps the scale. Exact. One that rescales stays behind the other: XNNPACK
+    rescales within a type, a builtin kernel from one to the other, and they round differently.
     """
     result, places = graph.copy(), []
     for node in [node for node in graph.nodes if isinstance(node.op, ops.Quantize)]:
         first = result.producer(_current(result, node).inputs[0])
-        if first is not None and _is_shift(result, first) and only_maker(result, first.output) is first:
+        if first is not None and _are_mergeable(result, first, node) and only_maker(result, first.output) is first:
             places.append(first.output)
             result.nodes[result.nodes.index(_current(result, node))] = replace(node, inputs=first.inputs)
             result.nodes.remove(first)
@@ -33,14 +34,15 @@ def _current(graph: Graph, node: Node) -> Node:
     return found
 
 
-def _is_shift(graph: Graph, node: Node) -> bool:
-    """Whether a QUANTIZE keeps every difference from the zero point, and the type's ends."""
-    if not isinstance(node.op, ops.Quantize):
+def _are_mergeable(graph: Graph, first: Node, second: Node) -> bool:
+    """Whether a QUANTIZE keeps every difference from the zero point, and the type's ends; and the next the scale."""
+    if not isinstance(first.op, ops.Quantize):
         return False
-    x, y = graph.tensors[node.inputs[0]], graph.tensors[node.output]
-    if x.quant is None or y.quant is None or x.quant.scale != y.quant.scale or len(x.quant.scale) != 1:
+    tensors = [graph.tensors[name] for name in (first.inputs[0], first.output, second.output)]
+    scales = {tensor.quant.scale for tensor in tensors if tensor.quant is not None}
+    if len(scales) != 1 or None in [tensor.quant for tensor in tensors] or len(next(iter(scales))) != 1:
         return False
-    ends = [tuple(end - zero for end in LIMITS[t.dtype]) for t, zero in _with_zero(x, y)]
+    ends = [tuple(end - zero for end in LIMITS[t.dtype]) for t, zero in _with_zero(*tensors[:2])]
     return ends[0] == ends[1]
 
 

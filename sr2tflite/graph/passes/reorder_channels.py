@@ -73,5 +73,5 @@ def _reorder_constant(graph: Graph, name: str, order: Order, axis: int) -> None:
 
 
 def _reordered(quant: QuantParams, order: Order) -> QuantParams:
-    scale, zero_point = ([values[int(index)] for index in order] for values in (quant.scale, quant.zero_point))
-    return replace(quant, scale=tuple(scale), zero_point=tuple(zero_point))
+    scale, zero_point = quant.scale, quant.zero_point
+    return replace(quant, scale=tuple(scale[i] for i in order), zero_point=tuple(zero_point[i] for i in order))

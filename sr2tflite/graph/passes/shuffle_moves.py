@@ -32,7 +32,8 @@ def shuffle_moves(graph: Graph) -> Rewritten:
     at all: the run goes. Channels in another order: the convolutions before it write them so. A pixel shuffle:
     DEPTH_TO_SPACE takes its place, the channels before it in TFLite's order; where that cannot go back to the
     convolutions (a concatenation, the network's input), a 1×1 convolution with one-hot rows orders them. Clips
-    between moves act value by value and go before them first. Exact.
+    between moves act value by value and go before them first. Exact in codes; in floats a kernel may sum a
+    channel at another place in another order.
 
     Left alone: a run with a free size, and one that does anything else.
     """
