@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.images import Sample
 from sr2tflite.check.rewrites import REWRITES, Rewrite
 from sr2tflite.errors import InputError, VerificationError
+from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.graph import Graph, tflite
 from sr2tflite.graph.passes.rewritten import Declined
 from sr2tflite.runtime import Kernels, LiteRT
@@ -105,13 +107,13 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
         UnsupportedError: It holds an op that is not written here, so that no file can be made of it.
         VerificationError: Rewrites that must change no byte changed one, on an image that they were not tried on.
     """
-    graph, data, steps = case.graph, tflite.write(case.graph), []
+    graph, data, steps, original = case.graph, tflite.write(case.graph), [], _Original(case)
     for done, rewrite in enumerate(REWRITES.values()):
         case.progress("rewriting", done, len(REWRITES), rewrite.name)
-        step, graph, data = _step(case, rewrite, graph, data, allow_difference)
+        step, graph, data = _step(original, rewrite, graph, data, allow_difference)
         steps.append(step)
     has_changed = any(step.is_applied for step in steps)
-    proof = _apart(case, data, case.samples.images) if has_changed else ()
+    proof = original.apart(data, case.samples.images) if has_changed else ()
     found = Fix(case.graph, graph, data, tuple(steps), proof)
     if not found.is_equal and not allow_difference:
         names = ", ".join(step.rewrite.name for step in steps if step.is_applied)
@@ -123,14 +125,17 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
     return found
 
 
-def _step(case: Case, rewrite: Rewrite, graph: Graph, data: bytes, allow_difference: bool) -> tuple[Step, Graph, bytes]:
+def _step(
+    original: "_Original", rewrite: Rewrite, graph: Graph, data: bytes, allow_difference: bool
+) -> tuple[Step, Graph, bytes]:
     """One rewrite, tried; and the graph and file to go on with."""
     done = rewrite.apply(graph)
     if not done.places:
         return Step(rewrite, (), done.declined, ()), graph, data
     written = tflite.write(done.graph)
     try:
-        apart = _apart(case, written, case.samples.images[:_TRIED])
+        survived(written, str(original.case.path))
+        apart = original.apart(written, original.case.samples.images[:_TRIED])
     except InputError as error:
         return Step(rewrite, done.places, done.declined, (), error.message), graph, data
     if any(one.differ for one in apart) and not allow_difference:
@@ -139,17 +144,35 @@ def _step(case: Case, rewrite: Rewrite, graph: Graph, data: bytes, allow_differe
     return Step(rewrite, done.places, done.declined, apart), done.graph, written
 
 
-def _apart(case: Case, data: bytes, images: Sequence[Sample]) -> tuple[Difference, ...]:
-    return tuple(_difference(case, data, images, kernels) for kernels in PROVED)
+class _Original:
+    """The file as it was, whose outputs others are compared with."""
 
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._kept: dict[tuple[str, Kernels], NDArray[Any]] = {}
+        """Of the images that every rewrite is tried on."""
 
-def _difference(case: Case, data: bytes, images: Sequence[Sample], kernels: Kernels) -> Difference:
-    engine = LiteRT(data, kernels, case.threads)
-    values, differ, largest = 0, 0, 0.0
-    for done, sample in enumerate(images):
-        case.progress(f"comparing, {kernels.value}", done, len(images), sample.name)
-        found, wanted = engine.run(case.codes(sample.pixels), strict=False), case.run(sample.pixels, kernels)
-        distance = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
-        values, differ = values + found.size, differ + int(np.count_nonzero(found != wanted))
-        largest = max(largest, float(distance.max(initial=0)))
-    return Difference(kernels.value, len(images), values, differ, largest)
+    def apart(self, data: bytes, images: Sequence[Sample]) -> tuple[Difference, ...]:
+        """How far another file's outputs are from its own."""
+        return tuple(self._difference(data, images, kernels) for kernels in PROVED)
+
+    def _difference(self, data: bytes, images: Sequence[Sample], kernels: Kernels) -> Difference:
+        case, engine = self.case, LiteRT(data, kernels, self.case.threads)
+        values, differ, largest = 0, 0, 0.0
+        for done, sample in enumerate(images):
+            case.progress(f"comparing, {kernels.value}", done, len(images), sample.name)
+            found, wanted = engine.run(case.codes(sample.pixels), strict=False), self._output(sample, kernels)
+            values, differs = values + found.size, found != wanted
+            if differs.any():
+                distance = np.abs(found[differs].astype(np.float64) - wanted[differs].astype(np.float64))
+                differ, largest = differ + distance.size, max(largest, float(distance.max()))
+        return Difference(kernels.value, len(images), values, differ, largest)
+
+    def _output(self, sample: Sample, kernels: Kernels) -> NDArray[Any]:
+        key = sample.name, kernels
+        if key in self._kept:
+            return self._kept[key]
+        output = self.case.run(sample.pixels, kernels)
+        if sample in self.case.samples.images[:_TRIED]:
+            self._kept[key] = output
+        return output

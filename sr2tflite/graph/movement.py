@@ -76,7 +76,7 @@ def recognize(index_NCHW: NDArray[np.integer], input_shape: tuple[int, ...]) -> 
     found = _enlarged(index_NCHW, input_shape) or _reduced(index_NCHW, input_shape)
     if found is None or found.order.min() < 0 or found.order.max() >= _most(found, input_shape[1]):
         return None
-    start = np.arange(np.prod(input_shape)).reshape(input_shape)
+    start = np.arange(np.prod(input_shape), dtype=index_NCHW.dtype).reshape(input_shape)
     return found if np.array_equal(found.apply(start), index_NCHW) else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from kit.fuzz.check_trials import CHECK_MUTANTS, CHECK_TRIALS
+from kit.fuzz.fix_trials import FIX_MUTANTS, FIX_TRIALS
 from kit.fuzz.onnx_mutants import foreign_mutant, our_mutant
 from kit.fuzz.tflite_mutants import other_op, tflite_mutant
 
@@ -167,6 +168,7 @@ TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
     "our onnx": try_our_onnx,
     "foreign onnx": try_foreign_onnx,
     **CHECK_TRIALS,
+    **FIX_TRIALS,
 }
 """Kind of file → what is done with one."""
 
@@ -177,5 +179,6 @@ MUTANTS: dict[str, Callable[[int], bytes]] = {
     "our onnx": our_mutant,
     "foreign onnx": foreign_mutant,
     **CHECK_MUTANTS,
+    **FIX_MUTANTS,
 }
 """Kind of file → the damaged file of a number."""
