@@ -2,18 +2,18 @@
 
 import json
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sr2tflite.commands.upscale_plan import is_image, plan
 from sr2tflite.data.bicubic import upscale as bicubic
-from sr2tflite.data.images import SUFFIXES, WRITTEN, Layers, decode_layers, encode_layers, list_images
+from sr2tflite.data.images import Layers, decode_layers, encode_layers
 from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.evaluate.runners import Runner, open_runner
 from sr2tflite.evaluate.tiling import FreeSize, Image, has_integers_alone
-from sr2tflite.files import append_line, keep_apart, make_folder, read_bytes, sha256, write_bytes
+from sr2tflite.files import append_line, make_folder, read_bytes, sha256, write_bytes
 from sr2tflite.graph.receptive_field import receptive_field
 from sr2tflite.progress import Progress, remark, silent
 
@@ -110,10 +110,10 @@ def upscale(
         InputError: The file cannot be run, there is no image, or a result would replace what it is made of.
         StorageError: The disk is full, or the folder may not be written.
     """
-    pairs = _plan(sources, target)
+    pairs = plan(sources, target)
     runner = open_runner(model, threads=threads)
     network, note = _network(runner, tile)
-    folder = None if _is_image(target) else target
+    folder = None if is_image(target) else target
     work = _Work(runner, network, folder, frozenset(_entries(folder / LOG) if folder else ()), overwrite)
     done = []
     for index, (source, place) in enumerate(pairs):
@@ -123,61 +123,6 @@ def upscale(
             remark(progress, "left out", one.error)
         done.append(one)
     return UpscaleResult(model, runner.sha256, runner.scale, target, (*runner.notes, *note), tuple(done))
-
-
-def _is_image(target: Path) -> bool:
-    return target.suffix.lower() in WRITTEN and not target.is_dir()
-
-
-def _plan(sources: Sequence[Path], target: Path) -> list[tuple[Path, Path]]:
-    """Every image with the file it becomes."""
-    for folder in sources:
-        if folder.is_dir():
-            keep_apart(folder, target)
-    results = target.resolve()
-    found = [
-        (path, _below(path, folder))
-        for folder in sources
-        for path in list_images(folder)
-        if path == folder or results not in path.resolve().parents
-    ]
-    if not found:
-        raise InputError("holds no image beside the results", where=str(sources[0]), hint="give other images")
-    if target.suffix.lower() in SUFFIXES and not target.is_dir() and not _is_image(target):
-        raise InputError(f"cannot write {target.suffix} files", where=str(target), hint=f"one of: {', '.join(WRITTEN)}")
-    if _is_image(target):
-        if len(found) != 1:
-            raise InputError(
-                f"is one file for {len(found)} images; expected a folder", where=str(target), hint="name a folder"
-            )
-        pairs = [(found[0][0], target)]
-    else:
-        wanted = Counter(inside.with_suffix(".png") for _, inside in found)
-        pairs = [(path, target / _named(inside, wanted)) for path, inside in found]
-    _refuse_collisions(pairs)
-    return pairs
-
-
-def _below(path: Path, folder: Path) -> Path:
-    return Path(path.name) if path == folder else path.relative_to(folder)
-
-
-def _named(inside: Path, wanted: Counter[Path]) -> Path:
-    """``a.jpg`` becomes ``a.png``; where ``a.bmp`` is there too, ``a.jpg.png``."""
-    name = inside.with_suffix(".png")
-    return name if wanted[name] == 1 else inside.with_name(f"{inside.name}.png")
-
-
-def _refuse_collisions(pairs: list[tuple[Path, Path]]) -> None:
-    taken = {source.resolve(): source for source, _ in pairs}
-    targets: set[Path] = set()
-    for source, place in pairs:
-        resolved = place.resolve()
-        if resolved in taken:
-            raise InputError("is input and output", where=str(taken[resolved]), hint="give another folder for results")
-        if resolved in targets:
-            raise InputError(f"two images become {place}", where=str(source), hint="upscale one folder at a time")
-        targets.add(resolved)
 
 
 def _network(runner: Runner, tile: int | None) -> tuple[Any, tuple[str, ...]]:

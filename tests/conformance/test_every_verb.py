@@ -150,6 +150,8 @@ def test_a_verb_ends_with_a_command_that_parses(verb: str, end: Callable[..., tu
     if verb == "completion":
         return  # what to type is the shell's
     program, *words = shlex.split(said.group(2))
+    if verb == "doctor" and program == "pip":
+        return  # something is not installed here
     assert program == "sr2tflite"
     of: click.Command = group
     while isinstance(of, click.Group):
