@@ -55,6 +55,7 @@ class LiteRT:
         kernels: The kernel family.
         threads: For XNNPACK and the builtin kernels.
         size: Height and width to prepare the file for, also where it fixes others; None is its own.
+        where: What messages call bytes; a path is called by itself.
 
     Raises:
         InputError: The runtime refuses the file, or the size.
@@ -67,6 +68,7 @@ class LiteRT:
         threads: int = 1,
         *,
         size: tuple[int, int] | None = None,
+        where: str = "model",
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -75,7 +77,7 @@ class LiteRT:
             Kernels.BUILTIN: OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
         }[kernels]
-        where = str(model) if isinstance(model, Path) else "model"
+        where = str(model) if isinstance(model, Path) else where
         content = read_bytes(model) if isinstance(model, Path) else model
         try:
             with _without_news():

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from sr2tflite import errors
+from sr2tflite.cli.reference import page
 from sr2tflite.cli.verbs import group
 from sr2tflite.networks.students import STUDENTS
 
@@ -50,6 +51,22 @@ def test_every_exit_status_is_in_the_readme() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     for status in {kind.exit_status for kind in kinds if issubclass(kind, errors.Sr2TfliteError)}:
         assert re.search(rf"\b{status} ", text), status
+
+
+def test_the_page_of_commands_is_what_the_verbs_say() -> None:
+    hint = "python -m sr2tflite.cli.reference > docs/commands.md"
+    assert (ROOT / "docs/commands.md").read_text() == page(), hint
+
+
+def test_every_verb_and_every_error_is_on_the_page_of_commands() -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    for verb, command in group.commands.items():
+        names = [f"{verb} {one}" for one in command.commands] if isinstance(command, click.Group) else [verb]
+        assert all(f"\n## {name}\n" in text for name in names), verb
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    for kind in kinds:
+        if issubclass(kind, errors.Sr2TfliteError) and kind is not errors.Sr2TfliteError:
+            assert re.search(rf"\| {kind.exit_status} \| .* \| `{kind.__name__}` \|", text), kind
 
 
 def test_weights_come_with_a_card() -> None:

@@ -1,64 +1,25 @@
 """The Mobile AI challenge's score of a file, with this device's latency in place of the challenge's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sr2tflite.bench.judged import Score
 from sr2tflite.bench.result import BenchReport, BenchResult, ModelBench
+from sr2tflite.export.challenges import Challenge, score
 
 
-@dataclass(frozen=True)
-class Year:
-    """How one year's challenge scored."""
-
-    name: str
-    constant: float
-    """C of the formula."""
-
-    size: tuple[int, int]
-    """Height and width of the input that was timed; the output is three times as high and wide."""
-
-    told: str
-    """Where the constant is from."""
-
-
-YEARS = {
-    one.name: one
-    for one in (
-        Year("mai2021", 2.0**48, (360, 640), "follows from the published table, within 0.02 %"),
-        Year("mai2022", 10 * 2.0**48, (360, 640), "follows from the published table, within 0.3 %"),
-        Year("mai2026", 1.156e16, (720, 1280), "follows from three published rows, within 1 %"),
-    )
-}
-
-
-def score(year: Year, psnr: float, latency_ms: float) -> float:
-    """``2^(2·PSNR) / (C · t)``: half a decibel is worth half the time.
-
-    References:
-        Real-Time Quantized Image Super-Resolution on Mobile NPUs, Mobile AI 2021 Challenge: Report (Ignatov et al.,
-        2021), https://arxiv.org/abs/2105.07825, and its successor of 2022, https://arxiv.org/abs/2211.05910.
-
-    Args:
-        year: Whose constant C to take.
-        psnr: Of the INT8 file on the challenge's images, RGB, in dB.
-        latency_ms: Of one inference at the year's size.
-    """
-    return float(2 ** (2 * psnr) / (year.constant * latency_ms))
-
-
-def scored(report: BenchReport, year: Year, psnr: Mapping[str, float]) -> BenchReport:
+def scored(report: BenchReport, year: Challenge, psnr: Mapping[str, float]) -> BenchReport:
     """The report with the score of every file; where one was measured at another size, a note says so instead.
 
     Args:
         report: Measurements, best at the year's size.
-        year: One of ``YEARS``.
+        year: One of ``CHALLENGES``.
         psnr: In dB, by the file's SHA-256.
     """
     return replace(report, results=tuple(_scored(result, year, psnr) for result in report.results))
 
 
-def _scored(result: BenchResult, year: Year, psnr: Mapping[str, float]) -> BenchResult:
+def _scored(result: BenchResult, year: Challenge, psnr: Mapping[str, float]) -> BenchResult:
     device, scores, notes = result.device.name, [], []
     for model in result.models:
         if other := _other_size(model, year):
@@ -71,7 +32,7 @@ def _scored(result: BenchResult, year: Year, psnr: Mapping[str, float]) -> Bench
     return replace(result, scores=tuple(scores), notes=(*result.notes, *notes))
 
 
-def _other_size(model: ModelBench, year: Year) -> str | None:
+def _other_size(model: ModelBench, year: Challenge) -> str | None:
     """Why a file has no score: the year timed another size."""
     height, width = year.size
     ends = (model.input.shape, model.output.shape)

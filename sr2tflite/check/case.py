@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sr2tflite.check.expected import as_in_file, holds_uint8_weights, open_expected
 from sr2tflite.check.finding import Place
 from sr2tflite.check.images import Sample, Samples, fitted, samples
+from sr2tflite.check.rewrites import planned
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.export.cross_check import raw_pixels
@@ -58,7 +59,9 @@ class Case:
         limit: At most so many photographs.
         threads: For the interpreter and the runtime.
         progress: Told what is tried.
-        data: The file's bytes; None reads them.
+        data: The file's bytes, where they do not lie at its path.
+        beside: The other file, where it is open already; in place of ``against``.
+        remake: The line that makes the file anew, where it is known better.
 
     Raises:
         InputError: The file is damaged.
@@ -74,15 +77,20 @@ class Case:
         threads: int = 2,
         progress: Progress = silent,
         data: bytes | None = None,
+        beside: "Case | None" = None,
+        remake: str | None = None,
     ) -> None:
-        self.path, self.against, self.threads, self.progress = path, against, threads, progress
-        self._folders, self._limit = folders, limit
+        self.path, self.threads, self.progress = path, threads, progress
+        self.against = against if beside is None else beside.path
+        self._folders, self._limit, self._beside, self._remake = folders, limit, beside, remake
         self.data = read_bytes(path) if data is None else data
         self.flat: FlatModel = open_model(self.data, str(path))
 
     @property
     def remake(self) -> str:
         """The line that makes the file anew from the other artifact."""
+        if self._remake is not None:
+            return self._remake
         model = "qat.onnx" if self.against is None or self.against.suffix != ".onnx" else self.against
         if not self.is_truthful:
             return f"sr2tflite export {model} --int8 --free-shape -o {self.path}"
@@ -128,13 +136,15 @@ class Case:
             tflite.write(graph)
         except (InputError, UnsupportedError):
             return None
-        return graph
+        is_free = None in self.graph.input.shape
+        return graph if is_free or not any(_reshapes_free(graph, node) for node in graph.nodes) else None
 
     @cached_property
     def pairing(self) -> Pairing:
         """The other artifact beside this one; only where there is one."""
         assert self.against is not None
-        expected = as_in_file(open_expected(self.against), self.graph)
+        other = open_expected(self.against) if self._beside is None else self._beside.graph
+        expected = as_in_file(other, self.graph)
         return Pairing(expected, Walk(self.graph, expected))
 
     @cached_property
@@ -145,7 +155,7 @@ class Case:
             InputError: A folder or image cannot be read.
             UnsupportedError: The network takes no images of three channels, and there are only such.
         """
-        found = samples(self._folders, self.graph.input.channels, _step(self.graph), self._limit)
+        found = samples(self._folders, self.graph.input.channels, block_of(self.graph), self._limit)
         if self._folders and self.graph.input.channels != 3:
             raise UnsupportedError(f"takes {self.graph.input.channels} channels; images have 3", where=str(self.path))
         if self.free is not None:
@@ -184,7 +194,7 @@ class Case:
         if not self._engines:
             survived(self.data, str(self.path))
         if kernels not in self._engines:
-            self._engines[kernels] = LiteRT(self.path, kernels, self.threads)
+            self._engines[kernels] = LiteRT(self.data, kernels, self.threads, where=str(self.path))
         return self._engines[kernels]
 
     @cached_property
@@ -195,6 +205,11 @@ class Case:
         except InputError as error:
             return " ".join(error.message.split())
         return None
+
+    @cached_property
+    def rewrites(self) -> dict[str, str]:
+        """Output of a node that ``check --fix`` would change → the rewrite's name."""
+        return planned(self.graph)
 
     @cached_property
     def _engines(self) -> dict[Kernels, LiteRT]:
@@ -222,5 +237,11 @@ class Case:
         return found
 
 
-def _step(graph: Graph) -> int:
+def _reshapes_free(graph: Graph, node: Node) -> bool:
+    """Whether a node gives a shape that is written into it to what would have any size."""
+    return isinstance(node.op, ops.Reshape) and None in graph.tensors[node.inputs[0]].shape
+
+
+def block_of(graph: Graph) -> int:
+    """What heights and widths must be a multiple of."""
     return prod(node.op.block for node in graph.nodes if isinstance(node.op, ops.SpaceToDepth))

@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.finding import Finding
+from sr2tflite.check.package import INTEGERS, Package
 from sr2tflite.check.profile import Profile
-from sr2tflite.check.rules import Checked, Rule, left_out
+from sr2tflite.check.rules import Checked, PackageRule, Rule, left_out
+from sr2tflite.export.challenges import FIXED, NAMES
 
 SCHEMA = "sr2tflite.check/1"
 """Of the JSON; the number rises where a reader of the old form would misunderstand the new one."""
@@ -89,6 +91,16 @@ class Report:
         said = f"{len(asked) - warned} rules hold" + (f", {warned} hold with a warning" if warned else "")
         return f"{self.file} {what}: {said}, {len(self.rules) - len(asked)} left out"
 
+    def judgment(self) -> str:
+        """Whether it passes the profile, in half a sentence."""
+        asked = [rule for rule in self.rules if rule.status != "left out"]
+        counts = {status: [one.rule for one in self.rules if one.status == status] for status in ("fails", "warned")}
+        rest = f"{len(self.rules) - len(asked)} left out"
+        if counts["fails"]:
+            return f"FAILS {self.profile}: {len(counts['fails'])} of {len(asked)} rules ({', '.join(counts['fails'])})"
+        warned = f", {len(counts['warned'])} warn ({', '.join(counts['warned'])})" if counts["warned"] else ""
+        return f"passes {self.profile}: {len(asked) - len(counts['warned'])} rules hold{warned}, {rest}"
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``schema`` names its form."""
         return {
@@ -125,11 +137,73 @@ def ask(profile: Profile, case: Case) -> Report:
         case.progress("checking", done, len(profile.rules), name)
         results.append(RuleResult(name, rule.title, rule.compares, _ask(rule, case)))
     return Report(
-        profile.name, case.path, case.sha256, case.against, case.images_used, _following(case, results), tuple(results)
+        profile.name,
+        case.path,
+        case.sha256,
+        case.against,
+        case.images_used,
+        _following(profile, case, results),
+        tuple(results),
     )
 
 
-def _following(case: Case, results: list[RuleResult]) -> str:
+def ask_package(profile: Profile, package: Package) -> Report:
+    """Ask every rule about a submission: rules about single files of both integer files, comparing ones of the two.
+
+    Raises:
+        Sr2TfliteError: Something that was asked for, as a folder of images, cannot be used.
+    """
+    results = []
+    for done, (name, rule) in enumerate(profile.rules):
+        package.progress("checking", done, len(profile.rules), name)
+        results.append(RuleResult(name, rule.title, rule.compares, _ask_package(rule, package)))
+    following = package.remake
+    if not any(one.status == "fails" for one in results):
+        left = "" if package.tried.data else " --data DIR"
+        left += "" if package.tried.runtime_ms else " --runtime-ms X"
+        following = f"sr2tflite check {package.path} --profile {profile.name}{left or ' --markdown'}"
+    return Report(
+        profile.name,
+        package.path,
+        package.contents.sha256,
+        None,
+        package.images_used,
+        following,
+        tuple(results),
+    )
+
+
+def _ask_package(rule: Rule, package: Package) -> Checked:
+    if isinstance(rule, PackageRule):
+        absent = [NAMES[role] for role in rule.needs if package.honest(role) is None]
+        return left_out(f"{' and '.join(absent)} cannot be read") if absent else rule.check_package(package)
+    if rule.compares:
+        case, other = package.honest("fixed"), package.honest("free")
+        return (
+            left_out("there are no two integer files")
+            if case is None or other is None
+            else _joined({FIXED: _ask(rule, case)})
+        )
+    asked = {NAMES[role]: _ask(rule, case) for role in INTEGERS if (case := package.case(role)) is not None}
+    return _joined(asked) if asked else left_out("no integer file can be read")
+
+
+def _joined(asked: dict[str, Checked]) -> Checked:
+    """What came of a rule in several files, as one; every finding names its file."""
+    said = dict.fromkeys(checked.seen for checked in asked.values())
+    seen = next(iter(said)) if len(said) == 1 else "; ".join(f"{name}: {one.seen}" for name, one in asked.items())
+    findings = [
+        replace(finding, where=replace(finding.where, file=name))
+        for name, checked in asked.items()
+        for finding in checked.findings
+    ]
+    return Checked(seen, tuple(findings), all(checked.is_left_out for checked in asked.values()))
+
+
+def _following(profile: Profile, case: Case, results: list[RuleResult]) -> str:
+    if any(found.rewrite for one in results for found in one.checked.findings):
+        fixed = case.path.with_name(f"{case.path.stem}_fixed.tflite")
+        return f"sr2tflite check {case.path} --profile {profile.name} --fix -o {fixed}"
     if any(one.status == "fails" for one in results):
         return case.remake
     return f"sr2tflite bench {case.path}" if case.against else f"sr2tflite verify {case.path} --against qat.onnx"

@@ -27,7 +27,14 @@ class Place:
     yours: str | None = None
     """The same tensor's name in the network that the file was made from, where it is another one."""
 
+    file: str | None = None
+    """Of a package, the file that it is in."""
+
     def __str__(self) -> str:
+        place = self._in_file()
+        return place if self.file is None else self.file if place == "the file" else f"{self.file}: {place}"
+
+    def _in_file(self) -> str:
         op = "" if self.op is None else f"op {self.op} {self.kind}"
         name = self.tensor or ""
         if self.yours is not None and self.yours != self.tensor:
@@ -78,6 +85,9 @@ class Finding:
     hint: str | None = None
     """What to do: a command to type, or a rewrite."""
 
+    rewrite: str | None = None
+    """Name of the rewrite that does away with it: ``check --fix`` tries it."""
+
     error_map: ErrorMap | None = None
     error_map_file: Path | None = None
     """Where the map was drawn, once it was."""
@@ -92,6 +102,7 @@ class Finding:
             "expected": self.expected,
             "source": self.source,
             "hint": self.hint,
+            "rewrite": self.rewrite,
             "error_map": None if self.error_map_file is None else str(self.error_map_file),
         }
 

@@ -66,6 +66,31 @@ def samples(folders: Sequence[Path], channels: int, step: int, limit: int) -> Sa
     return Samples(made + taken.images, f"{words} and {taken.words} of {PHOTOGRAPHS}/")
 
 
+def clouds(height: int, width: int, seed: int) -> NDArray[np.uint8]:
+    """Noise whose spectrum falls off as that of photographs, ``1/f``, with their usual contrast; in color.
+
+    References:
+        Relations between the statistics of natural images and the response properties of cortical cells (Field, 1987),
+        https://doi.org/10.1364/JOSAA.4.002379: the amplitude falls as 1/f.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+        seed: Another image for each.
+
+    Returns:
+        Height × width × 3; grey on average, with a deviation of 45 levels where it is not cut.
+    """
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
+    falloff = 1 / np.maximum(np.hypot(rows, columns), 1 / max(height, width))
+    drawn = np.random.default_rng(seed).normal(size=(3, height, width))
+    # channels of photographs go together
+    drawn = 0.9 * drawn[:1] + 0.1 * drawn
+    planes = np.fft.irfft2(np.fft.rfft2(drawn) * falloff, s=(height, width))
+    planes = (planes - planes.mean((1, 2), keepdims=True)) / planes.std((1, 2), keepdims=True)
+    return np.asarray(np.clip(128 + 45 * planes, 0, 255).round().transpose(1, 2, 0), np.uint8)
+
+
 def _listed(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.suffix in (".png", ".jpg")]
 

@@ -8,6 +8,7 @@ import yaml
 
 from sr2tflite.check.rules import RULES, Rule
 from sr2tflite.errors import RecipeError
+from sr2tflite.export.challenges import CHALLENGES, Challenge
 from sr2tflite.files import read_bytes
 from sr2tflite.registry import Settings, nearest, parse_settings
 
@@ -20,6 +21,9 @@ class _File(Settings):
     question: str
     """That a clean report answers with yes."""
 
+    challenge: str | None = None
+    """Whose packages it is about; none where it is about single files."""
+
     rules: tuple[str | dict[str, Any], ...]
     """Each ``name`` or ``{name: …, setting: …}``, in the order in which they are asked."""
 
@@ -29,6 +33,9 @@ class Profile(Settings):
 
     name: str
     question: str
+    challenge: Challenge | None
+    """Whose packages it is about; None where it is about single files."""
+
     rules: tuple[tuple[str, Rule], ...]
 
 
@@ -52,11 +59,20 @@ def load_profile(name: str, told: Mapping[str, Mapping[str, Any]] | None = None)
         raise RecipeError(f"unknown profile {name!r}", hint=nearest(name, profiles()))
     try:
         content = yaml.safe_load(read_bytes(path))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # PyYAML's own constructors raise the others of dates, numbers and tags that are none
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         raise RecipeError(f"is no YAML: {error}", where=str(path)) from error
     file = parse_settings(_File, content, path.name)
     rules = tuple(RULES.parse(_settled(one, told or {}), path.name) for one in file.rules)
-    return Profile(name=path.stem, question=file.question, rules=rules)
+    return Profile(name=path.stem, question=file.question, challenge=_challenge(file, path), rules=rules)
+
+
+def _challenge(file: _File, path: Path) -> Challenge | None:
+    if file.challenge is None or file.challenge in CHALLENGES:
+        return CHALLENGES[file.challenge] if file.challenge else None
+    raise RecipeError(
+        f"unknown challenge {file.challenge!r}", where=path.name, hint=nearest(file.challenge, list(CHALLENGES))
+    )
 
 
 def _settled(rule: str | dict[str, Any], told: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

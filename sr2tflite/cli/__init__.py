@@ -13,6 +13,9 @@ from sr2tflite.errors import Sr2TfliteError, StorageError
 
 INTERRUPTED = 130
 USAGE = 2
+SCHEMA = "sr2tflite.error/1"
+"""Of an error in JSON."""
+
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -64,7 +67,11 @@ def _fail(error: Sr2TfliteError, as_json: bool) -> int:
 
 
 def _print_form(error: str, message: str, where: str | None, hint: str | None) -> None:
-    click.echo(json.dumps({"error": error, "message": message, "where": where, "hint": hint}, ensure_ascii=False))
+    click.echo(
+        json.dumps(
+            {"schema": SCHEMA, "error": error, "message": message, "where": where, "hint": hint}, ensure_ascii=False
+        )
+    )
 
 
 def main() -> None:

@@ -47,14 +47,14 @@ def bench(
 ) -> int:
     """Latency here, or with --android on phones: fresh processes that take turns, each file against the first."""
     from sr2tflite.bench.plan import Plan
-    from sr2tflite.bench.score import YEARS
     from sr2tflite.cli import show, show_bench
     from sr2tflite.cli.watch import watching
     from sr2tflite.commands.bench import bench as command
     from sr2tflite.commands.bench import draw
     from sr2tflite.commands.score import psnr_of, score
+    from sr2tflite.export.challenges import CHALLENGES
 
-    usual = YEARS[year].size if year else Plan.size
+    usual = CHALLENGES[year].size if year else Plan.size
     given = {key: value for key, value in told.items() if value is not None}
     given["size"] = (height or usual[0], width or usual[1])
     decibels = psnr_of(models, psnr) if psnr else {}

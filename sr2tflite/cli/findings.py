@@ -1,10 +1,15 @@
 """What a person sees of rules and their findings: a table, what is wrong, and a verdict."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sr2tflite.check.engine import Report, RuleResult, Status
 from sr2tflite.cli.show import next_step, table
 from sr2tflite.errors import VerificationError
+
+if TYPE_CHECKING:
+    from sr2tflite.check.gate import Gate
 
 MARKS: dict[Status, str] = {"holds": "✓", "noted": "·", "warned": "!", "fails": "✗", "left out": "–"}
 
@@ -19,13 +24,29 @@ def status(report: Report) -> int:
 
 def verdict(report: Report) -> None:
     """The rules, what they found, one sentence, and what to type next."""
+    asked(report, report.following)
+    click.echo(report.verdict())
+    next_step(report.following)
+
+
+def gate(found: "Gate", made: str | None = None) -> None:
+    """Profile by profile the same, one sentence each, and what to type next; before that, what was made."""
+    for report in found.reports:
+        asked(report, found.following)
+    if made is not None:
+        click.echo(made)
+    for report in found.reports:
+        click.echo(f"{found.target} {report.judgment()}")
+    next_step(found.following)
+
+
+def asked(report: Report, following: str) -> None:
+    """The rules of a profile and what they found."""
     rows = [[f"{MARKS[rule.status]} {rule.title}", rule.checked.seen] for rule in report.rules]
     title = f"{report.file}, run on {report.images}" if report.images else str(report.file)
     table(["rule", "looked at"], rows, title=title, numbers=False)
     for rule in report.rules:
-        _findings(rule, report.following)
-    click.echo(report.verdict())
-    next_step(report.following)
+        _findings(rule, following)
 
 
 def _findings(rule: RuleResult, following: str) -> None:

@@ -35,7 +35,10 @@ def evaluate(
 
     with watching(as_json) as progress:
         result = command(artifacts, folders, protocols=protocols, limit=limit, allow_leak=allow_leak, progress=progress)
-    return show.as_json(result) if as_json else show.evaluation(result, per_image=per_image)
+    if as_json:
+        return show.as_json(result)
+    show.evaluation(result, per_image=per_image)
+    return show.next_step(show.judged(artifacts))
 
 
 @group.command(short_help="What the quantization of each tensor costs, in dB.")
@@ -76,4 +79,4 @@ def budget(
     with watching(as_json) as progress:
         trial = Trial(calibrate, target) if is_tried else None
         result = command(model, source, On(folders, small, **told), trial=trial, plot=plot, progress=progress)
-    return show_budget.budget(result, max_drop, as_json, target)
+    return show_budget.budget(result, max_drop, as_json, target, (model, source))

@@ -59,7 +59,7 @@ def train(
     with watching(as_json) as progress:
         result = command({"name": name, **fields}, folders, target, settings, devices=devices, progress=progress)
     if as_json:
-        return show.as_json(result)
+        return show.as_json(result, "train")
     click.echo(f"{result.path}: {show.fitted(result.fitted)}")
     return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
 
@@ -79,7 +79,7 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
     with watching(as_json) as progress:
         result = command(source, folders, target, batches, progress=progress)
     if as_json:
-        return show.as_json(result)
+        return show.as_json(result, "recalibrate")
     click.echo(f"{result.path}: {result.layers} batch normalizations recalibrated on {batches} batches")
     return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
 
@@ -104,7 +104,7 @@ def fuse(source: str, target: Path, name: str | None, fields: dict[str, Any], pe
     told = {"name": name, **fields} if name else fields or None
     result = command(source, target, student=told, peak=None if peak is None else int(peak))
     if as_json:
-        return show.as_json(result)
+        return show.as_json(result, "fuse")
     show.remarks(result.remarks)
     show.certificate(result)
     if result.certificate.integers is not None:
@@ -141,7 +141,7 @@ def ptq(
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, progress=progress)
     if as_json:
-        return show.as_json(result)
+        return show.as_json(result, "ptq")
     click.echo(f"{result.path}: {result.summary}, ranges from images: {result.images}")
     return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
 
@@ -181,7 +181,7 @@ def qat(
     with watching(as_json) as progress:
         result = command(model, folders, target, settings, calibrate=calibrate, devices=devices, progress=progress)
     if as_json:
-        return show.as_json(result)
+        return show.as_json(result, "qat")
     click.echo(f"{result.path}: {result.summary}, {show.fitted(result.fitted)}")
     return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
 
@@ -197,7 +197,9 @@ def qat(
     type=click.Choice(["int8", "uint8", "float32"]),
     help="Type of input and output: raw pixels − 128 (int8, the default), or raw pixels.",
 )
-@click.option("--challenge", metavar="NAME", help="The three files of a submission, into a folder: mai2026, mai2022.")
+@click.option(
+    "--challenge", metavar="NAME", help="The three files of a submission, into a folder: mai2026, mai2022, mai2021."
+)
 @click.option(
     "--backend", type=click.Choice(BACKENDS), help="What writes the file; direct where it can, unless said otherwise."
 )
@@ -220,6 +222,6 @@ def export(model: Path, target: Path, challenge: str | None, as_json: bool, **to
     with watching(as_json) as progress:
         if challenge:
             files = submission(model, target, challenge, **only_for_challenge(given), progress=progress)
-            return show.as_json(files) if as_json else show.submission(files)
+            return show.as_json(files, "export.challenge") if as_json else show.submission(files)
         result = command(model, target, **{"cross_check": None, **given}, progress=progress)
-    return show.as_json(result) if as_json else show.exported(result)
+    return show.as_json(result, "export") if as_json else show.exported(result)

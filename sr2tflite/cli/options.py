@@ -107,6 +107,19 @@ def decibels(_context: click.Context, parameter: click.Parameter, text: str | No
     return value
 
 
+def percent(_context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """A share, ``3%`` or ``3``, as 0.03."""
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = nan
+    if not isfinite(value) or value < 0:
+        raise click.BadParameter(f"{text!r} is no percentage; expected one like 3%", param=parameter)
+    return value / 100
+
+
 def settings_of(what: str, example: str) -> Callable[[Decorated], Decorated]:
     """``--set key=value``: settings of a verb, named as in a recipe."""
     text = f"A setting of the {what}, as in a recipe: --set {example}. May be given more than once."

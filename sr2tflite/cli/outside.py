@@ -8,19 +8,20 @@ from sr2tflite.cli.group import group
 from sr2tflite.cli.options import FILE, json_out
 
 
-@group.command(short_help="What measuring on phones needs, and where to get it.")
+@group.command(short_help="What is here, what is missing, and where to get it.")
 @click.option("--adb", type=FILE, help="The adb program; else it is looked for.")
 @json_out
 def doctor(adb: Path | None, as_json: bool) -> None:
-    """What measuring on phones needs of this computer, and where to get what is not there; downloads nothing."""
+    """What is on this computer and by its phones, and where to get what is not there; downloads nothing."""
     from sr2tflite.cli import show
     from sr2tflite.commands.doctor import doctor as command
+    from sr2tflite.commands.doctor import following
 
     items = command(adb)
     if as_json:
-        return show.as_json({"items": [show.plain(item) for item in items]})
+        return show.as_json({"items": [show.plain(item) for item in items], "next": following(items)}, "doctor")
     for item in items:
         click.echo(f"{'found  ' if item.is_there else 'missing'}  {item.name}: {item.told}")
         if item.hint:
             click.echo(f"         {item.hint}")
-    return None
+    return show.next_step(following(items))

@@ -1,5 +1,6 @@
 """The verbs around a recipe."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -7,11 +8,15 @@ import click
 from sr2tflite.cli.group import group
 from sr2tflite.cli.options import COUNT, FILE, json_out
 
+overrides_option = click.option(
+    "--set", "overrides", multiple=True, metavar="A.B=C", help="Put a value over the recipe's."
+)
+
 
 @group.command(short_help="Carry a recipe out.")
 @click.argument("recipe", type=FILE, metavar="RECIPE.yaml")
 @click.option("-o", "--output", "folder", type=FILE, help="The run folder; runs/NAME otherwise.")
-@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Put a value over the recipe's.")
+@overrides_option
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe and what would be done.")
 @json_out
 def run(recipe: Path, folder: Path | None, overrides: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
@@ -23,6 +28,8 @@ def run(recipe: Path, folder: Path | None, overrides: tuple[str, ...], dry_run: 
 
     if dry_run:
         show.plan(plan(recipe, folder, overrides), as_json)
+        if not as_json:
+            show.next_step(_run_line(recipe, overrides, folder))
         return 0
     with watching(as_json) as progress:
         result = command(recipe, folder, overrides, progress=progress)
@@ -75,25 +82,83 @@ def report(
     return show.as_json(result) if as_json else show.report(result, folder, written)
 
 
-@group.group(short_help="What a recipe may say.")
+def _run_line(recipe: Path, overrides: tuple[str, ...], folder: Path | None = None) -> str:
+    told = [word for one in overrides for word in ("--set", one)]
+    return shlex.join(["sr2tflite", "run", str(recipe), *(["-o", str(folder)] if folder else []), *told])
+
+
+@group.group(short_help="What recipes may say, say, and differ in.")
 def recipe() -> None:
-    """What a recipe may say."""
+    """What a recipe may say, what it says with all defaults, and what two differ in."""
 
 
 @recipe.command()
-def schema() -> None:
+@json_out
+def schema(as_json: bool) -> None:
     """The JSON schema of a recipe, for editors."""
     import json
 
+    from sr2tflite.cli import show
     from sr2tflite.run.recipe import Recipe
 
-    click.echo(json.dumps(Recipe.model_json_schema(), indent=2, ensure_ascii=False))
+    content = Recipe.model_json_schema()
+    if as_json:
+        return show.as_json({"json_schema": content}, "recipe.schema")
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    return show.next_step("sr2tflite recipe show RECIPE.yaml", err=True)
+
+
+@recipe.command("show")
+@click.argument("recipe", type=FILE, metavar="RECIPE.yaml|RUN")
+@overrides_option
+@json_out
+def show_recipe(recipe: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """A recipe as YAML with every default written out; of a run folder, the one it was made by."""
+    from sr2tflite.cli import show
+    from sr2tflite.commands.recipe import recipe_file
+    from sr2tflite.commands.recipe import show as command
+    from sr2tflite.run.recipe import resolved
+
+    found = command(recipe, overrides)
+    if as_json:
+        return show.as_json({"recipe": found.model_dump(mode="json")}, "recipe")
+    click.echo(resolved(found), nl=False)
+    return show.next_step(_run_line(recipe_file(recipe), overrides), mark="# ")
+
+
+@recipe.command("diff")
+@click.argument("first", type=FILE, metavar="A")
+@click.argument("second", type=FILE, metavar="B")
+@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Put a value over B's.")
+@json_out
+def diff_recipes(first: Path, second: Path, overrides: tuple[str, ...], as_json: bool) -> int:
+    """What two recipes, or those of two run folders, differ in with all defaults; exit status 4 where they do."""
+    from sr2tflite.cli import show
+    from sr2tflite.commands.recipe import diff as command
+    from sr2tflite.commands.recipe import recipe_file
+
+    found = command(first, second, overrides)
+    if as_json:
+        show.as_json(found)
+    else:
+        rows = [[one.key, str(one.first), str(one.second)] for one in found.changes]
+        if rows:
+            show.table(["setting", "A", "B"], rows, numbers=False)
+        click.echo(f"different: {show.counted(rows, 'setting')}" if rows else "A and B are equal")
+        show.next_step(_run_line(recipe_file(second), overrides))
+    return show.GATE_FAILED if found.changes else 0
 
 
 @group.command(short_help="Fill a calibration folder.")
 @click.argument("folder", type=FILE)
-def photographs(folder: Path) -> None:
+@json_out
+def photographs(folder: Path, as_json: bool) -> None:
     """Fill a calibration folder from installed packages, as its MANIFEST.json says."""
+    from sr2tflite.cli import show
     from sr2tflite.data.manifest import fill
 
-    click.echo(f"{folder}: {len(fill(folder))} photographs, each with the hash its manifest gives")
+    found = fill(folder)
+    if as_json:
+        return show.as_json({"folder": str(folder), "images": [str(one) for one in found]}, "photographs")
+    click.echo(f"{folder}: {len(found)} photographs, each with the hash its manifest gives")
+    return show.next_step(f"sr2tflite ptq deploy.onnx --calibrate {shlex.quote(str(folder))} -o ptq.onnx")

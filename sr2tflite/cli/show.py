@@ -31,6 +31,8 @@ def plain(value: Any) -> Any:
         return value.to_json()
     if is_dataclass(value) and not isinstance(value, type):
         return {key: plain(getattr(value, key)) for key in asdict(value)}
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     if isinstance(value, Path):
@@ -40,9 +42,17 @@ def plain(value: Any) -> Any:
     return value
 
 
-def as_json(result: Any) -> None:
-    """Print a result for machines."""
-    click.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
+def as_json(result: Any, form: str | None = None) -> None:
+    """Print a result for machines.
+
+    Args:
+        result: What a command returned.
+        form: Name of the JSON's form where the result does not name its own: ``train`` is ``sr2tflite.train/1``.
+    """
+    content = plain(result)
+    if form is not None:
+        content = {"schema": f"sr2tflite.{form}/1", **content}
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def table(
@@ -74,9 +84,15 @@ def counted(things: Sequence[Any], name: str) -> str:
     return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
-def next_step(line: str) -> None:
-    """Print what to type next."""
-    click.echo(f"next: {line}")
+def next_step(line: str, *, mark: str = "", err: bool = False) -> None:
+    """Print what to type next.
+
+    Args:
+        line: The command.
+        mark: What begins a comment in what was printed before.
+        err: Whether stdout holds what no comment goes into.
+    """
+    click.echo(f"{mark}next: {line}", err=err)
 
 
 def remarks(messages: Sequence[str]) -> None:
@@ -141,6 +157,14 @@ def evaluation(result: EvalResult, *, per_image: bool) -> None:
             click.echo(f"{artifact.name}: {note}")
 
 
+def judged(artifacts: Sequence[Path]) -> str:
+    """What to type after some artifacts were judged, of which the last one is the newest."""
+    if not artifacts:
+        return "sr2tflite train abpn --data DIR -o abpn.safetensors"
+    newest = artifacts[-1]
+    return f"sr2tflite {'bench' if newest.suffix == '.tflite' else 'inspect'} {shlex.quote(str(newest))}"
+
+
 def certificate(result: "FuseResult") -> None:
     """Region by region what was collapsed and how exactly, and what was left."""
     proof = result.certificate
@@ -184,7 +208,8 @@ def plan(planned: "Planned", machine: bool) -> None:
 
     if machine:
         stages = [{"stage": name, "stands": stands, "files": files} for name, stands, files in planned.stages]
-        as_json({"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages})
+        content = {"folder": planned.folder, "recipe": planned.recipe.model_dump(mode="json"), "stages": stages}
+        as_json(content, "plan")
         return
     click.echo(resolved(planned.recipe))
     for name, stands, files in planned.stages:
@@ -196,7 +221,7 @@ def run(result: "RunResult", machine: bool) -> int:
     """What came of a recipe; returns the exit status."""
     status = 0 if result.passed else GATE_FAILED
     if machine:
-        as_json(result)
+        as_json(result, "run")
         return status
     quality = result.report.stages["evaluate"]
     psnrs = ["inf" if row["psnr"] is None else f"{row['psnr']:.4f}" for row in quality["rows"]]
@@ -214,7 +239,8 @@ def run(result: "RunResult", machine: bool) -> int:
         click.echo(f"gate {finding.gate}: {measured}, at most {finding.bound}: {'holds' if finding.holds else 'FAILS'}")
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
-    next_step(f"python -m webbrowser -t {shlex.quote(str(result.folder / 'report.html'))}")
+    click.echo(f"report: {result.folder / 'report.html'}")
+    next_step(f"sr2tflite report {shlex.quote(str(result.folder))} --verify")
     return status
 
 
@@ -223,9 +249,12 @@ def report(result: "Report", folder: Path, written: Sequence[Path]) -> None:
     for path in written:
         click.echo(f"{path}: {path.stat().st_size:,} bytes")
     for one in result.missing:
-        click.echo(f"lacks {one.part}: {one.reason}")
+        click.echo(f"lacks {one.part}: {one.reason}; in {folder}: {one.command}")
     remarks([f"not used: {note}" for note in result.notes])
-    if result.missing:
-        next_step(f"cd {shlex.quote(str(folder))} && {result.missing[0].command}")
+    run = shlex.quote(str(folder))
+    if result.lacks("findings"):
+        next_step(f"sr2tflite report {run} --verify")
+    elif result.lacks("budget") and result.recipe:
+        next_step(f"sr2tflite report {run} --budget 5")
     else:
-        next_step(f"python -m webbrowser -t {shlex.quote(str(written[0]))}")
+        next_step(f"sr2tflite package {run} --profile mai2026 -o submission.zip")

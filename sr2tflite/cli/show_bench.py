@@ -112,3 +112,7 @@ def _next(found: BenchReport, models: Sequence[Path]) -> None:
         show.next_step(f"sr2tflite bench {names} --rounds {max(12, 2 * first.rounds)}")
     elif outside is not None:
         show.next_step(f"sr2tflite verify {shlex.quote(str(outside))}")
+    elif first.device.kind == "host":
+        show.next_step(f"sr2tflite bench {shlex.join(map(str, models))} --android")
+    else:
+        show.next_step(f"sr2tflite eval {shlex.join(map(str, models))} --data DIR")

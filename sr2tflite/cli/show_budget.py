@@ -1,5 +1,6 @@
 """What a person sees of a budget: a table with bars, the fixes, and where INT8 stands."""
 
+import shlex
 from math import isfinite
 from pathlib import Path
 
@@ -14,7 +15,9 @@ BAR = 16
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 
 
-def budget(result: Budget, max_drop: float | None, machine: bool, fixed: Path | None) -> int:
+def budget(
+    result: Budget, max_drop: float | None, machine: bool, fixed: Path | None, measured: tuple[Path, Path]
+) -> int:
     """Show a budget; returns the exit status.
 
     Args:
@@ -22,6 +25,7 @@ def budget(result: Budget, max_drop: float | None, machine: bool, fixed: Path | 
         max_drop: How far INT8 may be below float against HR, in dB; None for any.
         machine: Whether to print JSON.
         fixed: The file that was written.
+        measured: The quantized and the float file.
     """
     holds = max_drop is None or (result.drop is not None and result.drop <= max_drop)
     status = 0 if holds else show.GATE_FAILED
@@ -38,9 +42,16 @@ def budget(result: Budget, max_drop: float | None, machine: bool, fixed: Path | 
         click.echo(f"note: {note}")
     if max_drop is not None:
         click.echo(f"max drop {max_drop:g} dB: {'holds' if holds else 'FAILS'}")
-    if fixed is not None:
-        show.next_step(f"sr2tflite export {fixed} -o model.tflite")
+    show.next_step(_following(fixed, *(shlex.quote(str(path)) for path in measured)))
     return status
+
+
+def _following(fixed: Path | None, model: str, source: str) -> str:
+    if fixed is not None:
+        return f"sr2tflite export {shlex.quote(str(fixed))} --free-shape -o model.tflite"
+    if model.endswith(".onnx"):
+        return f"sr2tflite budget {model} --float {source} --try --calibrate DIR -o better.onnx"
+    return f"sr2tflite inspect {model} --tree"
 
 
 def _table(result: Budget) -> None:

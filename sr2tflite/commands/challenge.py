@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sr2tflite.commands.export import ExportResult, checked, keep
+from sr2tflite.commands.export import Checked, ExportResult, checked, keep
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.export.backends import Spec
 from sr2tflite.export.challenges import FIXED, FLOAT, FOLDER, FREE, Challenge, challenge_named
@@ -34,6 +34,17 @@ class ChallengeResult:
     """On which the fixed and the free file gave the same bytes."""
 
 
+@dataclass(frozen=True)
+class ChallengeFiles:
+    """A submission's files, proved and not written yet."""
+
+    files: dict[str, Checked]
+    """By name: fixed, free and float."""
+
+    images: int
+    """On which the fixed and the free file gave the same bytes."""
+
+
 def challenge(
     model: Path,
     folder: Path,
@@ -51,7 +62,7 @@ def challenge(
     Args:
         model: QDQ ONNX.
         folder: Gets the folder ``TFLite``.
-        name: Of the challenge: ``mai2026``, ``mai2022``.
+        name: Of the challenge: ``mai2026``, ``mai2022``, ``mai2021``.
         backend: What writes the files.
         cross_check: As in :func:`~sr2tflite.commands.export.export`; the fixed file is checked.
         progress: Told when it takes longer.
@@ -64,11 +75,33 @@ def challenge(
         VerificationError: A file is not the graph, or fixed and free file differ.
     """
     rules = challenge_named(name)
-    graph = onnx.read(read_bytes(model), str(model))
-    _check(graph, model, name, rules)
+    graph = _graph(model, rules)
     place = folder / FOLDER
     make_folder(folder)
     make_folder(place)
+    made = _made(graph, rules, backend=backend, cross_check=cross_check, progress=progress)
+    return ChallengeResult(name, place, tuple(keep(file, place / one) for one, file in made.files.items()), made.images)
+
+
+def challenge_files(model: Path, name: str, *, progress: Progress = silent) -> ChallengeFiles:
+    """The files of :func:`challenge`, by the direct backend, not written.
+
+    Raises:
+        Sr2TfliteError: As there.
+    """
+    rules = challenge_named(name)
+    return _made(_graph(model, rules), rules, backend="direct", cross_check=False, progress=progress)
+
+
+def _graph(model: Path, rules: Challenge) -> Graph:
+    graph = onnx.read(read_bytes(model), str(model))
+    _check(graph, model, rules.name, rules)
+    return graph
+
+
+def _made(
+    graph: Graph, rules: Challenge, *, backend: Backend, cross_check: bool | None, progress: Progress
+) -> ChallengeFiles:
     integers = Spec("int8", rules.height, rules.width, rules.io, backend)
     free, floating = Spec("int8", io=rules.io, backend=backend), Spec("float32", io="float32", backend=backend)
     twin = with_clipped_output(dequantized(graph))
@@ -77,8 +110,7 @@ def challenge(
         FREE: checked(graph, free, cross_check=False, progress=progress),
         FLOAT: checked(twin, floating, cross_check=False, progress=progress),
     }
-    images = _compare(files[FIXED].made.data, files[FREE].made.data)
-    return ChallengeResult(name, place, tuple(keep(file, place / one) for one, file in files.items()), images)
+    return ChallengeFiles(files, _compare(files[FIXED].made.data, files[FREE].made.data))
 
 
 def _check(graph: Graph, model: Path, name: str, rules: Challenge) -> None:

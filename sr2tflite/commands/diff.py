@@ -120,7 +120,9 @@ def diff(
     """
     sides = opened(first), opened(second)
     case = Comparison(*sides, folders=images, limit=limit, progress=progress)
-    profile = Profile(name="diff", question="Are the two the same?", rules=tuple(map(RULES.parse, _RULES)))
+    profile = Profile(
+        name="diff", question="Are the two the same?", challenge=None, rules=tuple(map(RULES.parse, _RULES))
+    )
     found = ask(profile, case)
     old, new = (side.graph for side in sides)
     return Diff(*sides, tuple(_ends(old, new)), tuple(_moved(old, new)), found.rules, _values(case))

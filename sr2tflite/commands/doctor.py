@@ -1,34 +1,39 @@
-"""``sr2tflite doctor``: what ``bench --android`` needs of this computer, and where to get what is not there."""
+"""``sr2tflite doctor``: what is on this computer and by its phones, and where to get what is not there."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from sr2tflite.bench.phone.adb import Adb, find_adb
 from sr2tflite.bench.phone.calls import Calls
 from sr2tflite.bench.phone.tool_cache import SOURCES, binary_for, tool_folder
+from sr2tflite.commands.installed import extras, packages
+from sr2tflite.commands.item import Item
+from sr2tflite.commands.machine import machine
 from sr2tflite.errors import Sr2TfliteError
 
-
-@dataclass(frozen=True)
-class Item:
-    """One thing that was looked for."""
-
-    name: str
-    is_there: bool
-    told: str
-    """Where and which it is, or what is wrong."""
-
-    hint: str | None = None
-    """What to type where it is not there."""
+DEMO = Path("recipes/x3_demo.yaml")
 
 
 def doctor(adb: Path | None = None) -> tuple[Item, ...]:
-    """Look for an adb program, phones, and a ``benchmark_model`` for each ABI.
+    """Look for all that the verbs need: packages, extras, a runtime, places, and for phones adb and what times there.
 
     Args:
         adb: The program; None looks for it.
     """
+    return (*machine(), *packages(), *extras(), *phones(adb))
+
+
+def phones(adb: Path | None = None) -> tuple[Item, ...]:
+    """An adb program, phones, and a ``benchmark_model`` for each ABI."""
     return (*_adb(adb), *(_binary(abi) for abi in _abis()))
+
+
+def following(items: Sequence[Item]) -> str:
+    """What to type next: what every verb needs, where it is not there; else the first thing to try."""
+    for item in items:
+        if item.kind in ("machine", "package") and not item.is_there and item.hint:
+            return item.hint
+    return f"sr2tflite run {DEMO}" if DEMO.is_file() else "sr2tflite fuse anchor_rep -o deploy.onnx"
 
 
 def _adb(given: Path | None) -> tuple[Item, ...]:

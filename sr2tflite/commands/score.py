@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sr2tflite.bench.result import BenchReport
-from sr2tflite.bench.score import YEARS, scored
+from sr2tflite.bench.score import scored
 from sr2tflite.errors import InputError
+from sr2tflite.export.challenges import CHALLENGES, PROTOCOL
 from sr2tflite.files import read_bytes, sha256
 
 MOST_DB = 100.0
 """Beyond this a PSNR is none of a network's."""
-
-PROTOCOL = "rgb"
-"""The challenge's: RGB, the whole image."""
 
 
 def score(report: BenchReport, year: str, psnr: Mapping[str, float]) -> BenchReport:
@@ -26,7 +24,7 @@ def score(report: BenchReport, year: str, psnr: Mapping[str, float]) -> BenchRep
         year: ``mai2021``, ``mai2022`` or ``mai2026``.
         psnr: What :func:`psnr_of` gives.
     """
-    return scored(report, YEARS[year], psnr)
+    return scored(report, CHALLENGES[year], psnr)
 
 
 def psnr_of(models: Sequence[Path], told: str) -> dict[str, float]:

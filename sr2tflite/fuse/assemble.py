@@ -9,7 +9,7 @@ from sr2tflite.fuse.capture import Captured
 from sr2tflite.fuse.clips import simplify_clips
 from sr2tflite.fuse.collapse import Collapsed
 from sr2tflite.fuse.moved import Moved
-from sr2tflite.fuse.movement import Order
+from sr2tflite.graph.movement import Order
 from sr2tflite.fuse.origin import place
 from sr2tflite.fuse.plan import Step
 from sr2tflite.fuse.shuffle import reorder_for_depth_to_space

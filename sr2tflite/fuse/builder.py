@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.fx import Node
 
-from sr2tflite.fuse.movement import Order
+from sr2tflite.graph.movement import Order
 from sr2tflite.fuse.names import Names
 from sr2tflite.fuse.origin import module_path
 from sr2tflite.fuse.regions import shape

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sr2tflite.fuse.capture import REFUSALS, Captured
 from sr2tflite.fuse.collapse import noise
-from sr2tflite.fuse.movement import Movement, recognize
+from sr2tflite.graph.movement import Movement, recognize
 from sr2tflite.fuse.regions import Region, shape
 
 

@@ -5,9 +5,10 @@ import pytest
 
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, Placement, Tool
 from sr2tflite.bench.rounds import Round, latency
-from sr2tflite.bench.score import YEARS, score, scored
+from sr2tflite.bench.score import scored
 from sr2tflite.commands.score import psnr_of
 from sr2tflite.errors import InputError
+from sr2tflite.export.challenges import CHALLENGES, score
 from sr2tflite.files import sha256
 
 # PSNR in dB, milliseconds, score: rows of the challenges' published tables
@@ -22,13 +23,13 @@ WITHIN = {"mai2021": 2e-4, "mai2022": 3e-3, "mai2026": 1e-2}
 
 @pytest.mark.parametrize("year", PUBLISHED)
 def test_the_published_scores_follow(year):
-    assert set(PUBLISHED) == set(YEARS)
+    assert set(PUBLISHED) == set(CHALLENGES)
     for psnr, milliseconds, published in PUBLISHED[year]:
-        assert score(YEARS[year], psnr, milliseconds) == pytest.approx(published, rel=WITHIN[year])
+        assert score(CHALLENGES[year], psnr, milliseconds) == pytest.approx(published, rel=WITHIN[year])
 
 
 def test_half_a_decibel_is_worth_half_the_time():
-    year = YEARS["mai2022"]
+    year = CHALLENGES["mai2022"]
     assert score(year, 30.5, 20.0) == pytest.approx(score(year, 30.0, 10.0), rel=1e-12)
 
 
@@ -45,9 +46,9 @@ def measured(height, width, scale=3, *times):
 
 
 def test_a_score_names_the_device_whose_latency_it_is():
-    (result,) = scored(measured(360, 640, 3, 18.0, 20.0, 22.0), YEARS["mai2022"], {"ab": 29.9}).results
+    (result,) = scored(measured(360, 640, 3, 18.0, 20.0, 22.0), CHALLENGES["mai2022"], {"ab": 29.9}).results
     (found,) = result.scores
-    assert (found.score, found.latency_ms) == (score(YEARS["mai2022"], 29.9, 20.0), 20.0)
+    assert (found.score, found.latency_ms) == (score(CHALLENGES["mai2022"], 29.9, 20.0), 20.0)
     assert found.device == "Some Processor 7"
     assert "not the challenge's" in found.note
 
@@ -59,7 +60,7 @@ OTHERS = {"another size": (90, 160, 3), "another scale": (360, 640, 2)}
 def test_another_size_than_the_challenges_has_no_score_and_says_so(case):
     report = measured(*case, 20.0)
     report = replace(report, results=(replace(report.results[0], notes=("a note",)),))
-    (result,) = scored(report, YEARS["mai2022"], {"ab": 29.9}).results
+    (result,) = scored(report, CHALLENGES["mai2022"], {"ab": 29.9}).results
     assert (result.scores, result.notes[0]) == ((), "a note")
     assert "mai2022 timed 360×640 to 1080×1920" in result.notes[1]
 

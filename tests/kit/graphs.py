@@ -92,7 +92,11 @@ def quantized_sr_graph(
     seed: int = 0,
 ) -> Graph:
     """``float_sr_graph`` on the int8 grid: per-channel weights, ranges of a random image, raw pixels at the ends."""
-    graph = float_sr_graph(channels, depth, scale, skip=skip, size=size, seed=seed)
+    return quantized(float_sr_graph(channels, depth, scale, skip=skip, size=size, seed=seed), seed)
+
+
+def quantized(graph: Graph, seed: int = 0) -> Graph:
+    """The float graph itself, brought to the int8 grid."""
     image = np.random.default_rng(seed).uniform(0, 255, (1, 24, 24, 3))
     for name, quant in _activation_params(graph, run_float(graph, image)).items():
         graph.update(name, dtype="int8", quant=quant)

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.finding import Finding, Place, Severity
+from sr2tflite.check.package import Package
+from sr2tflite.export.challenges import Role
 from sr2tflite.registry import Registry, Settings
 
 
@@ -56,6 +58,25 @@ class Rule(Settings):
         return Finding(
             **{"severity": self.severity, "source": self.source, **more}, where=where, found=found, expected=expected
         )
+
+
+class PackageRule(Rule):
+    """A rule about the files of a submission together; of a single file there is nothing to say."""
+
+    needs: ClassVar[tuple[Role, ...]] = ()
+    """Files without which there is nothing to look at."""
+
+    def check(self, case: Case) -> Checked:
+        """Leave a single file out."""
+        return left_out(f"it is about a submission's files, and {case.path.name} is one")
+
+    def check_package(self, package: Package) -> Checked:
+        """Look at a submission.
+
+        Raises:
+            Sr2TfliteError: Something that was asked for, as a folder of images, cannot be used.
+        """
+        raise NotImplementedError
 
 
 RULES: Registry[Rule] = Registry("rule", "sr2tflite.check.rules")

@@ -13,7 +13,10 @@ class PerChannel(Rule):
     """Scales per output channel cost nothing on CPUs; NNAPI knows them since API level 29, some accelerators never."""
 
     title: ClassVar[str] = "weights have one scale a layer"
-    source: ClassVar[str | None] = "NNAPI, ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL: available since API level 29"
+    source: ClassVar[str | None] = (
+        "https://developer.android.com/ndk/reference/group/neural-networks,"
+        " ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL: available since API level 29"
+    )
 
     severity: Severity = "note"
 

@@ -1,5 +1,6 @@
 """The size of the file changes no byte: fixed, free, and in tiles."""
 
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,9 @@ from sr2tflite.runtime import LiteRT
 _BEYOND_HALO = 9
 """Pixels of a tile that lie inside its halo; odd."""
 
+_MOST_VALUES = 3 << 24
+"""Of an input that is tried at its own size: 4096×4096 in color."""
+
 Pixels = NDArray[np.uint8]
 
 
@@ -34,6 +38,8 @@ class ShapeBytes(Rule):
             return left_out(case.refusal)
         if case.free is None:
             return left_out("an op has the file's size written into it: there is no file of another size")
+        if prod(size or 1 for size in case.graph.input.shape) > _MOST_VALUES:
+            return left_out("the file's own size is too large to try")
         try:
             twin, size = self._twin(case)
         except InputError as error:

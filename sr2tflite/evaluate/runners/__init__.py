@@ -92,7 +92,21 @@ def open_runner(path: Path, *, threads: int = 2) -> Runner:
         raise InputError(
             f"cannot run a {path.suffix or 'nameless'} file", where=str(path), hint=f"one of: {_suffixes()}"
         )
-    data = read_bytes(path)
+    return runner_of(path, kind, read_bytes(path), threads)
+
+
+def runner_of(path: Path, kind: str, data: bytes, threads: int) -> Runner:
+    """The runner of a file's bytes, wherever they lie.
+
+    Args:
+        path: What the file is called.
+        kind: One of ``KINDS``; of bytes that lie in no file, ``tflite``.
+        data: The file's bytes.
+        threads: For the runtime.
+
+    Raises:
+        InputError: The bytes are damaged.
+    """
     module = importlib.import_module(f"{__name__}.{kind}")
     with _finite(path):  # it is tried out
         network = module.open_network(path, data, threads)

@@ -121,7 +121,7 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     graph = survived(data, where)
     if graph is not None:
         graph.input, graph.output  # noqa: B018 - refuses several
-    engine = LiteRT(path, threads=threads)
+    engine = LiteRT(data, threads=threads, where=where)
     unit = graph.value_range[1] / 255 if graph else 1.0
     file = _File(engine, pixels_of(engine.input, where, unit), pixels_of(engine.output, where, unit))
     notes = file.taken.note("input") + file.given.note("output")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr2tflite.fuse.foreign.weights import Array
-from sr2tflite.fuse.movement import Movement
+from sr2tflite.graph.movement import Movement
 
 
 class Apply(nn.Module):

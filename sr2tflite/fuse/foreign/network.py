@@ -20,7 +20,7 @@ from sr2tflite.fuse.foreign.optable import OPS
 from sr2tflite.fuse.foreign.reference import FOLDABLE, evaluate
 from sr2tflite.fuse.foreign.weights import Array, array
 from sr2tflite.fuse.mark import Mark
-from sr2tflite.fuse.movement import recognize
+from sr2tflite.graph.movement import recognize
 from sr2tflite.graph.said import SaidConstant, SaidConv, SaidGrid
 
 PROBE = (24, 40)

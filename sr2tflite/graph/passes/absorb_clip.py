@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node
+from sr2tflite.graph.passes.rewritten import bypass
 
 
 def absorb_clip(graph: Graph) -> Graph:
@@ -22,7 +23,7 @@ def absorb_clip(graph: Graph) -> Graph:
     name = result.output.name
     while (node := _only_producer(result, name)) is not None:
         if _is_clip(result, node) and _only_producer(result, _subject(result, node)) is not None:
-            _remove(result, node)
+            bypass(result, node, _subject(result, node))
         elif isinstance(node.op, ops.DepthToSpace):
             name = node.inputs[0]
         else:
@@ -62,15 +63,6 @@ def _constants(graph: Graph, node: Node) -> list[NDArray[Any]]:
     """The one constant of a comparison; of two images, one that nothing passes."""
     found = [data for name in node.inputs if (data := graph.tensors[name].data) is not None]
     return found or [np.array(np.nan)]
-
-
-def _remove(graph: Graph, clip: Node) -> None:
-    """Let the clip's producer write the clip's output."""
-    subject = _subject(graph, clip)
-    producer = graph.producer(subject)
-    assert producer is not None
-    graph.nodes.remove(clip)
-    graph.nodes[graph.nodes.index(producer)] = replace(producer, outputs=clip.outputs)
 
 
 def _drop_fused_relu(graph: Graph, node: Node) -> None:

@@ -1,41 +1,54 @@
-"""Clips before DEPTH_TO_SPACE instead of behind it, and RELU inside the op that writes what it bounds."""
+"""Clips before ops that only move values instead of behind them, and RELU inside the op that writes what it bounds."""
 
 from dataclasses import replace
 
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node
+from sr2tflite.graph.passes.rewritten import only_maker
 
 _FUSING = (ops.Conv2D, ops.DepthwiseConv2D, ops.Add, ops.Sub, ops.Mul)
+_MOVES = (ops.DepthToSpace, ops.Reshape, ops.Transpose)
 
 
 def clip_before_shuffle(graph: Graph) -> Graph:
-    """A float copy with RELU, MINIMUM and MAXIMUM of one level moved to where TFLiteConverter puts them.
+    """A copy with clips moved to where TFLiteConverter puts them, before what shuffles, and RELU fused.
 
-    A clip acts value by value and DEPTH_TO_SPACE only moves values: ``clip(shuffle(x)) = shuffle(clip(x))``, exactly.
-    Before it a RELU costs nothing, fused into the convolution or sum.
+    Before it a RELU costs nothing, fused into the convolution or sum: there it bounds the codes that they write, which
+    on a quantized graph is the same where it does not change scale or zero point; one that does stays.
     """
-    result = graph.copy()
-    while (pair := _clip_behind_shuffle(result)) is not None:
-        _exchange(result, *pair)
+    result = clips_first(graph)
     for node in [node for node in result.nodes if isinstance(node.op, ops.Relu)]:
         _fuse(result, node)
     result.drop_unused()
     return result
 
 
-def _only_maker(graph: Graph, name: str) -> Node | None:
-    """The node that writes a tensor, if one node reads it and nothing else does."""
-    return graph.producer(name) if len(graph.consumers(name)) == 1 and name not in graph.outputs else None
+def clips_first(graph: Graph) -> Graph:
+    """A copy with RELU, MINIMUM and MAXIMUM of one level before DEPTH_TO_SPACE, RESHAPE and TRANSPOSE.
+
+    A clip acts value by value and the others only move values: ``clip(shuffle(x)) = shuffle(clip(x))``, exactly, in
+    floats and in codes; what is moved then has the scale that the clip writes.
+    """
+    result = graph.copy()
+    while (pair := _clip_behind_shuffle(result)) is not None:
+        _exchange(result, *pair)
+    return result
 
 
 def _clip_behind_shuffle(graph: Graph) -> tuple[Node, Node] | None:
     for node in graph.nodes:
         if not _is_clip(graph, node):
             continue
-        shuffle = _only_maker(graph, graph.activations(node)[0].name)
-        if shuffle is not None and isinstance(shuffle.op, ops.DepthToSpace):
+        shuffle = only_maker(graph, graph.activations(node)[0].name)
+        if shuffle is not None and isinstance(shuffle.op, _MOVES) and _fits(graph, node, shuffle):
             return shuffle, node
     return None
+
+
+def _fits(graph: Graph, clip: Node, move: Node) -> bool:
+    """Whether the clip's level gives what is moved no further dimension."""
+    rank = len(graph.tensors[move.inputs[0]].shape)
+    return all(len(graph.tensors[name].shape) <= rank for name in clip.inputs if graph.tensors[name].is_constant)
 
 
 def _is_clip(graph: Graph, node: Node) -> bool:
@@ -49,14 +62,17 @@ def _exchange(graph: Graph, shuffle: Node, clip: Node) -> None:
     """``shuffle → middle → clip → out`` becomes ``clip → middle → shuffle → out``."""
     (source,), (middle,) = shuffle.inputs, shuffle.outputs
     inputs = tuple(source if name == middle else name for name in clip.inputs)
-    graph.update(middle, shape=graph.tensors[source].shape)
+    output = graph.tensors[clip.output]
+    graph.update(middle, shape=graph.tensors[source].shape, dtype=output.dtype, quant=output.quant)
     first, second = graph.nodes.index(shuffle), graph.nodes.index(clip)
     graph.nodes[first] = replace(clip, inputs=inputs, outputs=(middle,))
     graph.nodes[second] = replace(shuffle, inputs=(middle,), outputs=clip.outputs)
 
 
 def _fuse(graph: Graph, relu: Node) -> None:
-    maker = _only_maker(graph, relu.inputs[0])
+    maker = only_maker(graph, relu.inputs[0])
+    if graph.tensors[relu.inputs[0]].quant != graph.tensors[relu.output].quant:
+        return
     if maker is not None and isinstance(maker.op, _FUSING) and maker.op.activation in ("NONE", "RELU"):
         graph.nodes[graph.nodes.index(maker)] = replace(
             maker, op=replace(maker.op, activation="RELU"), outputs=relu.outputs

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kit.fuzz.check_trials import CHECK_MUTANTS, CHECK_TRIALS
 from kit.fuzz.onnx_mutants import foreign_mutant, our_mutant
 from kit.fuzz.tflite_mutants import other_op, tflite_mutant
 
@@ -165,6 +166,7 @@ TRIALS: dict[str, Callable[[bytes, Say], Iterator[str]]] = {
     "other op": try_other_op,
     "our onnx": try_our_onnx,
     "foreign onnx": try_foreign_onnx,
+    **CHECK_TRIALS,
 }
 """Kind of file → what is done with one."""
 
@@ -174,5 +176,6 @@ MUTANTS: dict[str, Callable[[int], bytes]] = {
     "other op": other_op,
     "our onnx": our_mutant,
     "foreign onnx": foreign_mutant,
+    **CHECK_MUTANTS,
 }
 """Kind of file → the damaged file of a number."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.fuzz.trials import MUTANTS, TRIALS
+from kit.fuzz.verb_trials import VERB_MUTANTS, VERB_TRIALS
 
 MEMORY = 8 << 30
 """Address space: most of it is mappings of the libraries and their threads that nobody touches."""
@@ -24,10 +25,11 @@ def main(kind: str, first: int, last: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
+    trial, mutant = (TRIALS | VERB_TRIALS)[kind], (MUTANTS | VERB_MUTANTS)[kind]
     for seed in range(first, last):
         signal.alarm(SECONDS)
         _say({"seed": seed, "step": "make"})
-        outcomes = list(TRIALS[kind](MUTANTS[kind](seed), lambda step, seed=seed: _say({"seed": seed, "step": step})))
+        outcomes = list(trial(mutant(seed), lambda step, seed=seed: _say({"seed": seed, "step": step})))
         _say({"seed": seed, "outcomes": outcomes})
     _say({"peak_mib": _peak_kib() >> 10})
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from numpy.typing import NDArray
 
-from sr2tflite.fuse.movement import Movement, recognize
+from sr2tflite.graph.movement import Movement, recognize
 
 Index = NDArray[np.intp]
 

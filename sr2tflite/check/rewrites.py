@@ -1,0 +1,71 @@
+"""The rewrites that ``check --fix`` knows, in the order in which they are tried."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sr2tflite.graph import Graph, ops
+from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
+from sr2tflite.graph.passes.drop_idle_clips import drop_idle_clips
+from sr2tflite.graph.passes.merge_quantize import merge_quantize
+from sr2tflite.graph.passes.own_constants import own_constants
+from sr2tflite.graph.passes.rewritten import Rewritten
+from sr2tflite.graph.passes.same_padding import same_padding
+from sr2tflite.graph.passes.shuffle_moves import shuffle_moves
+from sr2tflite.graph.passes.write_at_once import write_at_once
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """One thing that can be done to a graph."""
+
+    name: str
+    """Of the pass in ``graph/passes``."""
+
+    words: str
+    """What it does."""
+
+    apply: Callable[[Graph], Rewritten]
+    is_exact: bool = True
+    """Whether no byte changes, by algebra; what is not is applied where a difference is allowed."""
+
+
+def _fuse_relu(graph: Graph) -> Rewritten:
+    """RELU at an unchanged scale, inside the op that writes what it bounds."""
+    result = clip_before_shuffle(graph)
+    alone = [{node.output for node in one.nodes if isinstance(node.op, ops.Relu)} for one in (graph, result)]
+    gone = len(alone[0]) - len(alone[1])
+    return Rewritten(result, tuple(sorted(alone[0] - alone[1]))) if gone else Rewritten(graph.copy())
+
+
+def _shuffle(graph: Graph) -> Rewritten:
+    """With constants of its own for every node, so that their channels can be reordered."""
+    found = shuffle_moves(own_constants(graph))
+    return found if found.places else Rewritten(graph.copy(), declined=found.declined)
+
+
+_ALL = (
+    Rewrite("same_padding", "PAD and a VALID convolution become one with SAME padding", same_padding),
+    Rewrite("merge_quantize", "QUANTIZE that changes nothing goes, pairs become one", merge_quantize),
+    Rewrite("drop_idle_clips", "clips go where saturation does the same", drop_idle_clips),
+    Rewrite("shuffle_moves", "RESHAPE and TRANSPOSE become one DEPTH_TO_SPACE, or go", _shuffle),
+    Rewrite("fuse_relu", "RELU goes into the op before it", _fuse_relu),
+    Rewrite("write_at_once", "a convolution or sum writes the scale that was changed behind it", write_at_once, False),
+)
+
+REWRITES = {rewrite.name: rewrite for rewrite in _ALL}
+"""By name, in the order in which they are tried; each once."""
+
+
+def planned(graph: Graph) -> dict[str, str]:
+    """Output of each node that a rewrite would change or take away → the rewrite's name; the first of several."""
+    found: dict[str, str] = {}
+    changed = graph
+    for rewrite in REWRITES.values():
+        # first on the graph as it is: what was changed before may have passed names on
+        for one in (graph, changed):
+            done = rewrite.apply(one)
+            for place in done.places:
+                found.setdefault(place, rewrite.name)
+        if done.places:
+            changed = done.graph
+    return found

@@ -1,0 +1,75 @@
+"""``sr2tflite check``: may the file, or the package, go where the profiles say? A gate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+from sr2tflite.check.case import Case
+from sr2tflite.check.engine import Report, ask, ask_package
+from sr2tflite.check.gate import Gate
+from sr2tflite.check.package import Package, Tried, file_in
+from sr2tflite.check.profile import Profile, load_profile, profiles
+from sr2tflite.errors import InputError
+from sr2tflite.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Given:
+    """What rules look at beside the file."""
+
+    against: Path | None = None
+    """The QDQ ONNX that it was exported from, or another ``.tflite``."""
+
+    tried: Tried = field(default_factory=Tried)
+    """What it is run on."""
+
+    least_psnr: float | None = None
+    """Of a submission's judged file, in dB, in place of bicubic enlargement's."""
+
+
+def check(target: Path, names: Sequence[str], given: Given | None = None, *, progress: Progress = silent) -> Gate:
+    """Ask profiles of a file, or of a submission.
+
+    Args:
+        target: A ``.tflite``, or a submission: a folder or a zip archive with the folder ``TFLite`` in it. Profiles of
+            single files are asked of a submission's fixed file, or of a folder's ``model.tflite``.
+        names: Of profiles, or paths of YAML files.
+        given: What else there is to look at.
+        progress: Told what is looked at.
+
+    Raises:
+        InputError: The file is damaged or of another kind, an image cannot be read, or no profile is named. What is
+            damaged within a submission is a finding.
+        RecipeError: A profile is unknown or wrong.
+        UnsupportedError: A tensor's type is outside the deploy graph, or it has several inputs or outputs.
+    """
+    given = given or Given()
+    _refuse(given)
+    told = {} if given.least_psnr is None else {"package_quality": {"least_psnr": given.least_psnr}}
+    asked = [load_profile(name, told) for name in dict.fromkeys(names)]
+    if not asked:
+        raise InputError("no profile is named", hint=f"--profile, one of: {', '.join(profiles())}")
+    reports = tuple(_ask(profile, target, given, progress) for profile in asked)
+    following = next((report.following for report in reports if not report.passed), reports[-1].following)
+    return Gate(target, reports, following)
+
+
+def _refuse(given: Given) -> None:
+    for name, value in (("--runtime-ms", given.tried.runtime_ms), ("--min-psnr", given.least_psnr)):
+        if value is not None and not (isfinite(value) and value > 0):
+            raise InputError(f"{name} is {value}; expected a positive number")
+
+
+def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:
+    if profile.challenge is None:
+        (path, data), tried, against = file_in(target, "fixed"), given.tried, given.against
+        case = Case(path, data=data, against=against, folders=tried.images, limit=tried.limit, progress=progress)
+        return ask(profile, case)
+    if target.suffix == ".tflite" and not target.is_dir():
+        raise InputError(
+            f"is one file; {profile.name} asks about a submission's files, in a folder or a .zip",
+            where=str(target),
+            hint=f"sr2tflite package RUN --profile {profile.name} -o submission.zip",
+        )
+    return ask_package(profile, Package(target, profile.challenge, given.tried, progress=progress))

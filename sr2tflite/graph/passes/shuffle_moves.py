@@ -1,0 +1,155 @@
+"""RESHAPE and TRANSPOSE that together shuffle pixels, as the one DEPTH_TO_SPACE that does it.
+
+Converters that know no pixel shuffle write it as RESHAPE to six dimensions, TRANSPOSE and RESHAPE, or as several
+TRANSPOSE in four; accelerators stop at four dimensions, and CPUs move every value two or three times.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr2tflite.graph import ops
+from sr2tflite.graph.model import Graph, Node, Shape, Tensor
+from sr2tflite.graph.movement import Movement, Order, depth_to_space, recognize
+from sr2tflite.graph.passes.clip_before_shuffle import clips_first
+from sr2tflite.graph.passes.reorder_channels import obstacle, reorder_channels
+from sr2tflite.graph.passes.rewritten import Declined, Rewritten, bypass, only_reader
+from sr2tflite.numerics.qparams import QuantParams
+
+MOVES = (ops.Reshape, ops.Transpose, ops.DepthToSpace)
+
+MOST_VALUES = 2**26
+"""Of an image whose values are followed: 1080p with 27 channels has 2**25.7."""
+
+
+def shuffle_moves(graph: Graph) -> Rewritten:
+    """A copy where runs of moves that together do nothing, choose channels or enlarge are as short as can be.
+
+    A run is known by where every value went, all of them, so that the answer is a proof at the file's size. Nothing
+    at all: the run goes. Channels in another order: the convolutions before it write them so. A pixel shuffle:
+    DEPTH_TO_SPACE takes its place, the channels before it in TFLite's order; where that cannot go back to the
+    convolutions (a concatenation, the network's input), a 1×1 convolution with one-hot rows orders them. Clips
+    between moves act value by value and go before them first. Exact.
+
+    Left alone: a run with a free size, and one that does anything else.
+    """
+    found = _shortened(graph.copy())
+    moved = _shortened(clips_first(found.graph))
+    if not moved.places:
+        return found
+    return Rewritten(moved.graph, found.places + moved.places, moved.declined)
+
+
+def _shortened(graph: Graph) -> Rewritten:
+    """The graph itself, changed."""
+    places, declined = [], []
+    for run in list(_runs(graph)):
+        found, reason = _movement(graph, run)
+        if found is None:
+            declined.append(Declined(run[0].output, reason))
+            continue
+        places += [node.output for node in run]
+        _replace(graph, run, found)
+    graph.drop_unused()
+    return Rewritten(graph, tuple(places), tuple(declined))
+
+
+def _runs(graph: Graph) -> Iterator[list[Node]]:
+    """Moves that follow each other with no other reader between, at least one of them a RESHAPE or TRANSPOSE."""
+    for node in graph.nodes:
+        before = graph.producer(node.inputs[0]) if node.inputs else None
+        starts = before is None or not isinstance(before.op, MOVES) or only_reader(graph, before.output) is None
+        if isinstance(node.op, MOVES) and starts:
+            run = [node]
+            while (after := only_reader(graph, run[-1].output)) is not None and isinstance(after.op, MOVES):
+                run.append(after)
+            if any(not isinstance(one.op, ops.DepthToSpace) for one in run):
+                yield run
+
+
+def _movement(graph: Graph, run: list[Node]) -> tuple[Movement | None, str]:
+    """What a run does to an image; or why that is not known."""
+    source, target = graph.tensors[run[0].inputs[0]], graph.tensors[run[-1].output]
+    sizes = [size for size in source.shape if size is not None]
+    if len(sizes) != len(source.shape) or None in target.shape:
+        return None, "a size is free"
+    if len(sizes) != 4 or len(target.shape) != 4:
+        return None, f"goes from {len(sizes)} dimensions to {len(target.shape)}; expected an image and an image"
+    if prod(sizes) > MOST_VALUES:
+        return None, f"moves {prod(sizes):,} values; at most {MOST_VALUES:,} are followed"
+    batch, height, width, channels = sizes
+    shape = (batch, channels, height, width)
+    index = np.arange(prod(shape), dtype=np.int32).reshape(shape).transpose(0, 2, 3, 1)
+    for node in run:
+        index = _moved(node.op, index, graph.tensors[node.output].shape)
+    if source.dtype not in ("float32", "int8", "uint8"):
+        return None, f"moves {source.dtype}; expected float32, int8 or uint8"
+    found = recognize(index.transpose(0, 3, 1, 2), shape)
+    if found is None or found.kind == "unshuffle" or not found.is_permutation(channels):
+        return None, "is no shuffle of pixels: rows or columns are exchanged, or values taken twice"
+    return found, ""
+
+
+def _moved(op: ops.Op, index: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
+    match op:
+        case ops.Transpose(permutation=permutation):
+            return index.transpose(permutation)
+        case ops.DepthToSpace(block_size=block):
+            shuffled = depth_to_space(index.transpose(0, 3, 1, 2), block)
+            return shuffled.transpose(0, 2, 3, 1)  # type: ignore[return-value]
+        case _:
+            return index.reshape([size or 0 for size in shape])
+
+
+def _replace(graph: Graph, run: list[Node], found: Movement) -> None:
+    """Put what a run does in its place."""
+    source = run[0].inputs[0]
+    if not np.array_equal(found.order, np.arange(len(found.order))):
+        source = _ordered(graph, run[0], source, found.order)
+    first, last = graph.nodes.index(run[0]), run[-1]
+    for node in run[:-1]:
+        graph.nodes.remove(node)
+    op = ops.DepthToSpace(found.block)
+    graph.nodes[first] = replace(last, op=op, inputs=(source,))
+    if found.kind == "channels":
+        _take_away(graph, graph.nodes[first])
+
+
+def _ordered(graph: Graph, reader: Node, source: str, order: Order) -> str:
+    """The name of the tensor in another order of channels."""
+    if obstacle(graph, source, len(order)) is None:
+        reorder_channels(graph, source, order)
+        return source
+    return _one_hot(graph, reader, source, order)
+
+
+def _one_hot(graph: Graph, reader: Node, source: str, order: Order) -> str:
+    """Put in a 1×1 convolution before a node, whose channel i is channel ``order[i]``; the multiplier is 1 exactly."""
+    tensor, name, count = graph.tensors[source], f"{source}_ordered", len(order)
+    zero = 128 if tensor.dtype == "uint8" else 0
+    codes = (np.eye(count)[order] + zero).astype(tensor.dtype).reshape(count, 1, 1, count)
+    weight, bias = None, None
+    if tensor.quant is not None:
+        weight, bias = QuantParams((1.0,), (zero,)), QuantParams(tensor.quant.scale, (0,))
+    zeros = np.zeros(count, np.float32 if bias is None else np.int32)
+    inputs = source, graph.constant(f"{name}/weight", codes, weight), graph.constant(f"{name}/bias", zeros, bias)
+    graph.add_tensor(Tensor(name, tensor.shape, tensor.dtype, tensor.quant))
+    graph.nodes.insert(graph.nodes.index(reader), Node(ops.Conv2D(), inputs, (name,)))
+    return name
+
+
+def _take_away(graph: Graph, node: Node) -> None:
+    """A run that does nothing goes; at the network's input, or where others read that, its readers read the input."""
+    (source,) = node.inputs
+    if graph.producer(source) is not None and only_reader(graph, source) is not None:
+        bypass(graph, node, source)
+        return
+    graph.nodes.remove(node)
+    graph.nodes = [
+        replace(one, inputs=tuple(source if name == node.output else name for name in one.inputs))
+        for one in graph.nodes
+    ]
+    graph.outputs = tuple(source if name == node.output else name for name in graph.outputs)
