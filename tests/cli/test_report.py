@@ -74,6 +74,13 @@ def test_findings_and_costs_are_made_where_they_are_asked_for(end: End, without:
     assert (folder / "budget.png").is_file()
 
 
+def test_a_file_without_its_source_is_asked_for_itself(end: End, without: Without) -> None:
+    folder = without("verify.json", "qat.onnx", "ptq.onnx")
+    status, _, err = end("report", folder, "--verify")
+    assert status == 0, err
+    assert json.loads((folder / "verify.json").read_text())["against"] is None
+
+
 REFUSED = {
     "no run": (("report", "empty"), "holds no run"),
     "no folder": (("report", "nowhere"), "holds no run"),
