@@ -249,7 +249,8 @@ def run(result: "RunResult", machine: bool) -> int:
         click.echo(f"gate {finding.gate}: {measured}, at most {finding.bound}: {'holds' if finding.holds else 'FAILS'}")
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
-    next_step(f"python -m webbrowser -t {shlex.quote(str(result.folder / 'report.html'))}")
+    click.echo(f"report: {result.folder / 'report.html'}")
+    next_step(f"sr2tflite report {shlex.quote(str(result.folder))} --verify")
     return status
 
 
@@ -258,9 +259,12 @@ def report(result: "Report", folder: Path, written: Sequence[Path]) -> None:
     for path in written:
         click.echo(f"{path}: {path.stat().st_size:,} bytes")
     for one in result.missing:
-        click.echo(f"lacks {one.part}: {one.reason}")
+        click.echo(f"lacks {one.part}: {one.reason}; in {folder}: {one.command}")
     remarks([f"not used: {note}" for note in result.notes])
-    if result.missing:
-        next_step(f"cd {shlex.quote(str(folder))} && {result.missing[0].command}")
+    run = shlex.quote(str(folder))
+    if result.lacks("findings"):
+        next_step(f"sr2tflite report {run} --verify")
+    elif result.lacks("budget") and result.recipe:
+        next_step(f"sr2tflite report {run} --budget 5")
     else:
-        next_step(f"python -m webbrowser -t {shlex.quote(str(written[0]))}")
+        next_step(f"sr2tflite package {run} --profile mai2026 -o submission.zip")

@@ -9,7 +9,7 @@ from typing import Any
 from sr2tflite.errors import InputError
 from sr2tflite.files import write_text
 from sr2tflite.progress import Progress, silent
-from sr2tflite.run.artifacts import CHART, DEPLOY, MODEL, MODEL_FREE, QAT, RECIPE, source_of
+from sr2tflite.run.artifacts import CHART, DEPLOY, MODEL, MODEL_FREE, PTQ, QAT, RECIPE, source_of
 from sr2tflite.run.recipe import load
 from sr2tflite.run.report import Report
 from sr2tflite.run.report.gather import gather
@@ -86,13 +86,14 @@ def _measure(folder: Path, limit: int, progress: Progress) -> None:
     recipe = load(folder / RECIPE)
     on = On(recipe.data.evaluate, protocol=recipe.evaluate.protocols[0], limit=limit)
     chart = folder / CHART
-    found = budget(_quantized(folder), folder / DEPLOY, on, plot=chart, progress=progress)
+    found = budget(_quantized(folder) or folder / QAT, folder / DEPLOY, on, plot=chart, progress=progress)
     _keep(folder / "budget.json", found.to_json())
 
 
-def _quantized(folder: Path) -> Path:
-    """What the INT8 file was made from."""
-    return folder / (source_of(MODEL, [one.name for one in folder.iterdir()]) or QAT)
+def _quantized(folder: Path) -> Path | None:
+    """What the INT8 file was made from; None where that is not in the folder."""
+    name = source_of(MODEL, [name for name in (QAT, PTQ) if (folder / name).is_file()])
+    return None if name is None else folder / name
 
 
 def _keep(path: Path, content: dict[str, Any]) -> None:

@@ -26,14 +26,14 @@ def end(capfd: pytest.CaptureFixture[str]) -> End:
     return ended
 
 
-def test_a_page_is_written_into_the_folder_and_the_last_line_opens_it(end: End, run_folder: Path) -> None:
+def test_a_page_is_written_into_the_folder_and_the_last_line_goes_on(end: End, run_folder: Path) -> None:
     (run_folder / "report.html").unlink()
     status, out, _ = end("report", run_folder)
     assert status == 0
     written = run_folder / "report.html"
     assert out.splitlines() == [
         f"{written}: {written.stat().st_size:,} bytes",
-        f"next: python -m webbrowser -t {written}",
+        f"next: sr2tflite package {run_folder} --profile mai2026 -o submission.zip",
     ]
 
 
@@ -59,8 +59,8 @@ def test_what_is_missing_is_named_and_the_last_line_makes_it(end: End, without: 
     folder = without("verify.json")
     status, out, _ = end("report", folder)
     assert status == 0
-    assert "lacks findings: no rules were asked" in out
-    assert out.splitlines()[-1] == f"next: cd {folder} && sr2tflite report . --verify"
+    assert f"lacks findings: no rules were asked; in {folder}: sr2tflite report . --verify" in out
+    assert out.splitlines()[-1] == f"next: sr2tflite report {folder} --verify"
 
 
 def test_findings_and_costs_are_made_where_they_are_asked_for(end: End, without: Without) -> None:
@@ -72,6 +72,13 @@ def test_findings_and_costs_are_made_where_they_are_asked_for(end: End, without:
     assert json.loads((folder / "verify.json").read_text())["passed"] is True
     assert json.loads((folder / "budget.json").read_text())["rows"]
     assert (folder / "budget.png").is_file()
+
+
+def test_a_file_without_its_source_is_asked_for_itself(end: End, without: Without) -> None:
+    folder = without("verify.json", "qat.onnx", "ptq.onnx")
+    status, _, err = end("report", folder, "--verify")
+    assert status == 0, err
+    assert json.loads((folder / "verify.json").read_text())["against"] is None
 
 
 REFUSED = {

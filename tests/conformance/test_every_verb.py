@@ -50,6 +50,7 @@ REAL: dict[str, str] = {
     "recipe diff": "tiny.yaml tiny.yaml",
     "recipe schema": "",
     "recipe show": "tiny.yaml",
+    "report": ". -o page.html",
     "run": "tiny.yaml --dry-run",
     "train": f"anchor_rep {TINY} --data photos -o new.safetensors {' '.join(SHORT)}",
     "upscale": "judged upscaled --model m.tflite",

@@ -64,7 +64,8 @@ def look(browser: Any, page: Path, size: tuple[int, int], *, dark: bool = False)
     browser.get(page.as_uri())
 
 
-def asked_for(browser: Any) -> list[str]:
-    """Every address that the page wanted, as the network layer saw it."""
+def asked_for(browser: Any, page: Path) -> list[str]:
+    """Every address that a page wanted, itself first, as the network layer saw it."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    return [one["request"]["url"] for one in sent if one["documentURL"] == page.as_uri()]

@@ -84,7 +84,7 @@ def test_a_page_says_nothing_wrong_asks_for_nothing_and_fits(
     assert browser.execute_script(ESCAPES) == []
     assert browser.execute_script(CONTRASTS) == []
     assert browser.get_log("browser") == []
-    elsewhere = [url for url in asked_for(browser) if not url.startswith("data:")]
+    elsewhere = [url for url in asked_for(browser, page) if not url.startswith("data:")]
     assert elsewhere == [page.as_uri()]
 
 
