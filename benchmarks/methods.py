@@ -30,7 +30,7 @@ from sr2tflite.quant.settings import Bits, PtqSettings
 from sr2tflite.registry import parse_settings
 from sr2tflite.run.folder import RunFolder, Stage
 from sr2tflite.run.overrides import assign
-from sr2tflite.run.report import table
+from sr2tflite.run.report.markdown import table
 from sr2tflite.train.settings import QatTrainSettings
 
 ROWS = Path(__file__).with_suffix(".yaml")
