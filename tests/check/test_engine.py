@@ -57,7 +57,7 @@ def test_the_report_is_plain_data_of_a_named_schema(graph: Graph, filed: Callabl
     rules = {rule["rule"]: rule for rule in data["rules"]}
     assert all(set(rule) == {"rule", "title", "status", "seen", "findings"} for rule in data["rules"])
     (found,) = rules["same_weights"]["findings"]
-    assert set(found) == {"severity", "where", "found", "expected", "source", "hint", "error_map"}
+    assert set(found) == {"severity", "where", "found", "expected", "source", "hint", "rewrite", "error_map"}
     assert found["where"] == {"op": 0, "kind": "CONV_2D", "tensor": "stem.weight", "yours": "stem.weight"}
     (bytes_,) = rules["same_bytes"]["findings"]
     assert bytes_["error_map"] == "model.verify/same_bytes-stem.png"
