@@ -11,6 +11,7 @@ from kit.absorbed import graph_of_case
 from kit.graphs import per_tensor, quantized_sr_graph
 from kit.one_op import quantized_one_op_graph
 from kit.sabotage import next_float, with_code, with_island, with_scale
+from kit.tails import with_tail
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.rules import RULES, Checked
@@ -113,6 +114,13 @@ def test_an_op_with_the_size_written_into_it_has_no_other_size(filed: Callable[.
     # LiteRT starts a free file at 1×1, which a 3×5 kernel without padding does not fit into
     no_twin = asked("shape_bytes", filed(quantized_one_op_graph("conv_valid_relu")))
     assert (no_twin.is_left_out, "LiteRT refuses the file" in no_twin.seen) == (True, True)
+
+
+def test_a_reshape_to_a_size_is_one_that_is_written_into_the_file(filed: Callable[..., Case]) -> None:
+    case = filed(with_tail(quantized_sr_graph(size=(9, 14))))
+    assert case.free is None
+    assert {sample.pixels.shape for sample in case.samples.images} == {(9, 14, 3)}
+    assert asked("runtime_bytes", case).findings == ()
 
 
 def test_a_float_island_is_named_op_by_op_and_float_ends_are_not(graph: Graph, filed: Callable[..., Case]) -> None:

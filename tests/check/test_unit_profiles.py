@@ -13,7 +13,6 @@ from sr2tflite.check.catalog import catalog
 from sr2tflite.check.engine import ask
 from sr2tflite.check.profile import load_profile
 from sr2tflite.check.rules._unit import UnitRule
-from sr2tflite.graph import ops, tflite
 
 UNITS = ("nnapi", "gpu", "hexagon", "ethos-u", "xnnpack")
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
@@ -67,14 +66,3 @@ def test_the_gpu_takes_what_litert_says_it_takes(case: str, filed: Callable[...,
 def test_the_page_says_what_the_program_asks() -> None:
     """Else: ``python -c 'from sr2tflite.check.catalog import catalog; print(catalog(), end="")' > docs/check.md``."""
     assert PAGE.read_text() == catalog()
-
-
-def test_an_op_that_is_not_written_here_is_named_by_its_accelerators_list(tmp_path: Path) -> None:
-    graph = quantized_sr_graph(size=(9, 14))
-    data = bytearray(tflite.write(graph))
-    path = tmp_path / "model.tflite"
-    path.write_bytes(data)
-    (asked,) = (rule for name, rule in load_profile("ethos-u").rules if name == "unit_ops")
-    (found,) = asked.check(Case(path)).findings
-    assert found.where.op == len(graph.nodes) - 1
-    assert isinstance(graph.nodes[-1].op, ops.DepthToSpace)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Tensor
-from sr2tflite.graph.passes.rewritten import Rewritten, bypass, only_maker
+from sr2tflite.graph.passes.rewritten import Rewritten, only_maker, take_away
 from sr2tflite.numerics.qparams import LIMITS
 
 
@@ -56,14 +56,7 @@ def _drop(graph: Graph, node: Node) -> bool:
     x, y = graph.tensors[source], graph.tensors[node.output]
     if x.quant is None or (x.quant, x.dtype) != (y.quant, y.dtype):
         return False
-    if only_maker(graph, source) is not None:
-        bypass(graph, node, source)
-        return True
-    if node.output in graph.outputs:
+    if graph.producer(source) is None and node.output in graph.outputs:
         return False
-    graph.nodes.remove(node)
-    graph.nodes = [
-        replace(one, inputs=tuple(source if name == node.output else name for name in one.inputs))
-        for one in graph.nodes
-    ]
+    take_away(graph, node)
     return True

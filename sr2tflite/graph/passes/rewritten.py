@@ -48,5 +48,22 @@ def bypass(graph: Graph, node: Node, source: str) -> None:
     maker = graph.producer(source)
     assert maker is not None
     graph.nodes.remove(node)
-    outputs = tuple(node.output if name == source else name for name in maker.outputs)
-    graph.nodes[graph.nodes.index(maker)] = replace(maker, outputs=outputs)
+    graph.nodes[graph.nodes.index(maker)] = replace(maker, outputs=_with(maker.outputs, source, node.output))
+
+
+def take_away(graph: Graph, node: Node) -> None:
+    """Take away a node of one input that does nothing: its readers read that, or what writes that writes its output.
+
+    The graph's output keeps its name where a node writes the input for this one alone.
+    """
+    (source,) = node.inputs
+    if only_maker(graph, source) is not None:
+        bypass(graph, node, source)
+        return
+    graph.nodes.remove(node)
+    graph.nodes = [replace(one, inputs=_with(one.inputs, node.output, source)) for one in graph.nodes]
+    graph.outputs = _with(graph.outputs, node.output, source)
+
+
+def _with(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    return tuple(new if name == old else name for name in names)

@@ -16,7 +16,7 @@ from sr2tflite.graph.model import Graph, Node, Shape, Tensor
 from sr2tflite.graph.movement import Movement, Order, depth_to_space, recognize
 from sr2tflite.graph.passes.clip_before_shuffle import clips_first
 from sr2tflite.graph.passes.reorder_channels import obstacle, reorder_channels
-from sr2tflite.graph.passes.rewritten import Declined, Rewritten, bypass, only_reader
+from sr2tflite.graph.passes.rewritten import Declined, Rewritten, only_reader, take_away
 from sr2tflite.numerics.qparams import QuantParams
 
 MOVES = (ops.Reshape, ops.Transpose, ops.DepthToSpace)
@@ -116,7 +116,7 @@ def _replace(graph: Graph, run: list[Node], found: Movement) -> None:
     op = ops.DepthToSpace(found.block)
     graph.nodes[first] = replace(last, op=op, inputs=(source,))
     if found.kind == "channels":
-        _take_away(graph, graph.nodes[first])
+        take_away(graph, graph.nodes[first])
 
 
 def _ordered(graph: Graph, reader: Node, source: str, order: Order) -> str:
@@ -140,17 +140,3 @@ def _one_hot(graph: Graph, reader: Node, source: str, order: Order) -> str:
     graph.add_tensor(Tensor(name, tensor.shape, tensor.dtype, tensor.quant))
     graph.nodes.insert(graph.nodes.index(reader), Node(ops.Conv2D(), inputs, (name,)))
     return name
-
-
-def _take_away(graph: Graph, node: Node) -> None:
-    """A run that does nothing goes; at the network's input, or where others read that, its readers read the input."""
-    (source,) = node.inputs
-    if graph.producer(source) is not None and only_reader(graph, source) is not None:
-        bypass(graph, node, source)
-        return
-    graph.nodes.remove(node)
-    graph.nodes = [
-        replace(one, inputs=tuple(source if name == node.output else name for name in one.inputs))
-        for one in graph.nodes
-    ]
-    graph.outputs = tuple(source if name == node.output else name for name in graph.outputs)
