@@ -96,7 +96,7 @@ def test_training_stays_exact_and_removed_blocks_are_gone(case: str, bits: Width
     assert (graph.counts()["CONV_2D"], graph.counts()["ADD"]) == (4 + 2 * blocks, 1 + blocks)
     view = QuantizedView.from_quantized(graph)
     assert np.array_equal(view.upscale(IMAGES[0]), on_device(view, IMAGES[0]))
-    written = tflite.read(tflite.write(graph)).counts()
+    written = tflite.read(tflite.write(graph), "qat.tflite").counts()
     assert (written["CONV_2D"], written["ADD"]) == (4 + 2 * blocks, 1 + blocks)
 
 
