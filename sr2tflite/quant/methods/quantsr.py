@@ -28,7 +28,7 @@ class Quantsr(ShiftedAndShortcut):
 
     References:
         QuantSR: Accurate Low-bit Quantization for Efficient Image Super-Resolution (Qin et al., NeurIPS 2023),
-        sections 3.2 and 3.3, and its released code.
+        as its released code has it.
     """
 
     depth: Literal["all", "half", "quarter"] | None = None

@@ -1,6 +1,7 @@
 """QuantSR+: weights coded bit by bit, blocks that go while training goes on, the others taught block by block."""
 
 from collections.abc import Collection, Mapping
+from math import ceil
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -62,10 +63,11 @@ class QuantsrPlus(ShiftedAndShortcut):
             shortcuts = required(shortcuts, view, "slim: 0")
             count = int(self.slim * len(shortcuts.blocks))
             if not count:
+                found = len(shortcuts.blocks)
                 raise UnsupportedError(
-                    f"has {len(shortcuts.blocks)} residual blocks, of which slim: {self.slim:g} removes none",
+                    f"has {found} residual blocks, of which slim: {self.slim:g} removes none",
                     where=view.plan.graph.name,
-                    hint=f"slim: {1 / len(shortcuts.blocks):.2g}, or slim: 0",
+                    hint=f"slim: {ceil(100 / found) / 100:g}, or slim: 0" if found > 1 else "slim: 0",
                 )
             view.brought["slimming"] = Slimming(shortcuts, count, self.slim_from, self.slim_until)
         if self.distillation and shortcuts is not None:
