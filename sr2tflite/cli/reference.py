@@ -55,7 +55,6 @@ def _verbs(group: click.Group, name: str) -> Iterator[str]:
             yield from _verbs(command, full)
             continue
         context = click.Context(command, info_name=full, terminal_width=WIDTH, max_content_width=WIDTH)
-        context.help_option_names = ["-h", "--help"]
         yield f"\n## {full.removeprefix('sr2tflite ')}\n\n```text\n{command.get_help(context)}\n```\n"
 
 
