@@ -312,7 +312,7 @@ def test_bits_outside_what_codes_have_are_refused() -> None:
 
 def test_a_training_too_short_for_the_last_block_to_go_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="steps: 2 are over before"):
-        trained(folder, tmp_path / "qat.onnx", settings("quantsr_plus", steps=2))
+        trained(folder, tmp_path / "qat.onnx", settings({"name": "quantsr_plus", "slim_until": 0.9}, steps=2))
 
 
 def test_without_blocks_both_methods_train_what_there_is(folder: Path, tmp_path: Path) -> None:
