@@ -126,7 +126,8 @@ def _argv(module: str, one: Contender, plan: Plan, **other: float) -> tuple[str,
         "seconds": plan.seconds,
         **other,
     }
-    return (sys.executable, "-m", f"sr2tflite.bench.{module}", json.dumps(job))
+    # -P: no file of the working folder is taken for one of Python's modules
+    return (sys.executable, "-P", "-m", f"sr2tflite.bench.{module}", json.dumps(job))
 
 
 def _answer(module: str, one: Contender, plan: Plan, **other: float) -> Answer:

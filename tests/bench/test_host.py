@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from kit.changed import with_custom_op
 from kit.graphs import quantized_sr_graph
@@ -52,12 +53,25 @@ def test_every_round_is_a_process_of_its_own_and_says_its_command(model):
     (result,) = bench([model("m.tflite")], QUICK).results
     (measured,) = result.models
     for one in measured.rounds:
-        assert one.argv[1:3] == ("-m", "sr2tflite.bench.worker")
-        assert json.loads(one.argv[3])["runs"] == 2
+        assert one.argv[1:4] == ("-P", "-m", "sr2tflite.bench.worker")
+        assert json.loads(one.argv[4])["runs"] == 2
         assert one.signals.involuntary_switches is not None
         assert one.before.load is not None
     again = subprocess.run(measured.rounds[0].argv, capture_output=True, text=True, check=True)
     assert len(json.loads(again.stdout)["times_ms"]) == 2
+
+
+def test_the_peak_memory_is_that_of_the_timed_process_and_not_of_this_one(model):
+    ballast = np.ones(1 << 26)  # 512 MiB, which Linux counts for every process that is started meanwhile
+    (result,) = bench([model("m.tflite")], replace(QUICK, rounds=1)).results
+    assert result.models[0].peak_memory_kib < ballast.nbytes / 1024 / 2
+
+
+def test_a_file_of_the_working_folder_is_not_taken_for_a_module_of_pythons(model, tmp_path, monkeypatch):
+    path = model("m.tflite")
+    (tmp_path / "resource.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert bench([path], replace(QUICK, rounds=1)).results
 
 
 def test_sizes_and_threads_each_give_a_result_and_all_take_turns(model):
