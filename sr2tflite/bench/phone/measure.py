@@ -19,7 +19,7 @@ from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.bench.phone.placed import op_times, placement
 from sr2tflite.bench.phone.plan import ANY, BIG, PhonePlan
 from sr2tflite.bench.phone.sections import STATE, answers, script
-from sr2tflite.bench.phone.state import PhoneState, effective_mhz, has_throttled, phone_state
+from sr2tflite.bench.phone.state import PhoneState, effective_mhz, phone_state
 from sr2tflite.bench.phone.tool import PhoneTool
 from sr2tflite.bench.phone.tool_cache import NAME, Binary, binary_for, check_library
 from sr2tflite.bench.phone.tool_log import Log
@@ -35,7 +35,6 @@ class _Found:
     """What is gathered of one file."""
 
     rounds: list[Round] = field(default_factory=list)
-    is_hot: bool = False
     log: Log = field(default_factory=Log)
 
 
@@ -156,7 +155,6 @@ def _round(bench: _Bench, index: int, threads: int, mask: str | None, found: _Fo
     if times is None:
         raise DeviceError(f"{NAME} tells no times of {model.name}", where=bench.phone.serial)
     found.log = run.log
-    found.is_hot = found.is_hot or has_throttled(before, after)
     ended = replace(after.public(), effective_mhz=effective_mhz(before, after))
     init, first = _ms(run.log.init_us), _ms(run.log.first_us)
     found.rounds.append(Round(run.argv, init, first, (), times, before=before.public(), after=ended, log=run.text))
@@ -180,7 +178,6 @@ def _model(
     return ModelBench.of_rounds(
         found.rounds,
         placement(plan.delegate, found.log, model.nodes, is_xnnpack=is_xnnpack, rows=rows),
-        throttled=found.is_hot,
         name=model.name,
         sha256=model.sha256,
         size_bytes=model.size_bytes,
