@@ -118,9 +118,9 @@ class Round:
 def pooled(rounds: Sequence[Round]) -> Latency:
     """Statistics over every timed run of every round.
 
-    Where the times themselves are not known: the smallest min, the mean m over all N runs, of each percentile the median
-    over the rounds, and the deviation of all runs from the rounds' own, ``σ² = Σ nᵢ (σᵢ² + (mᵢ − m)²) / N``; of the last
-    two nothing unless every round tells it.
+    Where the times themselves are not known: the smallest min, the mean m over all N runs, of each percentile the
+    median over the rounds, and the deviation of all runs from the rounds' own, ``σ² = Σ nᵢ (σᵢ² + (mᵢ − m)²) / N``;
+    of the last two nothing unless every round tells it.
     """
     if all(one.times_ms for one in rounds):
         return latency([time for one in rounds for time in one.times_ms])

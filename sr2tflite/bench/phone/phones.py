@@ -72,8 +72,9 @@ def _all(
 ) -> list[Future[Results]]:
     """Every phone in a thread; an interrupt ends what they run, and a second one also the cleaning."""
     with ThreadPoolExecutor(len(phones)) as pool:
-        futures = [pool.submit(measure, *pair) for pair in zip(phones, cleaners, strict=True)]
+        futures: list[Future[Results]] = []
         try:
+            futures.extend(pool.submit(measure, *pair) for pair in zip(phones, cleaners, strict=True))
             wait(futures)
         except KeyboardInterrupt:
             phones[0].adb.calls.stop()
