@@ -10,6 +10,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
+from sr2tflite.bench.ending import ending_is_an_interrupt
 from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
@@ -66,7 +67,8 @@ def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress = silen
         for threads in plan.threads
     ]
     everyone = [contender for group in groups for contender in group]
-    _measure(everyone, plan, progress)
+    with ending_is_an_interrupt():  # which ends the timed process too
+        _measure(everyone, plan, progress)
     return BenchReport(tuple(_result(group, plan, utc, device) for group in groups))
 
 

@@ -1,11 +1,13 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 from kit.changed import with_custom_op
 from kit.graphs import quantized_sr_graph
@@ -154,6 +156,28 @@ def test_the_result_says_where_its_processes_were_held(model):
     assert result.affinity == str(last)
 
 
+def test_a_polite_end_ends_the_timed_process_too(model):
+    command = [sys.executable, "-c", "from sr2tflite.cli import main; main()", "bench", str(model("m.tflite"))]
+    words = ["--height", "8", "--width", "8", "--rounds", "1", "--runs", "100000000", "--warmup", "0"]
+    with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as process:
+        timed = awaited(
+            lambda: [one for one in psutil.Process(process.pid).children() if "worker" in str(one.cmdline())]
+        )
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, "interrupted" in err) == (130, True)
+    assert awaited(lambda: not timed[0].is_running())
+
+
+def awaited(found):
+    """What is found before ten seconds are over."""
+    for _ in range(1000):
+        if told := found():
+            return told
+        time.sleep(0.01)
+    raise AssertionError("nothing is found")
+
+
 def test_timing_goes_on_until_count_and_time_are_reached():
     assert len(repeated(lambda: None, 3, 0)) == 3
     assert len(repeated(lambda: None, 3, 60)) == MOST_RUNS
@@ -165,6 +189,7 @@ REFUSED = {
     "no such file": (lambda folder: [folder / "none.tflite"], {}, "cannot read"),
     "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "not a TFLite file"),
     "no runs": (lambda folder: [folder / "text.tflite"], {"runs": 0}, "must be at least 1"),
+    "no seconds": (lambda folder: [folder / "text.tflite"], {"seconds": float("nan")}, "must be at least 1"),
     "no pixels": (lambda folder: [folder / "text.tflite"], {"size": (0, 8)}, "must be at least 1"),
     "no threads": (lambda folder: [folder / "text.tflite"], {"threads": ()}, "must be at least 1"),
     "a size of no pixels": (lambda folder: [folder / "text.tflite"], {"sizes": ((8, 8), (8, 0))}, "must be at least"),

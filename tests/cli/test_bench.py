@@ -77,6 +77,16 @@ def test_what_is_typed_again_is_the_same_measurement_with_more_rounds(bench: Ben
     assert following == f"next: sr2tflite bench {words}"
 
 
+def test_brackets_in_a_name_are_the_names_own(bench: Bench) -> None:
+    names = ["m[int8].tflite", "a[/b].tflite", "x:smile:.tflite"]
+    Path("a[").mkdir()
+    for name in names:
+        Path(name).write_bytes(Path("int8.tflite").read_bytes())
+    status, out, err = bench(*names, *QUICK, *SMALL)
+    assert status == 0, err
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["m[int8].tflite", "b].tflite", "x:smile:.tflite"]
+
+
 def test_a_picture_that_cannot_be_written_loses_nothing_that_was_measured(bench: Bench) -> None:
     Path("p.png").mkdir()
     status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "p.png")
