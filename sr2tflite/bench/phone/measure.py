@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sr2tflite.bench.phone import op_table, passes
 from sr2tflite.bench.phone.answered import answered
+from sr2tflite.bench.phone.claim import claimed
 from sr2tflite.bench.phone.cooling import cooled
 from sr2tflite.bench.phone.cpu_groups import big_mask, checked_mask
 from sr2tflite.bench.phone.facts import PhoneFacts, phone_facts
@@ -89,7 +90,7 @@ def bench_on_phone(
     with tempfile.TemporaryDirectory() as scratch:
         parcels = parcels_of(binary, plan.delegate, models, Path(scratch))
         demand_room(parcels, models, facts.free_kib, phone.serial)
-        with lodged(phone, cleaner, parcels, progress) as folder:
+        with claimed(phone, facts, progress), lodged(phone, cleaner, parcels, progress) as folder:
             tool = PhoneTool(phone, folder, limit_s=plan.limit_s, has_timeout="timeout" in facts.tools)
             bench = _Bench(phone, tool, binary, facts, models, plan, masks, progress)
             checks = [_check(bench, index, Path(scratch)) for index in range(len(models))]
@@ -152,7 +153,7 @@ def _round(bench: _Bench, index: int, threads: int, mask: str | None, found: _Fo
     run = tool.run(flags, mask, doing=f"timing {model.name}")
     after = bench.look()
     times = run.log.runs.latency_ms if run.log.runs else None
-    if times is None:
+    if times is None or times.center <= 0:  # of so small a file that a coarse clock counts nothing
         raise DeviceError(f"{NAME} tells no times of {model.name}", where=bench.phone.serial)
     found.log = run.log
     ended = replace(after.public(), effective_mhz=effective_mhz(before, after))
