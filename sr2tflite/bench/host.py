@@ -10,6 +10,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
+from sr2tflite.bench.ending import ending_is_an_interrupt
 from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
@@ -66,7 +67,8 @@ def bench_on_host(models: Sequence[Path], plan: Plan, progress: Progress = silen
         for threads in plan.threads
     ]
     everyone = [contender for group in groups for contender in group]
-    _measure(everyone, plan, progress)
+    with ending_is_an_interrupt():  # which ends the timed process too
+        _measure(everyone, plan, progress)
     return BenchReport(tuple(_result(group, plan, utc, device) for group in groups))
 
 
@@ -126,7 +128,8 @@ def _argv(module: str, one: Contender, plan: Plan, **other: float) -> tuple[str,
         "seconds": plan.seconds,
         **other,
     }
-    return (sys.executable, "-m", f"sr2tflite.bench.{module}", json.dumps(job))
+    # -P: no file of the working folder is taken for one of Python's modules
+    return (sys.executable, "-P", "-m", f"sr2tflite.bench.{module}", json.dumps(job))
 
 
 def _answer(module: str, one: Contender, plan: Plan, **other: float) -> Answer:

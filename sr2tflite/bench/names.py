@@ -1,8 +1,13 @@
-"""What files are called in a result."""
+"""What files and devices are called in a result."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from sr2tflite.bench.result import BenchResult
+
+_SHORT = 6
+"""Digits of a serial number's hash that tell two phones of one name apart."""
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:
@@ -20,3 +25,17 @@ def distinct(paths: Sequence[Path]) -> list[str]:
         seen[name] += 1
         numbered.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
     return numbered
+
+
+def device_names(results: Sequence[BenchResult]) -> list[str]:
+    """What each result's device is called; where two are alike, with the beginning of their serial numbers' hashes."""
+    hashes = {
+        one.device.name: {other.device.serial_hash for other in results if other.device.name == one.device.name}
+        for one in results
+    }
+    return [
+        one.device.name
+        if len(hashes[one.device.name]) == 1
+        else f"{one.device.name} #{str(one.device.serial_hash)[:_SHORT]}"
+        for one in results
+    ]

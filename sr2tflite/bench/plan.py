@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from math import isfinite
 
 from sr2tflite.errors import InputError
 
@@ -49,7 +50,7 @@ class Plan:
             InputError: A count is out of range, or a processor is not there.
         """
         counts = (*self.threads, self.runs, self.rounds, *(side for size in (self.size, *self.sizes) for side in size))
-        if not self.threads or min(counts) < 1 or min(self.warmup, self.seconds) < 0:
+        if not self.threads or min(counts) < 1 or min(self.warmup, self.seconds) < 0 or not isfinite(self.seconds):
             raise InputError("threads, runs, rounds and sizes must be at least 1, warm-up and seconds at least 0")
         if self.cpus is None:
             return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sr2tflite.bench.names import device_names
 from sr2tflite.bench.result import BenchReport, BenchResult, ModelBench
 
 if TYPE_CHECKING:
@@ -30,18 +31,18 @@ def picture(report: BenchReport) -> bytes:
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     if is_curve:
         _curves(panels[0], report.results)
-    for axes, result in zip(panels[is_curve:], results, strict=True):
-        _runs(axes, result)
+    devices = device_names(report.results)
+    for axes, result, device in zip(panels[is_curve:], results, devices, strict=False):
+        _runs(axes, result, f"{device}: " if len(set(devices)) > 1 else "")
     left = len(report.results) - len(results)
     more = f", {left} more not shown" if left else ""
-    devices = dict.fromkeys(result.device.name for result in report.results)
-    figure.suptitle(f"{', '.join(devices)}{more}", fontsize=11)
+    figure.suptitle(f"{', '.join(dict.fromkeys(devices))}{more}", fontsize=11)
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": "sr2tflite"})
     return target.getvalue()
 
 
-def _runs(axes: "Axes", result: BenchResult) -> None:
+def _runs(axes: "Axes", result: BenchResult, where: str) -> None:
     """Rounds side by side, in each the runs of every file from left to right; a line is a round's median."""
     for index, model in enumerate(result.models):
         color = COLORS[index % len(COLORS)]
@@ -60,7 +61,7 @@ def _runs(axes: "Axes", result: BenchResult) -> None:
     axes.set_ylim(0, _top(result.models))
     axes.set_ylabel("ms", fontsize=8)
     axes.set_xlabel("round, each a fresh process; a line is its median", fontsize=8)
-    axes.set_title(f"input {_size(result)}, threads: {result.threads}", fontsize=9, loc="left")
+    axes.set_title(f"{where}input {_size(result)}, threads: {result.threads}", fontsize=9, loc="left")
     _quiet(axes)
 
 

@@ -141,7 +141,7 @@ class ModelBench:
     """The first inference of a process: median over rounds."""
 
     latency_ms: Latency
-    """Over every timed run of every round."""
+    """Over every timed run of every round; see ``bench.rounds.pooled`` for tools that do not tell each run."""
 
     cpu_ms: float | None
     """Computing time of one inference, all threads together: median over every run."""
@@ -156,15 +156,12 @@ class ModelBench:
     output_check: OutputCheck | None = None
 
     @classmethod
-    def of_rounds(
-        cls, rounds: Sequence[Round], placement: Placement, *, throttled: bool = False, **file: Any
-    ) -> "ModelBench":
+    def of_rounds(cls, rounds: Sequence[Round], placement: Placement, **file: Any) -> "ModelBench":
         """A file's figures from its rounds.
 
         Args:
             rounds: At least one.
             placement: Where it ran.
-            throttled: Whether the device was hot, or its clocks held down.
             file: ``name``, ``sha256``, ``size_bytes``, ``input``, ``output``, and what came of other passes.
         """
         cpu = [time for one in rounds for time in one.cpu_ms]
@@ -175,7 +172,7 @@ class ModelBench:
             first_ms=_median([one.first_ms for one in rounds if one.first_ms is not None]),
             latency_ms=pooled(rounds),
             cpu_ms=_median(cpu),
-            verdict=verdict(rounds, fell_back=placement.fell_back, throttled=throttled),
+            verdict=verdict(rounds, fell_back=placement.fell_back),
             **file,
         )
 

@@ -1,5 +1,6 @@
 """One round of one model: what was run, its times, and the state of the device around it."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Latency:
     p95: float | None
     mean: float
     std: float | None
+    """Of the sample (n − 1) where the times are known; a tool's own is the population's (n)."""
+
     n: int
     """Timed runs."""
 
@@ -115,16 +118,24 @@ class Round:
 def pooled(rounds: Sequence[Round]) -> Latency:
     """Statistics over every timed run of every round.
 
-    Where the times themselves are not known: the smallest min, the mean over all runs, the median of the rounds'
-    medians if each tells one, and no percentiles nor deviation.
+    Where the times themselves are not known: the smallest min, the mean m over all N runs, of each percentile the
+    median over the rounds, and the deviation of all runs from the rounds' own, ``σ² = Σ nᵢ (σᵢ² + (mᵢ − m)²) / N``;
+    of the last two nothing unless every round tells it.
     """
     if all(one.times_ms for one in rounds):
         return latency([time for one in rounds for time in one.times_ms])
     if len(rounds) == 1:
         return rounds[0].latency_ms
     parts = [one.latency_ms for one in rounds]
-    medians = [one.median for one in parts if one.median is not None]
-    median = statistics.median(medians) if len(medians) == len(parts) else None
     n = sum(one.n for one in parts)
     mean = sum(one.mean * one.n for one in parts) / n
-    return Latency(min(one.min for one in parts), None, median, None, mean, None, n)
+    squares = [one.n * (one.std**2 + (one.mean - mean) ** 2) for one in parts if one.std is not None]
+    std = math.sqrt(sum(squares) / n) if len(squares) == len(parts) else None
+    p5, median, p95 = (_middle([getattr(one, name) for one in parts]) for name in ("p5", "median", "p95"))
+    return Latency(min(one.min for one in parts), p5, median, p95, mean, std, n)
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    """The median; None unless all are known."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if len(known) == len(values) else None

@@ -5,6 +5,7 @@ its hypervisor tells them.
 """
 
 import resource
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from time import perf_counter
 
 PROC = Path("/proc")
 _STEAL = 7
+_KIB_PER_UNIT = 1 if sys.platform != "darwin" else 1 / 1024
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ def pressure_now(proc: Path = PROC) -> float | None:
         if line.startswith("some "):
             return float(line.split()[1].removeprefix("avg10="))
     return None
+
+
+def peak_memory_kib(proc: Path = PROC) -> int:
+    """The most memory that this process has held, in KiB.
+
+    Linux counts in ``ru_maxrss`` also what the process held that started this one, which may be far more, so that its
+    own peak (``VmHWM``) goes first.
+    """
+    for line in _lines(proc / "self" / "status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB_PER_UNIT)
 
 
 def _lines(path: Path) -> list[str]:

@@ -40,16 +40,31 @@ def disturbances(rounds: Sequence[Round]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def verdict(rounds: Sequence[Round], *, fell_back: bool = False, throttled: bool = False) -> Verdict:
+def has_throttled(rounds: Sequence[Round]) -> bool:
+    """Whether the device held some rounds back: it was hot by its own word, or allowed a lower clock than before.
+
+    What fell between two rounds counts like what fell during one. Where neither is told, nothing is known of it.
+    """
+    highest: dict[str, float] = {}
+    for state in (state for one in rounds for state in (one.before, one.after)):
+        if state.thermal_status:
+            return True
+        for core, limit in state.clock_limits_mhz.items():
+            if limit < highest.setdefault(core, limit):
+                return True
+            highest[core] = limit
+    return False
+
+
+def verdict(rounds: Sequence[Round], *, fell_back: bool = False) -> Verdict:
     """The gravest of what is wrong with a model's rounds.
 
     Args:
         rounds: Of one model.
         fell_back: Whether another unit ran it than was asked for.
-        throttled: Whether the device was hot or its clocks were held down.
     """
     if fell_back:
         return "fell back"
-    if throttled:
+    if has_throttled(rounds):
         return "throttled"
     return "noisy" if disturbances(rounds) else "steady"

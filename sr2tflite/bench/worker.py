@@ -7,7 +7,6 @@ the start-up measured are the model's.
 
 import json
 import os
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +16,12 @@ from typing import Any
 import numpy as np
 
 from sr2tflite.bench.placing import delegated
-from sr2tflite.bench.signals import between, counters
+from sr2tflite.bench.signals import between, counters, peak_memory_kib
 from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.runtime import LiteRT
 
 MOST_RUNS = 1000
 """A round's; more of one process tell nothing that fewer of another would not tell better."""
-
-_KIB_PER_UNIT = 1 if sys.platform != "darwin" else 1 / 1024
 
 
 def timed_ms(action: Callable[[], Any]) -> float:
@@ -92,7 +89,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "times_ms": [elapsed for elapsed, _ in times],
         "cpu_ms": [computed for _, computed in times],
         "signals": between(before, counters()),
-        "peak_memory_kib": int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB_PER_UNIT),
+        "peak_memory_kib": peak_memory_kib(),
         "input": _described(engine.input, x.shape),
         "output": _described(engine.output, engine.fetch().shape),
         "coverage": delegated(engine.plan()),

@@ -35,7 +35,7 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         if not _number():
-            click.echo("interrupted; the same command goes on from here", err=True)
+            click.echo("interrupted; to go on, type the same command again", err=True)
         return INTERRUPTED
     except Sr2TfliteError as error:
         return _fail(error, as_json)

@@ -10,6 +10,7 @@ from sr2tflite.cli.group import group
 from sr2tflite.cli.options import COUNT, FILE, json_out
 from sr2tflite.cli.options_bench import host_options, report_options
 from sr2tflite.cli.options_phone import phone_options, phone_plan
+from sr2tflite.cli.typed import Remembering
 
 if TYPE_CHECKING:
     from sr2tflite.bench.result import BenchReport
@@ -24,7 +25,7 @@ def _print_schema(context: click.Context, _parameter: click.Parameter, is_asked:
         context.exit()
 
 
-@group.command(short_help="Latency on this machine, or on phones.")
+@group.command(cls=Remembering, short_help="Latency on this machine, or on phones.")
 @click.argument("models", type=FILE, nargs=-1, required=True, metavar="MODEL.tflite...")
 @click.option("--runs", type=COUNT, metavar="N", help="Timed inferences a round, at least.  [default: 5]")
 @click.option("--rounds", type=COUNT, metavar="N", help="Fresh processes a file, interleaved.  [default: 12]")
@@ -64,9 +65,12 @@ def bench(
         )
     if year:
         report = score(report, year, decibels)
+    # before the picture: where that cannot be written, what was measured is not lost
+    show.as_json(report) if as_json else show_bench.report(report)
     if plot is not None:
         draw(report, plot)
-    show.as_json(report) if as_json else show_bench.report(report, models)
+    if not as_json:
+        show_bench.following(report, models, click.get_current_context())
     return max((one.exit_status for one in report.failures), default=0)
 
 

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,9 +75,10 @@ def print_wide(thing: Any) -> None:
     """Print something of rich's: a file or a pipe takes lines of any length, a terminal folds."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    plain_console = partial(Console, highlight=False, markup=False, emoji=False)  # brackets, colons are a name's own
+    console = plain_console()
     if not console.is_terminal:
-        console = Console(highlight=False, width=200)
+        console = plain_console(width=200)
     console.print(thing)
 
 

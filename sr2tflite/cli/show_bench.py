@@ -7,32 +7,38 @@ from pathlib import Path
 
 import click
 
+from sr2tflite.bench.names import device_names
 from sr2tflite.bench.plot import output_megapixels
 from sr2tflite.bench.result import BenchReport, BenchResult, Placement
 from sr2tflite.bench.verdict import disturbances
 from sr2tflite.cli import show
+from sr2tflite.cli.typed import typed_again
 
 
-def report(found: BenchReport, models: Sequence[Path]) -> None:
-    """Times of every file, how far they can be believed, and each file against the first.
-
-    Args:
-        found: What was measured.
-        models: The files, as they were given.
-    """
-    for result in found.results:
-        _latencies(result)
+def report(found: BenchReport) -> None:
+    """Times of every file, how far they can be believed, and each file against the first."""
+    devices = device_names(found.results)
+    for result, device in zip(found.results, devices, strict=True):
+        _latencies(result, device)
     if len({result.models[0].output.shape for result in found.results}) > 1:
         _per_megapixel(found.results)
     largest = max(result.models[0].output.shape for result in found.results)
-    for result in found.results:
+    for result, device in zip(found.results, devices, strict=True):
         if result.models[0].output.shape == largest:
-            _ops(result)
-    first = found.results[0]
-    for model in first.models:
-        if model.placement.outside:
-            click.echo(f"{model.name}: outside {model.placement.asked}: {listed(model.placement.outside)}")
-    _next(found, models)
+            _ops(result, f", {device}" if len(set(devices)) > 1 else "")
+    for line in _outside(found.results, devices):
+        click.echo(line)
+
+
+def _outside(results: Sequence[BenchResult], devices: Sequence[str]) -> Sequence[str]:
+    """The ops that were left out, a line for each file, and for each device where it is not the only one."""
+    lines = []
+    for result, device in zip(results, devices, strict=True):
+        on = f" on {device}" if len(set(devices)) > 1 else ""
+        for model in result.models:
+            if model.placement.outside:
+                lines.append(f"{model.name}: outside {model.placement.asked}{on}: {listed(model.placement.outside)}")
+    return tuple(dict.fromkeys(lines))  # sizes and threads repeat them
 
 
 def listed(names: Sequence[str]) -> str:
@@ -41,7 +47,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
 
 
-def _latencies(result: BenchResult) -> None:
+def _latencies(result: BenchResult, device: str) -> None:
     rows = []
     for model in result.models:
         times, placed = model.latency_ms, model.placement
@@ -53,7 +59,7 @@ def _latencies(result: BenchResult) -> None:
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
     kind = "processors" if result.device.kind == "host" else "processors of mask"
     pinned = f", on {kind} {result.affinity}" if result.affinity else ""
-    click.echo(f"{result.device.name}, threads: {result.threads}{pinned}")
+    click.echo(f"{device}, threads: {result.threads}{pinned}")
     show.table(head, rows)
     for model in result.models:
         if model.verdict == "noisy":
@@ -81,18 +87,18 @@ def _per_megapixel(results: Sequence[BenchResult]) -> None:
         for model in result.models:
             each = model.latency_ms.center / output_megapixels(model)
             size = "×".join(map(str, model.output.shape[1:3]))
-            rows.append([model.name, str(result.threads), size, f"{output_megapixels(model):.3f}", f"{each:.3g}"])
+            rows.append([model.name, str(result.threads), size, f"{output_megapixels(model):.3g}", f"{each:.3g}"])
     show.table(["time for a megapixel of the output", "threads", "output", "megapixels", "ms/megapixel"], rows)
 
 
-def _ops(result: BenchResult) -> None:
+def _ops(result: BenchResult, where: str) -> None:
     """The time of every op, in the order in which they ran."""
     for model in result.models:
         if model.ops is None:
             continue
         total = sum(op.ms for op in model.ops) or 1.0  # all may be shorter than a microsecond
         rows = [[op.op, op.delegate or "builtin", _ms(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
-        click.echo(f"{model.name}, threads: {result.threads}: ops, in a pass of its own")
+        click.echo(f"{model.name}{where}, threads: {result.threads}: ops, in a pass of its own")
         show.table(["op", "kernel", "ms", "share"], rows)
 
 
@@ -101,18 +107,24 @@ def _ms(value: float) -> str:
     return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
 
 
-def _next(found: BenchReport, models: Sequence[Path]) -> None:
-    """What to type next: again if it was noisy, else what is said of the ops left out."""
+def following(found: BenchReport, models: Sequence[Path], context: click.Context) -> None:
+    """What to type next: again if it was noisy, else what is said of the ops left out.
+
+    Args:
+        found: What was measured.
+        models: The files, as they were given.
+        context: The call's, so that what is typed again measures the same.
+    """
     every = [(path, model) for result in found.results for path, model in zip(models, result.models, strict=True)]
     outside = next((path for path, model in every if model.placement.outside), None)
     first = found.results[0]
-    if first.device.kind == "host" and any(model.verdict == "noisy" for _, model in every):
-        names = shlex.join(map(str, models))
+    if any(model.verdict == "noisy" for _, model in every):
         click.echo("noisy: measure again, with more rounds and when nothing else runs")
-        show.next_step(f"sr2tflite bench {names} --rounds {max(12, 2 * first.rounds)}")
+        more = str(max(12, 2 * first.rounds))
+        show.next_step(typed_again(context, "--rounds", more, without={"--rounds"}))
     elif outside is not None:
         show.next_step(f"sr2tflite verify {shlex.quote(str(outside))}")
     elif first.device.kind == "host":
-        show.next_step(f"sr2tflite bench {shlex.join(map(str, models))} --android")
+        show.next_step(typed_again(context, "--android", without={"--sizes", "--cpus", "--plot"}))
     else:
         show.next_step(f"sr2tflite eval {shlex.join(map(str, models))} --data DIR")

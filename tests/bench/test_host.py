@@ -1,10 +1,13 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
+import numpy as np
+import psutil
 import pytest
 from kit.changed import with_custom_op
 from kit.graphs import quantized_sr_graph
@@ -52,12 +55,25 @@ def test_every_round_is_a_process_of_its_own_and_says_its_command(model):
     (result,) = bench([model("m.tflite")], QUICK).results
     (measured,) = result.models
     for one in measured.rounds:
-        assert one.argv[1:3] == ("-m", "sr2tflite.bench.worker")
-        assert json.loads(one.argv[3])["runs"] == 2
+        assert one.argv[1:4] == ("-P", "-m", "sr2tflite.bench.worker")
+        assert json.loads(one.argv[4])["runs"] == 2
         assert one.signals.involuntary_switches is not None
         assert one.before.load is not None
     again = subprocess.run(measured.rounds[0].argv, capture_output=True, text=True, check=True)
     assert len(json.loads(again.stdout)["times_ms"]) == 2
+
+
+def test_the_peak_memory_is_that_of_the_timed_process_and_not_of_this_one(model):
+    ballast = np.ones(1 << 26)  # 512 MiB, which Linux counts for every process that is started meanwhile
+    (result,) = bench([model("m.tflite")], replace(QUICK, rounds=1)).results
+    assert result.models[0].peak_memory_kib < ballast.nbytes / 1024 / 2
+
+
+def test_a_file_of_the_working_folder_is_not_taken_for_a_module_of_pythons(model, tmp_path, monkeypatch):
+    path = model("m.tflite")
+    (tmp_path / "resource.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert bench([path], replace(QUICK, rounds=1)).results
 
 
 def test_sizes_and_threads_each_give_a_result_and_all_take_turns(model):
@@ -140,6 +156,28 @@ def test_the_result_says_where_its_processes_were_held(model):
     assert result.affinity == str(last)
 
 
+def test_a_polite_end_ends_the_timed_process_too(model):
+    command = [sys.executable, "-c", "from sr2tflite.cli import main; main()", "bench", str(model("m.tflite"))]
+    words = ["--height", "8", "--width", "8", "--rounds", "1", "--runs", "100000000", "--warmup", "0"]
+    with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as process:
+        timed = awaited(
+            lambda: [one for one in psutil.Process(process.pid).children() if "worker" in str(one.cmdline())]
+        )
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, "interrupted" in err) == (130, True)
+    assert awaited(lambda: not timed[0].is_running())
+
+
+def awaited(found):
+    """What is found before ten seconds are over."""
+    for _ in range(1000):
+        if told := found():
+            return told
+        time.sleep(0.01)
+    raise AssertionError("nothing is found")
+
+
 def test_timing_goes_on_until_count_and_time_are_reached():
     assert len(repeated(lambda: None, 3, 0)) == 3
     assert len(repeated(lambda: None, 3, 60)) == MOST_RUNS
@@ -151,6 +189,7 @@ REFUSED = {
     "no such file": (lambda folder: [folder / "none.tflite"], {}, "cannot read"),
     "a foreign file": (lambda folder: [folder / "text.tflite"], {}, "not a TFLite file"),
     "no runs": (lambda folder: [folder / "text.tflite"], {"runs": 0}, "must be at least 1"),
+    "no seconds": (lambda folder: [folder / "text.tflite"], {"seconds": float("nan")}, "must be at least 1"),
     "no pixels": (lambda folder: [folder / "text.tflite"], {"size": (0, 8)}, "must be at least 1"),
     "no threads": (lambda folder: [folder / "text.tflite"], {"threads": ()}, "must be at least 1"),
     "a size of no pixels": (lambda folder: [folder / "text.tflite"], {"sizes": ((8, 8), (8, 0))}, "must be at least"),

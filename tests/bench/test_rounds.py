@@ -1,11 +1,12 @@
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sr2tflite.bench.result import End, ModelBench, Placement
-from sr2tflite.bench.rounds import Latency, Round, Signals, latency, pooled
-from sr2tflite.bench.verdict import disturbances, verdict
+from sr2tflite.bench.rounds import Latency, Round, Signals, State, latency, pooled
+from sr2tflite.bench.verdict import disturbances, has_throttled, verdict
 
 
 def told(*times, pressure=None):
@@ -30,17 +31,32 @@ def test_rounds_with_their_times_are_pooled_run_by_run():
     assert pooled([told(1.0, 2.0), told(3.0)]) == latency([1.0, 2.0, 3.0])
 
 
-def test_rounds_without_their_times_give_no_percentiles():
-    assert pooled([summarized(10.0, 1), summarized(20.0, 3)]) == Latency(9.0, None, None, None, 17.5, None, 4)
+def test_rounds_without_their_times_give_what_each_of_them_tells():
+    whole = pooled([summarized(10.0, 1), summarized(20.0, 3)])
+    assert (whole.min, whole.p5, whole.median, whole.p95, whole.mean, whole.n) == (9.0, None, None, None, 17.5, 4)
+    untold = Round((), None, None, (), Latency(1.0, None, None, None, 1.0, None, 1))
+    assert pooled([summarized(10.0, 1), untold]).std is None
+    parts = [Round((), None, None, (), Latency(1, p5, p5 + 1, p5 + 2, 3, None, 1)) for p5 in (2.0, 4.0)]
+    assert (pooled(parts).p5, pooled(parts).median, pooled(parts).p95) == (3, 4, 5)
     assert pooled([summarized(10.0, 1)]) == summarized(10.0, 1).latency_ms
-    medians = [Round((), None, None, (), Latency(1, None, middle, None, 3, None, 1)) for middle in (2.0, 4.0)]
-    assert pooled(medians).median == 3
+
+
+def test_the_deviation_of_all_runs_follows_from_that_of_the_rounds():
+    rng = np.random.default_rng(0)
+    times = [rng.uniform(low, low + 2, n) for low, n in ((1, 7), (2, 50), (5, 3))]
+    parts = [Latency(one.min(), None, None, None, one.mean(), one.std(), len(one)) for one in times]
+    found = pooled([Round((), None, None, (), one) for one in parts]).std
+    assert found == pytest.approx(np.concatenate(times).std(), rel=1e-12)  # of sums in another order
 
 
 NOISY = {
     "one round": ([told(1.0, 1.0)], "one round alone"),
     "rounds apart": ([told(1.0, 1.0), told(1.2, 1.2)], "9.1 % apart"),
     "a long tail": ([told(*[1.0] * 2, *[1.2] * 5)] * 2, "1.20 times the 5th percentile"),
+    "a long tail that a tool tells": (
+        [Round((), None, None, (), Latency(1.0, 1.0, 1.2, 2.0, 1.2, None, 9))] * 2,
+        "1.20 times the 5th percentile",
+    ),
     "a busy machine": ([told(1.0, pressure=30.0)] * 2, "waited for a processor 30 %"),
 }
 
@@ -58,9 +74,27 @@ def test_a_model_is_steady_when_most_rounds_agree():
 
 
 def test_a_fall_back_is_graver_than_heat_and_heat_than_noise():
-    rounds = [told(1.0)]
-    assert verdict(rounds, fell_back=True, throttled=True) == "fell back"
-    assert verdict(rounds, throttled=True) == "throttled"
+    rounds = [replace(told(1.0), after=State(thermal_status=2))]
+    assert verdict(rounds, fell_back=True) == "fell back"
+    assert verdict(rounds) == "throttled"
+
+
+THROTTLED = {
+    "nothing told": ([State(), State()], False),
+    "cool": ([State(thermal_status=0, clock_limits_mhz={"cpu0": 1800.0})] * 2, False),
+    "hot": ([State(thermal_status=0), State(thermal_status=2)], True),
+    "hot all the time": ([State(thermal_status=1)] * 2, True),
+    "a limit that falls": ([State(clock_limits_mhz={"cpu0": 1800.0}), State(clock_limits_mhz={"cpu0": 1200.0})], True),
+    "a limit that rises": ([State(clock_limits_mhz={"cpu0": 1200.0}), State(clock_limits_mhz={"cpu0": 1800.0})], False),
+    "another core's": ([State(clock_limits_mhz={"cpu7": 2800.0}), State(clock_limits_mhz={"cpu0": 1800.0})], False),
+}
+
+
+@pytest.mark.parametrize(("states", "expected"), THROTTLED.values(), ids=THROTTLED)
+def test_heat_and_lowered_limits_are_throttling_within_a_round_and_between_two(states, expected):
+    before, after = states
+    assert has_throttled([replace(told(1.0), before=before, after=after)]) is expected
+    assert has_throttled([replace(told(1.0), before=one, after=one) for one in states]) is expected
 
 
 def test_a_models_figures_are_medians_over_its_rounds():

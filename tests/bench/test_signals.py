@@ -2,7 +2,7 @@
 
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.rounds import Signals
-from sr2tflite.bench.signals import Counters, between, counters, pressure_now
+from sr2tflite.bench.signals import Counters, between, counters, peak_memory_kib, pressure_now
 
 
 def lay(root, files):
@@ -40,6 +40,12 @@ def test_what_the_system_does_not_count_is_unknown(tmp_path):
     assert (found.pressure, found.waited, found.stolen) == (None, None, None)
     assert found.involuntary_switches is not None
     assert pressure_now(tmp_path) is None
+
+
+def test_the_peak_memory_is_the_systems_word_and_else_that_of_the_usage(tmp_path):
+    lay(tmp_path, {"self/status": "Name:\tpython\nVmPeak:\t  900000 kB\nVmHWM:\t   51234 kB\n"})
+    assert peak_memory_kib(tmp_path) == 51234
+    assert peak_memory_kib(tmp_path / "none") > 1000
 
 
 SYS = {

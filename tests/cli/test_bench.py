@@ -66,7 +66,33 @@ def test_ops_left_out_are_named_and_the_next_line_can_be_typed(bench: Bench) -> 
     assert "an op.tflite: outside xnnpack: MINIMUM, RELU" in out
     assert "an op.tflite, threads: 1: ops, in a pass of its own" in out
     following = out.splitlines()[-1]
-    assert following in ("next: sr2tflite verify 'an op.tflite'", "next: sr2tflite bench 'an op.tflite' int8.tflite --rounds 12")  # fmt: skip  # noqa: E501
+    again = "bench 'an op.tflite' int8.tflite --runs 1 --seconds 0 --warmup 0 --height 8 --width 10 --ops --rounds 12"
+    assert following in ("next: sr2tflite verify 'an op.tflite'", f"next: sr2tflite {again}")
+
+
+def test_what_is_typed_again_is_the_same_measurement_with_more_rounds(bench: Bench) -> None:
+    _, out, _ = bench("int8.tflite", "--rounds=1", *QUICK[:2], *QUICK[4:], "--sizes", "8x10", "--threads", "2")
+    following = out.splitlines()[-1]  # one round alone is noisy
+    words = "int8.tflite --runs 1 --seconds 0 --warmup 0 --sizes 8x10 --threads 2 --rounds 12"
+    assert following == f"next: sr2tflite bench {words}"
+
+
+def test_brackets_in_a_name_are_the_names_own(bench: Bench) -> None:
+    names = ["m[int8].tflite", "a[/b].tflite", "x:smile:.tflite"]
+    Path("a[").mkdir()
+    for name in names:
+        Path(name).write_bytes(Path("int8.tflite").read_bytes())
+    status, out, err = bench(*names, *QUICK, *SMALL)
+    assert status == 0, err
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["m[int8].tflite", "b].tflite", "x:smile:.tflite"]
+
+
+def test_a_picture_that_cannot_be_written_loses_nothing_that_was_measured(bench: Bench) -> None:
+    Path("p.png").mkdir()
+    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "p.png")
+    assert status == 3
+    assert "int8.tflite" in out
+    assert err.startswith("error: p.png: ")
 
 
 def test_a_score_is_of_the_size_that_the_challenge_timed_and_names_the_device(bench: Bench) -> None:

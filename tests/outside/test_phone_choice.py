@@ -59,6 +59,19 @@ def test_an_address_that_hangs_up(world: World, phone: Phone, bench: Bench, mode
     assert is_clean(world, phone)
 
 
+@pytest.mark.slow
+def test_one_phone_that_is_there_twice_is_measured_in_turn(
+    world: World, phone: Phone, bench: Bench, model: Path, real: Path
+) -> None:
+    """As by its cable and by network: neither sweeps away what the other pushed."""
+    world.connect(world.cable(phone))
+    told = bench(model, "--benchmark-model", real, "--all-devices", "--json")
+    assert told.status == 0, told.err
+    first, second = json.loads(told.out)["results"]
+    assert first["device"]["serial_hash"] == second["device"]["serial_hash"]
+    assert is_clean(world, phone)
+
+
 def test_a_file_that_needs_tensorflow(world: World, phone: Phone, bench: Bench, real: Path, tmp_path: Path) -> None:
     (tmp_path / "flex.tflite").write_bytes(with_custom_op(quantized_sr_graph(), "FlexErf"))
     assert bench(tmp_path / "flex.tflite", "--benchmark-model", real).is_error(6, "flex.tflite", "FlexErf")

@@ -100,7 +100,14 @@ def test_an_interrupt_leaves_nothing(
     how: signal.Signals, world: World, phone: Phone, model: Path, program: Program
 ) -> None:
     command = COMMAND + words(world.adb, model, "--benchmark-model", program(SLOW))
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(how, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
+    )
     assert running(phone)
     process.send_signal(how)
     out, err = process.communicate(timeout=60)

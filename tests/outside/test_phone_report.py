@@ -7,6 +7,7 @@ import pytest
 from outside.benched import Bench, is_clean, write_model
 from outside.loop import World
 from outside.loop_phone import Phone
+from outside.phones import Phones
 from pydantic import TypeAdapter
 
 from sr2tflite.bench.result import BenchReport
@@ -26,6 +27,18 @@ def test_the_table_says_what_ran_and_how_far_it_can_be_believed(
     assert "measured by adb's shell: an app's processes are scheduled otherwise" in lines
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert is_clean(world, phone)
+
+
+@pytest.mark.slow
+def test_two_phones_of_one_name_are_told_apart(
+    world: World, phones: Phones, bench: Bench, model: Path, real: Path
+) -> None:
+    both = phones(2)
+    told = bench(model, "--benchmark-model", real, "--all-devices")
+    heads = [line.partition(",")[0] for line in told.out.splitlines() if ", threads: 1" in line]
+    assert (told.status, len(set(heads))) == (0, 2), told.out
+    assert [head.partition(" #")[0] for head in heads] == ["Loop Loop Phone (LOOP1)"] * 2
+    assert is_clean(world, *both)
 
 
 @pytest.mark.slow

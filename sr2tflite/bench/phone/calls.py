@@ -5,8 +5,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -109,21 +108,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _text(file: BinaryIO) -> str:
     file.seek(0)
     return file.read(MOST_BYTES).decode(errors="replace").replace("\r\n", "\n")
-
-
-@contextmanager
-def ending_is_an_interrupt() -> Iterator[None]:
-    """Let a polite end (SIGTERM, a terminal that closes) go the way of Ctrl-C, so that there is time to clean up."""
-    if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
-        yield
-        return
-    before = {one: signal.signal(one, _interrupt) for one in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sr2tflite.bench.phone import op_table, passes
 from sr2tflite.bench.phone.answered import answered
+from sr2tflite.bench.phone.claim import claimed
 from sr2tflite.bench.phone.cooling import cooled
 from sr2tflite.bench.phone.cpu_groups import big_mask, checked_mask
 from sr2tflite.bench.phone.facts import PhoneFacts, phone_facts
@@ -19,7 +20,7 @@ from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.bench.phone.placed import op_times, placement
 from sr2tflite.bench.phone.plan import ANY, BIG, PhonePlan
 from sr2tflite.bench.phone.sections import STATE, answers, script
-from sr2tflite.bench.phone.state import PhoneState, effective_mhz, has_throttled, phone_state
+from sr2tflite.bench.phone.state import PhoneState, effective_mhz, phone_state
 from sr2tflite.bench.phone.tool import PhoneTool
 from sr2tflite.bench.phone.tool_cache import NAME, Binary, binary_for, check_library
 from sr2tflite.bench.phone.tool_log import Log
@@ -35,7 +36,6 @@ class _Found:
     """What is gathered of one file."""
 
     rounds: list[Round] = field(default_factory=list)
-    is_hot: bool = False
     log: Log = field(default_factory=Log)
 
 
@@ -90,7 +90,7 @@ def bench_on_phone(
     with tempfile.TemporaryDirectory() as scratch:
         parcels = parcels_of(binary, plan.delegate, models, Path(scratch))
         demand_room(parcels, models, facts.free_kib, phone.serial)
-        with lodged(phone, cleaner, parcels, progress) as folder:
+        with claimed(phone, facts, progress), lodged(phone, cleaner, parcels, progress) as folder:
             tool = PhoneTool(phone, folder, limit_s=plan.limit_s, has_timeout="timeout" in facts.tools)
             bench = _Bench(phone, tool, binary, facts, models, plan, masks, progress)
             checks = [_check(bench, index, Path(scratch)) for index in range(len(models))]
@@ -153,10 +153,9 @@ def _round(bench: _Bench, index: int, threads: int, mask: str | None, found: _Fo
     run = tool.run(flags, mask, doing=f"timing {model.name}")
     after = bench.look()
     times = run.log.runs.latency_ms if run.log.runs else None
-    if times is None:
+    if times is None or times.center <= 0:  # of so small a file that a coarse clock counts nothing
         raise DeviceError(f"{NAME} tells no times of {model.name}", where=bench.phone.serial)
     found.log = run.log
-    found.is_hot = found.is_hot or has_throttled(before, after)
     ended = replace(after.public(), effective_mhz=effective_mhz(before, after))
     init, first = _ms(run.log.init_us), _ms(run.log.first_us)
     found.rounds.append(Round(run.argv, init, first, (), times, before=before.public(), after=ended, log=run.text))
@@ -180,7 +179,6 @@ def _model(
     return ModelBench.of_rounds(
         found.rounds,
         placement(plan.delegate, found.log, model.nodes, is_xnnpack=is_xnnpack, rows=rows),
-        throttled=found.is_hot,
         name=model.name,
         sha256=model.sha256,
         size_bytes=model.size_bytes,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sr2tflite.bench.phone.facts import PhoneFacts
 from sr2tflite.bench.phone.plan import BIG, PhonePlan
-from sr2tflite.bench.result import ModelBench
+from sr2tflite.bench.result import ModelBench, Placement
 from sr2tflite.bench.rounds import State
 
 SHELL = "measured by adb's shell: an app's processes are scheduled otherwise"
@@ -36,9 +36,18 @@ def notes(plan: PhonePlan, facts: PhoneFacts, mask: str | None, models: Sequence
         found.append(f"this benchmark_model tells no median; mean: {means}")
     if any(model.placement.obtained is None for model in models):
         found.append(f"this benchmark_model does not tell whether {models[0].placement.asked} ran the file")
+    if unknown := [model.name for model in models if _lacks_names(model.placement)]:
+        why = "no profile was asked for" if not plan.profiles else "this benchmark_model profiles no ops"
+        found.append(f"which ops {models[0].placement.asked} left is not known, {why}: {', '.join(unknown)}")
     if plan.checks_output and any(model.output_check is None for model in models):
         found.append("outputs not compared: this benchmark_model writes none")
     return tuple(found)
+
+
+def _lacks_names(placed: Placement) -> bool:
+    """Whether ops were left out, and it is not known which."""
+    counts = (placed.nodes, placed.delegated)
+    return None not in counts and counts[0] != counts[1] and not placed.outside
 
 
 def _tells_heat(state: State) -> bool:

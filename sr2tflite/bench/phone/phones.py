@@ -6,9 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
+from sr2tflite.bench.ending import ending_is_an_interrupt
 from sr2tflite.bench.flex import refuse_flex
 from sr2tflite.bench.phone.adb import Adb, chosen, find_adb
-from sr2tflite.bench.phone.calls import Calls, ending_is_an_interrupt
+from sr2tflite.bench.phone.calls import Calls
 from sr2tflite.bench.phone.facts import hashed
 from sr2tflite.bench.phone.measure import bench_on_phone
 from sr2tflite.bench.phone.models import prepared
@@ -72,8 +73,9 @@ def _all(
 ) -> list[Future[Results]]:
     """Every phone in a thread; an interrupt ends what they run, and a second one also the cleaning."""
     with ThreadPoolExecutor(len(phones)) as pool:
-        futures = [pool.submit(measure, *pair) for pair in zip(phones, cleaners, strict=True)]
+        futures: list[Future[Results]] = []
         try:
+            futures.extend(pool.submit(measure, *pair) for pair in zip(phones, cleaners, strict=True))
             wait(futures)
         except KeyboardInterrupt:
             phones[0].adb.calls.stop()
@@ -102,8 +104,14 @@ def _report(phones: Sequence[Phone], futures: Sequence[Future[Results]], progres
         raise failed[0][1]
     for serial, error in failed:
         remark(progress, serial, str(error))
-    failures = (Failure(hashed(one), type(error).__name__, error.message, error.exit_status) for one, error in failed)
-    return BenchReport(tuple(results), tuple(failures))
+    return BenchReport(tuple(results), tuple(_failure(*one) for one in failed))
+
+
+def _failure(serial: str, error: Sr2TfliteError) -> Failure:
+    """As the result keeps it: adb's own words may hold the serial number."""
+    return Failure(
+        hashed(serial), type(error).__name__, error.message.replace(serial, hashed(serial)), error.exit_status
+    )
 
 
 @contextmanager

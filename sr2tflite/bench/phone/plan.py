@@ -63,5 +63,7 @@ class PhonePlan:
             raise InputError("threads, runs, rounds and size must be at least 1")
         if not isfinite(self.cooling.max_c):
             raise InputError(f"the temperature to wait for is {self.cooling.max_c}; expected a number of °C")
+        if not all(isfinite(seconds) for seconds in (self.seconds, self.limit_s, self.cooling.limit_s)):
+            raise InputError("seconds and time limits must be numbers of seconds")
         if min(self.warmup, self.seconds) < 0 or min(self.limit_s, self.cooling.limit_s) <= 0:
             raise InputError("warm-up and seconds must be at least 0, time limits more than 0")

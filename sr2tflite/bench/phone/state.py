@@ -92,15 +92,6 @@ def effective_mhz(before: PhoneState, after: PhoneState) -> Mapping[str, float]:
     return clocks
 
 
-def has_throttled(before: PhoneState, after: PhoneState) -> bool:
-    """Whether the phone held a round back: it was or became hot by Android's word, or lowered a clock's limit."""
-    statuses = [one.thermal.status for one in (before, after) if one.thermal.status is not None]
-    if any(status > 0 for status in statuses):
-        return True
-    limits = {core.number: core.limit_khz for core in before.cores}
-    return any(core.limit_khz is not None and core.limit_khz < (limits.get(core.number) or 0) for core in after.cores)
-
-
 def _ticks(text: str) -> Mapping[int, Mapping[int, int]]:
     found = {}
     for line in text.splitlines():

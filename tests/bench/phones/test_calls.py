@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sr2tflite.bench.phone.calls import Calls, ending_is_an_interrupt
+from sr2tflite.bench.phone.calls import Calls
 
 WITH_CHILD = "sleep 30 & echo $! > {pid}; wait"
 
@@ -84,13 +84,6 @@ def test_all_calls_are_stopped_from_another_thread_and_none_starts_again(tmp_pat
         calls(["true"], limit_s=5)
     with pytest.raises(KeyboardInterrupt):
         calls.pause(5)
-
-
-def test_a_polite_end_is_an_interrupt_and_handlers_are_as_before():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), ending_is_an_interrupt():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_program_that_is_not_there_is_an_oserror():

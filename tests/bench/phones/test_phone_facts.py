@@ -16,7 +16,7 @@ from sr2tflite.bench.phone.cpu_groups import (
 from sr2tflite.bench.phone.dumpsys import Battery, Temperature, Thermal, battery, thermal
 from sr2tflite.bench.phone.facts import hashed, phone_facts
 from sr2tflite.bench.phone.sections import QUESTIONS, STATE, answers, script
-from sr2tflite.bench.phone.state import effective_mhz, has_throttled, phone_state
+from sr2tflite.bench.phone.state import effective_mhz, phone_state
 from sr2tflite.errors import InputError
 
 PROPERTIES = """[ro.product.manufacturer]: [Maker]
@@ -190,19 +190,6 @@ def test_the_state_between_rounds():
     assert (state.clocks_mhz, state.clock_limits_mhz) == ({"cpu0": 1800.0}, {"cpu0": 1700.0})
     assert (state.governor, state.load, state.pressure, state.free_memory_mib) == ("walt", 1.25, 3.5, 2000.0)
     assert (state.screen_on, state.power_save, found.felt_c) == (False, True, 36.25)
-
-
-def test_a_lowered_limit_or_a_status_is_throttling():
-    cool = sections(cpus=cpus((1800000, 1800000, 1)), thermal="Thermal Status: 0")
-    hot = sections(cpus=cpus((1800000, 1800000, 1)), thermal="Thermal Status: 2")
-    low = sections(cpus=cpus((1800000, 1200000, 1)), thermal="Thermal Status: 0")
-    a, b, c, unknown = (phone_state(one) for one in (cool, hot, low, sections()))
-    assert not has_throttled(a, a)
-    assert has_throttled(a, b)
-    assert has_throttled(b, b)
-    assert has_throttled(a, c)
-    assert not has_throttled(c, a)
-    assert not has_throttled(unknown, unknown)
 
 
 def test_the_effective_clock_weighs_every_clock_by_its_time():

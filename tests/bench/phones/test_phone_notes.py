@@ -11,12 +11,24 @@ GOOD = State(thermal_status=0)
 CPUS = "0 cpufreq/cpuinfo_max_freq 2800000\n0 cpufreq/scaling_max_freq {}\n"
 
 
-def said(*, state=GOOD, median=1.0, obtained="xnnpack", check=True, mask="f0", limit=2800000, tools="", **plan):
+def said(
+    *,
+    state=GOOD,
+    median=1.0,
+    obtained="xnnpack",
+    taken=3,
+    outside=(),
+    check=True,
+    mask="f0",
+    limit=2800000,
+    tools="",
+    **plan,
+):
     facts = phone_facts(answers(f"@@cpus\n{CPUS.format(limit)}\n@@tools\n{tools}\n"), "")
     rounds = [Round((), 1.0, 1.0, (), Latency(1.0, None, median, None, 1.5, None, 5), before=state)] * 2
     end, checked = End("int8", (1,)), OutputCheck(1, 0, 0.0, None) if check else None
     model = ModelBench.of_rounds(
-        rounds, Placement("xnnpack", obtained, 1, 1, 1, ()),
+        rounds, Placement("xnnpack", obtained, 3, taken, 1, outside),
         name="m", sha256="", size_bytes=1, input=end, output=end, output_check=checked,
     )  # fmt: skip
     found = notes(PhonePlan(**plan), facts, mask, [model])
@@ -28,6 +40,8 @@ def test_nothing_odd_is_nothing_to_say():
     assert said() == ()
     assert said(affinity="any", mask=None) == ()
     assert said(check=False, checks_output=False) == ()
+    assert said(taken=2, outside=("RELU",)) == ()
+    assert said(taken=None) == ()
 
 
 @pytest.mark.parametrize(
@@ -40,6 +54,8 @@ def test_nothing_odd_is_nothing_to_say():
         ({"state": State()}, "the phone tells neither thermal status nor temperatures: heat is unknown"),
         ({"median": None}, "this benchmark_model tells no median; mean: m 1.5 ms"),
         ({"obtained": None}, "this benchmark_model does not tell whether xnnpack ran the file"),
+        ({"taken": 2}, "which ops xnnpack left is not known, this benchmark_model profiles no ops: m"),
+        ({"taken": 2, "profiles": False}, "which ops xnnpack left is not known, no profile was asked for: m"),
         ({"check": False}, "outputs not compared: this benchmark_model writes none"),
     ],
 )
