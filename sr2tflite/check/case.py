@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.export.cross_check import raw_pixels
 from sr2tflite.export.match import Walk
 from sr2tflite.files import read_bytes, sha256
-from sr2tflite.graph import Graph, Node, ops, tflite
+from sr2tflite.graph import Graph, Node, tflite
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.shapes import with_size
 from sr2tflite.graph.tflite.flat import FlatModel, open_model
 from sr2tflite.graph.tflite.lies import lies
@@ -143,7 +143,7 @@ class Case:
             InputError: A folder or image cannot be read.
             UnsupportedError: The network takes no images of three channels, and there are only such.
         """
-        found = samples(self._folders, self.graph.input.channels, _step(self.graph), self._limit)
+        found = samples(self._folders, self.graph.input.channels, size_multiple(self.graph), self._limit)
         if self._folders and self.graph.input.channels != 3:
             raise UnsupportedError(f"takes {self.graph.input.channels} channels; images have 3", where=str(self.path))
         if self.free is not None:
@@ -218,7 +218,3 @@ class Case:
             for yours, name in zip((*node.inputs, node.output), (*other.inputs, other.output), strict=True):
                 found.setdefault(name, yours)
         return found
-
-
-def _step(graph: Graph) -> int:
-    return prod(node.op.block for node in graph.nodes if isinstance(node.op, ops.SpaceToDepth))

@@ -1,5 +1,7 @@
 """Students as training leaves them: no weight, statistic, bias or slope where it started."""
 
+from typing import get_args
+
 import torch
 from kit.blocks import with_random_statistics
 from torch import nn
@@ -8,6 +10,11 @@ from sr2tflite.networks.students import STUDENTS, Student
 
 SMALL = {"depth": 1, "channels": 8}
 """Of the settings that many students have."""
+
+
+def scales(name: str) -> tuple[int, ...]:
+    """Those that a student is tried at: all it has, or 2, 3 and 4."""
+    return get_args(STUDENTS[name].model_fields["scale"].annotation) or (2, 3, 4)
 
 
 def small(name: str, scale: int) -> Student:

@@ -11,6 +11,7 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.notes import KEY
 from sr2tflite.ort import open_session
 
@@ -85,6 +86,6 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
     scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}
     if size is None:
-        return Network(file, scale, metadata)
+        return Network(file, scale, metadata, multiple=1 if graph is None else size_multiple(graph))
     fixed = FixedSize(file, size, scale, where, graph)
     return Network(fixed, scale, metadata, (fixed.note,))
