@@ -26,11 +26,11 @@ def decoder_entry(graph: Graph) -> Node:
     if not enlarged:
         last = next((node for node in reversed(graph.nodes) if isinstance(node.op, _WINDOWS)), graph.nodes[-1])
         raise _refused(last, "nothing that a convolution writes is enlarged, so that no features are a bottleneck")
-    coarsest = min(fineness[name] for name in enlarged)
-    entry = [made[name] for name in enlarged if fineness[name] == coarsest][-1]
-    if _maker(graph, entry.inputs[0]) is None:
-        raise _refused(entry, "reads the image itself, which is no bottleneck")
-    return entry
+    behind = [name for name in enlarged if _maker(graph, made[name].inputs[0]) is not None]
+    if not behind:
+        raise _refused(made[enlarged[-1]], "reads the image itself, which is no bottleneck")
+    coarsest = min(fineness[name] for name in behind)
+    return made[next(name for name in reversed(behind) if fineness[name] == coarsest)]
 
 
 def _maker(graph: Graph, name: str) -> Node | None:

@@ -88,7 +88,7 @@ class Balance(nn.Module):
 
 
 class Uncertainty(nn.Module):
-    """``Σ_i ½·e^{−s_i}·L_i + ½·s_i``, s learned like a range."""
+    """``Σ_i ½·e^{−s_i}·L_i + ½·s_i``, s learned with the weights."""
 
     def __init__(self) -> None:
         super().__init__()
