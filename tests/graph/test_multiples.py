@@ -6,10 +6,11 @@ from kit.students import randomized, small
 
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.fuse import fuse_module
-from sr2tflite.graph import Graph
+from sr2tflite.graph import Graph, tflite
 from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.receptive_field import receptive_field
 from sr2tflite.graph.shapes import with_size
+from sr2tflite.runtime import LiteRT
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +38,9 @@ def test_tiles_of_a_unet_are_refused_by_its_strided_layer(unet: Graph) -> None:
     with pytest.raises(UnsupportedError, match=r"stride \(2, 2\)") as error:
         receptive_field(unet)
     assert "CONV_2D" in str(error.value.where)
+
+
+def test_a_free_file_starts_at_the_smallest_image_it_takes(unet: Graph) -> None:
+    engine = LiteRT(tflite.write(unet))
+    assert list(engine.input["shape"]) == [1, 4, 4, 3]
+    assert engine.fixed_size is None

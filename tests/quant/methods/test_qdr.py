@@ -186,7 +186,7 @@ def test_uncertainty_weighs_each_term_by_a_variance_that_it_learns(unet: Graph) 
     with torch.no_grad():
         s.copy_(torch.tensor([0.5, -1.0]))
     bottleneck = cast(Bottleneck, view.brought["bottleneck"])
-    plain = float(_distance(view)) / 255
+    plain = float(_distance(view).detach()) / 255
     bottleneck.see(PIXELS)
     view(PIXELS)
     terms = method.objective(view, {"l1": torch.tensor(0.2)})
