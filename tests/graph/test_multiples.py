@@ -2,10 +2,9 @@
 
 import pytest
 from kit.graphs import float_sr_graph
-from kit.students import randomized, small
+from kit.students import deployed
 
 from sr2tflite.errors import InputError, UnsupportedError
-from sr2tflite.fuse import fuse_module
 from sr2tflite.graph import Graph, tflite
 from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.receptive_field import receptive_field
@@ -15,8 +14,7 @@ from sr2tflite.runtime import LiteRT
 
 @pytest.fixture(scope="module")
 def unet() -> Graph:
-    student = small("efm", 1)
-    return fuse_module(randomized(student), value_range=student.value_range, source="efm").graph
+    return deployed("efm", 1)
 
 
 def test_a_unet_that_halves_twice_takes_multiples_of_four(unet: Graph) -> None:

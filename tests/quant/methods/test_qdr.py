@@ -9,7 +9,7 @@ import pytest
 import torch
 from kit.device import on_device
 from kit.graphs import float_sr_graph
-from kit.students import randomized, small
+from kit.students import deployed
 from torch import Tensor
 
 from sr2tflite.commands.qat import qat
@@ -17,7 +17,6 @@ from sr2tflite.data.images import write_image
 from sr2tflite.errors import RecipeError, UnsupportedError
 from sr2tflite.evaluate.runners import open_runner
 from sr2tflite.files import read_bytes, write_bytes
-from sr2tflite.fuse import fuse_module
 from sr2tflite.graph import Graph, onnx, ops
 from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.networks.students import STUDENTS
@@ -33,14 +32,9 @@ PIXELS = torch.from_numpy(np.stack(IMAGES)).permute(0, 3, 1, 2).float()
 START = PtqSettings(method="minmax", equalize=False, rounding="nearest", bias_correction=False)
 
 
-def _fused(name: str, scale: int, **more: Any) -> Graph:
-    student = small(name, scale).model_copy(update=more)
-    return fuse_module(randomized(student), value_range=student.value_range, source=name).graph
-
-
 @pytest.fixture(scope="module")
 def unet() -> Graph:
-    return _fused("efm", 1)
+    return deployed("efm", 1)
 
 
 def _installed(graph: Graph, method: Qdr) -> QuantizedView:
@@ -62,7 +56,7 @@ def test_the_bottleneck_of_a_unet_is_what_its_deepest_gate_writes(unet: Graph) -
     assert node is not None
     assert isinstance(node.op, ops.Mul)
     assert [n for n in unet.nodes if isinstance(n.op, ops.Mul)][-1] == node
-    without = _fused("efm", 1, gating=False)
+    without = deployed("efm", 1, gating=False)
     node = without.producer(decoder_entry(without).inputs[0])
     assert node is not None
     assert node.op == ops.Conv2D(activation="RELU")
@@ -71,7 +65,7 @@ def test_the_bottleneck_of_a_unet_is_what_its_deepest_gate_writes(unet: Graph) -
 
 @pytest.mark.parametrize("name", [name for name in STUDENTS.names() if name != "efm"])
 def test_the_bottleneck_of_a_student_is_what_its_last_convolution_before_the_enlargement_reads(name: str) -> None:
-    graph = _fused(name, 3)
+    graph = deployed(name, 3)
     entry = decoder_entry(graph)
     behind, pending = set[str](), [entry.output]
     while pending:
