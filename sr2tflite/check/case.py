@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sr2tflite.export.cross_check import raw_pixels
 from sr2tflite.export.match import Walk
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.graph import Graph, Node, ops, tflite
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.shapes import with_size
 from sr2tflite.graph.tflite.flat import FlatModel, open_model
 from sr2tflite.graph.tflite.lies import lies
@@ -155,7 +155,7 @@ class Case:
             InputError: A folder or image cannot be read.
             UnsupportedError: The network takes no images of three channels, and there are only such.
         """
-        found = samples(self._folders, self.graph.input.channels, block_of(self.graph), self._limit)
+        found = samples(self._folders, self.graph.input.channels, size_multiple(self.graph), self._limit)
         if self._folders and self.graph.input.channels != 3:
             raise UnsupportedError(f"takes {self.graph.input.channels} channels; images have 3", where=str(self.path))
         if self.free is not None:
@@ -240,8 +240,3 @@ class Case:
 def _reshapes_free(graph: Graph, node: Node) -> bool:
     """Whether a node gives a shape that is written into it to what would have any size."""
     return isinstance(node.op, ops.Reshape) and None in graph.tensors[node.inputs[0]].shape
-
-
-def block_of(graph: Graph) -> int:
-    """What heights and widths must be a multiple of."""
-    return prod(node.op.block for node in graph.nodes if isinstance(node.op, ops.SpaceToDepth))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.check.case import Case, block_of
+from sr2tflite.check.case import Case
 from sr2tflite.check.contents import Contents, read_contents
 from sr2tflite.check.finding import Place
 from sr2tflite.check.images import GENERATED_SIZE, Sample, Samples, clouds, samples
@@ -24,6 +24,7 @@ from sr2tflite.export.cross_check import raw_pixels
 from sr2tflite.files import read_bytes
 from sr2tflite.graph import Graph
 from sr2tflite.graph.model import Shape
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.progress import Progress, silent
 from sr2tflite.runtime import LiteRT
 
@@ -212,7 +213,7 @@ class Package:
             InputError: A folder or image cannot be read.
         """
         if self.pairs is None or self.tried.images:
-            return samples(self.tried.images, 3, max(block_of(self.graph("free")), 1), self.tried.limit)
+            return samples(self.tried.images, 3, size_multiple(self.graph("free")), self.tried.limit)
         images = tuple(Sample(pair.name, pair.load(self.challenge.scale)[0]) for pair in self.pairs.pairs)
         return Samples(images, f"{len(images)} low-resolution images")
 

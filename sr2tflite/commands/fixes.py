@@ -91,7 +91,7 @@ def tried(
         raise InputError(
             "no images to choose fixes by", where=budget.model, hint="say --calibrate DIR; other images than --data"
         )
-    seen = calibration_images(trial.calibrate, subject.scale, PtqSettings().images)
+    seen = calibration_images(trial.calibrate, subject.graph, PtqSettings().images)
     _refuse_shared(seen, samples)
     workshop = _Workshop(budget, subject, samples, seen, progress)
     result = workshop.with_ranges()

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from sr2tflite.data.bicubic import upscale
+from sr2tflite.data.borders import extended
 from sr2tflite.data.cache import ImageCache
 from sr2tflite.data.images import Image
 from sr2tflite.data.patches import to_tensor
+from sr2tflite.errors import RecipeError
 from sr2tflite.evaluate.metrics import psnr
 from sr2tflite.evaluate.protocols import PROTOCOLS
 
@@ -26,6 +28,9 @@ class HeldOut:
     """What white is for the module."""
 
     protocol: str = "rgb"
+
+    multiple: int = 1
+    """What the sides of the module's input have to be multiples of."""
 
     def psnr(self, module: nn.Module) -> float:
         """Mean PSNR in dB over the images, outputs rounded to 8 bits; by the protocol."""
@@ -47,10 +52,22 @@ class HeldOut:
         """The middle of the first LR image as 1·3·H·W float32 in pixel units."""
         lr = self.images.lr(0)
         top, left = (max(size - SAMPLE, 0) // 2 for size in lr.shape[:2])
-        return to_tensor(lr[top : top + SAMPLE, left : left + SAMPLE])
+        return to_tensor(extended(lr[top : top + SAMPLE, left : left + SAMPLE], self.multiple))
 
     def _enlarged(self, module: nn.Module, lr: Image) -> Image:
         device = next(module.parameters()).device
-        sr = module(to_tensor(lr).to(device) * (self.peak / 255)) * (255 / self.peak)
-        image: Image = sr[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        height, width = (size * self.images.scale for size in lr.shape[:2])
+        sr = module(to_tensor(extended(lr, self.multiple)).to(device) * (self.peak / 255)) * (255 / self.peak)
+        image: Image = sr[0, :, :height, :width].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         return image
+
+
+def refuse_patch(patch: int, multiple: int) -> None:
+    """Stop before a training whose patches the network does not take.
+
+    Raises:
+        RecipeError: Their side is no multiple of what it has to be.
+    """
+    if patch % multiple:
+        hint = f"for example --set patch={-(-patch // multiple) * multiple}"
+        raise RecipeError(f"patch: is {patch}; expected a multiple of {multiple}, as the network halves it", hint=hint)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError
 from sr2tflite.files import keep_apart, read_bytes, write_bytes
 from sr2tflite.graph import Graph
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, image_id, listed
 from sr2tflite.quant.settings import PtqSettings
@@ -69,7 +70,7 @@ def ptq(
     keep_apart(model, out)
     settings = settings or PtqSettings()
     graph = read_float(model)
-    seen = calibration_images(calibrate, graph.scale_factor, settings.images)
+    seen = calibration_images(calibrate, graph, settings.images)
     view = QuantizedView.from_float(graph, seen.images, settings, progress=progress)
     quantized = view.freeze()
     quantized.metadata[CALIBRATED_ON] = listed(seen.ids)
@@ -97,15 +98,19 @@ def spread(total: int, limit: int) -> list[int]:
     return [index * total // count for index in range(count)]
 
 
-def calibration_images(folders: Sequence[Path], factor: int, limit: int) -> Calibration:
-    """At most ``limit`` low-resolution images, spread evenly over folders; see :mod:`sr2tflite.data.pairs`.
+def calibration_images(folders: Sequence[Path], graph: Graph, limit: int) -> Calibration:
+    """At most ``limit`` low-resolution images for a graph, spread evenly over folders.
+
+    Their last rows and columns are repeated where it does not take their size; see :mod:`sr2tflite.data.pairs`.
 
     Raises:
         InputError: The folder is empty, or an image cannot be used.
     """
+    from sr2tflite.data.borders import extended
     from sr2tflite.data.pairs import find_pairs
 
+    factor, multiple = graph.scale_factor, size_multiple(graph)
     found = [pair for folder in folders for pair in find_pairs(folder, factor, "train").pairs]
     chosen = [found[index] for index in spread(len(found), limit)]
-    images = tuple(pair.load(factor)[0] for pair in chosen)
+    images = tuple(extended(pair.load(factor)[0], multiple) for pair in chosen)
     return Calibration(images, tuple(image_id(read_bytes(pair.hr)) for pair in chosen))

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr2tflite.commands.held_out import HeldOut
+from sr2tflite.commands.held_out import HeldOut, refuse_patch
 from sr2tflite.commands.ptq import Calibration, calibration_images, read_float, spread
 from sr2tflite.commands.teaching import Lesson, own_output
 from sr2tflite.data.ahead import Ahead
+from sr2tflite.data.borders import extended
 from sr2tflite.data.cache import ImageCache, open_cache
 from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.errors import RecipeError
 from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
 from sr2tflite.graph import Graph, onnx
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON, listed, seen, short_id
 from sr2tflite.quant.clip import WeightClipper
@@ -89,17 +91,18 @@ def qat(
     cache = team.in_turn(lambda: open_cache(list(data), graph.scale_factor, progress))
     images, held_out = cache.split(settings.held_out)
     limit = settings.ptq.images
-    ranges = calibration_images(calibrate, graph.scale_factor, limit) if calibrate else _some_of(images, limit)
+    ranges = calibration_images(calibrate, graph, limit) if calibrate else _some_of(images, graph, limit)
     # once, and not once a process: every one must start from the same bits
     view = team.by_first(lambda: QuantizedView.from_float(graph, ranges.images, settings.ptq, progress=progress))
     method.install(view)
+    refuse_patch(settings.patch, multiple := size_multiple(graph))
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     own = own_output(FloatView(view.plan.graph), WHITE)
     lesson = team.in_turn(lambda: Lesson(patches, settings, own, progress))
     batches = Ahead(lesson.batches, settings.steps, settings.workers)
     origin = " ".join([sha256(read_bytes(model)), images.path.name, *ranges.ids, lesson.origin])
     stage = _Stage(view, lesson, settings, team, method)
-    task = stage.task(batches, HeldOut(held_out, WHITE, settings.protocol), sha256(origin.encode()))
+    task = stage.task(batches, HeldOut(held_out, WHITE, settings.protocol, multiple), sha256(origin.encode()))
     with batches:
         fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
     if not method.has_final_form(view):
@@ -126,7 +129,7 @@ class _Stage:
     def task(self, batches: Ahead[Batch], judge: HeldOut, origin: str) -> Task[Batch]:
         """The training of the view, judged by held-out images."""
         method, view = self._method, self._view
-        apart = None if method.apart is None else Apart(method.apart, method.mixed)
+        apart = None if method.apart is None else Apart(method.apart, partial(method.mixed, view))
         groups = view.parameter_groups(self._settings.range_rate, self._settings.ranges_until)
         return Task(
             view,
@@ -154,7 +157,7 @@ class _Stage:
             with form:
                 found.append(self._lesson.terms(module(batch.lr), batch, self._features(batch.lr)))
         terms = {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
-        return {**terms, **method.terms(view)}
+        return method.objective(view, terms)
 
     def after_step(self, _module: nn.Module) -> None:
         """Weights go back within their bounds, observed ranges to what was seen."""
@@ -168,8 +171,8 @@ def _known(graph: Graph, calibrated_on: Sequence[str], trained_on: Sequence[str]
     return graph
 
 
-def _some_of(images: ImageCache, limit: int) -> Calibration:
+def _some_of(images: ImageCache, graph: Graph, limit: int) -> Calibration:
     """Low-resolution images of a cache, evenly spread."""
     chosen = spread(len(images), limit)
     ids = tuple(short_id(images.entries[index].sha256) for index in chosen)
-    return Calibration(tuple(np.array(images.lr(index)) for index in chosen), ids)
+    return Calibration(tuple(extended(np.array(images.lr(index)), size_multiple(graph)) for index in chosen), ids)

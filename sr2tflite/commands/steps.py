@@ -80,7 +80,10 @@ class _Chain:
         work: str | None = None,
     ) -> None:
         files = tuple(self.folder / output for output in outputs)
-        stage = Stage(name, settings, tuple(inputs), files, self.folder / work if work else None)
+        how = _degradations(self.recipe)
+        stage = Stage(
+            name, [settings, how] if how else settings, tuple(inputs), files, self.folder / work if work else None
+        )
         self.steps.append(Step(stage, action))
 
     def student(self) -> None:
@@ -258,6 +261,15 @@ def _images(entries: tuple[Path, ...], part: "Part" = "train") -> list[Path]:
     from sr2tflite.data.pairs import files_of
 
     return [path for entry in entries for path in files_of(entry, part)]
+
+
+def _degradations(recipe: Recipe) -> list[str]:
+    """What is done to the images of every entry, as its files do not tell; empty where nothing is."""
+    from sr2tflite.data.degradation import parted
+
+    data = recipe.data
+    found = [str(parted(entry)[1] or "") for entry in (*data.train, *data.calibrate, *data.evaluate)]
+    return found if any(found) else []
 
 
 def _teacher(settings: LoopSettings) -> list[Path]:

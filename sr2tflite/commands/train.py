@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sr2tflite import __version__
-from sr2tflite.commands.held_out import HeldOut
+from sr2tflite.commands.held_out import HeldOut, refuse_patch
 from sr2tflite.commands.teaching import Lesson
 from sr2tflite.data.ahead import Ahead
 from sr2tflite.data.cache import open_cache
@@ -106,10 +106,11 @@ def train(
     images, held_out = cache.split(settings.held_out)
     module = spec.build()
     started_from = _started(module, spec, settings.start)
+    refuse_patch(settings.patch, spec.multiple)
     patches = Patches(images, patch=settings.patch, batch=settings.batch, seed=settings.seed, progress=progress)
     lesson = team.in_turn(lambda: Lesson(patches, settings, None, progress))
     batches = Ahead(lesson.batches, settings.steps, settings.workers)
-    judge = HeldOut(held_out, spec.peak, settings.protocol)
+    judge = HeldOut(held_out, spec.peak, settings.protocol, spec.multiple)
     task = Task(
         module,
         [{"params": list(module.parameters())}],

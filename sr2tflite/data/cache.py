@@ -104,7 +104,8 @@ def _contents(pairs: list[Pair], scale: int, progress: Progress) -> tuple[Path, 
         for done, one in enumerate(read):
             progress("reading training images", done, len(pairs))
             digests.append(one)
-    key = sha256(json.dumps([3, scale, digests]).encode())[:24]
+    how = [str(pair.degradation) for pair in pairs] if any(pair.degradation for pair in pairs) else []
+    key = sha256(json.dumps([3, scale, digests, *how]).encode())[:24]
     folder = cache_folder()
     path, index = folder / f"{key}.u8", folder / f"{key}.json"
     contents = _saved(path, index)

@@ -3,16 +3,18 @@
 An entry is an HR image; a folder of them; a folder that holds ``HR/`` and ``LR/`` or ``LR_bicubic/``, or DIV2K's
 ``DIV2K_train_HR/`` and ``DIV2K_train_LR_bicubic/`` (any word before ``_HR`` will do), the LR images in ``X3/`` (×3) or
 directly inside; or two folders, ``HR:LR``. Files belong together by name, the LR one with or without ``x3`` after it.
+Any of them may end in ``@noise25``, ``@blur1.6`` or ``@jpeg40``: LR images are then degraded so.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from sr2tflite.data.bicubic import crop_to_multiple, downscale
+from sr2tflite.data.degradation import MARK, Degradation, parted
 from sr2tflite.data.images import Image, list_images, read_image
 from sr2tflite.errors import InputError
 
@@ -36,6 +38,8 @@ class Pair:
     hr: Path
     lr: Path | None
     """The given file, or None where bicubic makes it."""
+    degradation: Degradation | None = None
+    """What is done to the LR image."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -44,10 +48,16 @@ class Pair:
     def load(self, scale: int) -> tuple[Image, Image]:
         """(LR, HR): HR cropped to a multiple of the scale, and a given LR image to what is whole pixels of that.
 
+        The LR image is degraded last.
+
         Raises:
             OtherScaleError: The LR image is another whole number of times smaller.
             InputError: A file does not decode, is too small, or the two sizes do not fit.
         """
+        lr, hr = self._loaded(scale)
+        return lr if self.degradation is None else self.degradation(lr), hr
+
+    def _loaded(self, scale: int) -> tuple[Image, Image]:
         whole = read_image(self.hr)
         hr = crop_to_multiple(whole, scale, str(self.hr))
         if self.lr is None:
@@ -91,6 +101,9 @@ class Folders:
     lr: Path | None = None
     """Of all scales or of one; None where bicubic makes LR."""
 
+    degradation: Degradation | None = None
+    """What is done to LR images."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -107,8 +120,15 @@ def folders_of(entry: Path, part: Part) -> Folders:
     """Where the images of an entry lie; LR images of every scale.
 
     Raises:
-        InputError: It holds several sets, and more or fewer than one of them is called ``part``.
+        InputError: It holds several sets, and more or fewer than one of them is called ``part``, or no degradation
+            is spelled as its is.
     """
+    entry, how = parted(entry)
+    folders = _folders_of(entry, part)
+    return folders if how is None else replace(folders, name=f"{folders.name}{MARK}{how}", degradation=how)
+
+
+def _folders_of(entry: Path, part: Part) -> Folders:
     if not entry.exists() and BETWEEN in str(entry):
         hr, lr = map(Path, str(entry).split(BETWEEN, 1))
         return Folders(_name_of(hr.parent if hr.name == "HR" else hr), hr, lr)
@@ -158,8 +178,9 @@ def find_pairs(entry: Path, scale: int, part: Part) -> Found:
         InputError: There is no such folder, no image in it, or no LR folder of this scale.
     """
     folders = folders_of(entry, part)
+    how = folders.degradation
     if folders.lr is None:
-        return Found(folders.name, tuple(Pair(path, None) for path in list_images(folders.hr)))
+        return Found(folders.name, tuple(Pair(path, None, how) for path in list_images(folders.hr)))
     lr_folder = _of_scale(folders.lr, scale)
     hr_files, lr_files = _by_name(folders.hr), _by_name(lr_folder)
     pairs, alone = [], []
@@ -168,7 +189,7 @@ def find_pairs(entry: Path, scale: int, part: Part) -> Found:
         if lr is None:
             alone.append(hr)
         else:
-            pairs.append(Pair(hr, lr))
+            pairs.append(Pair(hr, lr, how))
     return Found(folders.name, tuple(pairs), (*alone, *lr_files.values()))
 
 

@@ -131,10 +131,11 @@ class Graph:
         times = dict.fromkeys(self.inputs, Fraction(1))
         for node in self.nodes:
             source = next((times[name] for name in node.inputs if name in times), Fraction(1))
-            times.update(dict.fromkeys(node.outputs, source * self._enlargement(node)))
+            times.update(dict.fromkeys(node.outputs, source * self.enlargement(node)))
         return int(times[self.outputs[0]])
 
-    def _enlargement(self, node: Node) -> Fraction:
+    def enlargement(self, node: Node) -> Fraction:
+        """How many times larger a node's output is than its input, along an axis; below 1 where it is smaller."""
         match node.op:
             case TransposeConv(stride=(down, _)):
                 return Fraction(down)

@@ -5,6 +5,7 @@ from math import prod
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import moves, ops
 from sr2tflite.graph.model import Graph, Node, Shape
+from sr2tflite.graph.multiples import size_multiple
 
 MOST_VALUES = 2**31 - 1
 """In one tensor: TFLite counts them in 32 bits."""
@@ -143,14 +144,18 @@ def with_size(graph: Graph, height: int | None, width: int | None) -> Graph:
     """A copy of the graph whose input has this height and width; None leaves it free.
 
     Raises:
-        InputError: A size is not positive, or makes a tensor that no runtime can index.
+        InputError: A size is not positive, does not go through the graph, or makes a tensor that no runtime can index.
     """
     if (height is not None and height < 1) or (width is not None and width < 1):
         raise InputError(f"size {height}×{width} is not positive", where=graph.name)
     sized = graph.copy()
     batch, _, _, channels = sized.input.shape
     sized.update(sized.input.name, shape=(batch, height, width, channels))
-    infer_shapes(sized)
+    try:
+        infer_shapes(sized)
+    except InputError as error:
+        hint = f"take sides that are multiples of {multiple}" if (multiple := size_multiple(graph)) > 1 else error.hint
+        raise InputError(f"size {height}×{width}: {error.message}", where=error.where, hint=hint) from error
     for tensor in sized.tensors.values():
         if (count := prod(size or 1 for size in tensor.shape)) > MOST_VALUES:
             raise InputError(

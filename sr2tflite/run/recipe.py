@@ -1,11 +1,12 @@
 """The recipe: one YAML file that says everything from the student to the gates."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from sr2tflite.data.degradation import degradation, marked
 from sr2tflite.data.pairs import absolute
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.evaluate.protocols import protocol_named
@@ -18,12 +19,20 @@ from sr2tflite.train.settings import QatTrainSettings, TrainSettings
 StageT = TypeVar("StageT", TrainSettings | None, QatTrainSettings | None)
 
 
+def _spelled(text: str) -> str:
+    try:
+        return str(degradation(text))
+    except InputError as error:
+        raise ValueError(error.message) from error
+
+
 class Data(Settings):
     """Which images serve what; each entry is relative to the recipe.
 
     An entry is an image; a folder of high-resolution ones; one with ``HR/`` and ``LR/`` or ``LR_bicubic/``, or in
     DIV2K's layout; or two folders, ``HR:LR``. Low-resolution images lie in ``X3/`` (×3) or directly inside; where there
-    are none, MATLAB-compatible bicubic makes them.
+    are none, MATLAB-compatible bicubic makes them. ``@noise25``, ``@blur1.6`` or ``@jpeg40`` behind any of them
+    degrades its low-resolution images.
     """
 
     train: tuple[Path, ...] = ()
@@ -34,6 +43,10 @@ class Data(Settings):
 
     evaluate: tuple[Path, ...] = Field(min_length=1)
     """Images for the figures, none of which may serve anything else; of several sets, the one named valid."""
+
+    degrade: Annotated[str, AfterValidator(_spelled)] | None = None
+    """What is done to the low-resolution images of all entries that do not say it themselves: ``noise25``, ``blur1.6``
+    or ``jpeg40``, for a network that is to undo it."""
 
 
 class Export(Settings):
@@ -153,7 +166,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     _check(recipe, path.name)
     base = path.parent.resolve()
     data = {
-        field: tuple(absolute(entry, base) for entry in getattr(recipe.data, field))
+        field: tuple(_degraded(absolute(entry, base), recipe.data.degrade) for entry in getattr(recipe.data, field))
         for field in ("train", "calibrate", "evaluate")
     }
     student = recipe.student
@@ -165,7 +178,13 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         "finetune": _with_files(recipe.finetune, base),
         "qat": _with_files(recipe.qat, base),
     }
-    return recipe.model_copy(update={"data": Data(**data), "student": student, "weights": weights, **told})
+    return recipe.model_copy(
+        update={"data": Data(**data, degrade=recipe.data.degrade), "student": student, "weights": weights, **told}
+    )
+
+
+def _degraded(entry: Path, how: str | None) -> Path:
+    return entry if how is None else marked(entry, degradation(how))
 
 
 def _with_files(stage: StageT, base: Path) -> StageT:

@@ -35,7 +35,7 @@ def _miniature(path: Path) -> tuple[str, ...]:
         overrides.append(f"finetune.teacher={checkpoint.shipped('anchor_rep')}")
     if recipe.recalibrate:
         overrides.append("recalibrate=2")
-    return (*overrides, "export.height=24", "export.width=30", "bench=null", "gates={}", "evaluate.protocols=[rgb]")
+    return (*overrides, "export.height=24", "export.width=32", "bench=null", "gates={}", "evaluate.protocols=[rgb]")
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from kit.graphs import float_sr_graph, quantized_sr_graph
 from kit.one_op import CASES, one_op_graph, quantized_one_op_graph
+from kit.students import deployed
 
 from sr2tflite.commands.export import ExportResult, export
 from sr2tflite.errors import InputError, MissingError, UnsupportedError
@@ -127,6 +128,15 @@ def test_a_network_is_traced_at_sizes_that_tell_its_axes_apart(channels: int) ->
     assert len({height, width, *(tensor.shape[-1] for tensor in fed.tensors.values() if len(tensor.shape) == 4)}) > 3
     assert height != width
     assert channels not in (height, width)
+
+
+def test_a_network_that_halves_its_image_is_traced_at_sizes_that_stay_apart_from_its_channels() -> None:
+    graph = deployed("efm", 1, channels=7)
+    fed = feedable(graph)
+    _, height, width, _ = fed.input.shape
+    assert (height, width) == (24, 32)  # 28 would become 14 and 7, which are numbers of channels
+    sizes = {size for tensor in fed.tensors.values() if len(tensor.shape) == 4 for size in tensor.shape[1:3]}
+    assert sizes & {7, 14, 28} == set()
 
 
 @pytest.mark.tf

@@ -1,13 +1,22 @@
 """Students as training leaves them: no weight, statistic, bias or slope where it started."""
 
+from typing import Any, get_args
+
 import torch
 from kit.blocks import with_random_statistics
 from torch import nn
 
+from sr2tflite.fuse import fuse_module
+from sr2tflite.graph import Graph
 from sr2tflite.networks.students import STUDENTS, Student
 
 SMALL = {"depth": 1, "channels": 8}
 """Of the settings that many students have."""
+
+
+def scales(name: str) -> tuple[int, ...]:
+    """Those that a student is tried at: all it has, or 2, 3 and 4."""
+    return get_args(STUDENTS[name].model_fields["scale"].annotation) or (2, 3, 4)
 
 
 def small(name: str, scale: int) -> Student:
@@ -29,3 +38,9 @@ def randomized(student: Student, seed: int = 0) -> nn.Module:
                 part.weight.uniform_(-0.3, 0.6, generator=generator)
     torch.manual_seed(seed)
     return with_random_statistics(module)
+
+
+def deployed(name: str, scale: int, **more: Any) -> Graph:
+    """The deploy graph of a small student with random weights, and with more settings."""
+    student = small(name, scale).model_copy(update=more)
+    return fuse_module(randomized(student), value_range=student.value_range, source=name).graph

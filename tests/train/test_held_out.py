@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from sr2tflite.commands.held_out import HeldOut
 from sr2tflite.commands.train import train
@@ -26,6 +27,17 @@ class Nearest(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.repeat_interleave(3, 2).repeat_interleave(3, 3) + self.offset
+
+
+class Blocks(nn.Module):
+    """The image itself, if its sides are multiples of 4."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pixel_shuffle(pixel_unshuffle(x, 4), 4) + self.nothing
 
 
 @pytest.fixture
@@ -53,6 +65,17 @@ def test_the_psnr_is_evaluates_own_under_each_protocol(protocol: str, cache: Ima
     samples = PROTOCOLS[protocol].samples
     each = [psnr(samples(nearest(cache.lr(i)), 3), samples(cache.hr(i), 3)) for i in range(2)]
     assert found == pytest.approx(np.mean(each), rel=1e-12)
+
+
+def test_images_of_other_sides_are_extended_for_the_module_alone(photos: Path) -> None:
+    images = open_cache([photos], 1)
+    assert [size % 4 for entry in images.entries for size in (entry.height, entry.width)] == [0, 3, 0, 2]
+    held_out = HeldOut(images, 255, "rgb", 4)
+    with torch.no_grad():
+        assert held_out.psnr(Blocks()) == np.inf
+        strip = held_out.sample(Blocks())
+    assert strip.shape == (60, 3 * 75, 3)
+    assert held_out.first_patch().shape == (1, 3, 60, 76)
 
 
 def test_a_sample_shows_bicubic_output_and_truth_of_the_middle(cache: ImageCache) -> None:

@@ -7,13 +7,14 @@ from math import nan
 import numpy as np
 import torch
 
-from sr2tflite.errors import VerificationError
+from sr2tflite.errors import InputError, VerificationError
 from sr2tflite.evaluate.budget.mixed import Mixed
 from sr2tflite.evaluate.budget.samples import Image
 from sr2tflite.evaluate.metrics import psnr
 from sr2tflite.evaluate.protocols import Protocol
 from sr2tflite.evaluate.runners import to_pixels
 from sr2tflite.graph import Graph, Node, tflite
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.interpret.site import Codes
 from sr2tflite.quant.counterpart import Counterpart, counterpart, rounds
@@ -56,6 +57,7 @@ class Subject:
         self.float_side: Counterpart = counterpart(graph, source)
         self.mixed = Mixed(graph, self.float_side)
         self._float_view = FloatView(to_pixel_units(source))
+        self._multiple = size_multiple(graph)
         self._runtime = LiteRT(tflite.write(graph))
 
     def parts(self) -> list[Part]:
@@ -70,7 +72,14 @@ class Subject:
         return found
 
     def float_values(self, lr: Image) -> Values:
-        """Every activation of the float graph, NCHW, in pixel units."""
+        """Every activation of the float graph, NCHW, in pixel units.
+
+        Raises:
+            InputError: It takes no image of this size.
+        """
+        if any(size % self._multiple for size in lr.shape[:2]):
+            found, hint = f"an image of {lr.shape[0]}×{lr.shape[1]}", "choose or crop images for it"
+            raise InputError(f"{found}; expected multiples of {self._multiple}", where=self.graph.name, hint=hint)
         with torch.inference_mode():
             return self._float_view.activations(torch.from_numpy(np.array(lr)).permute(2, 0, 1)[None].float())
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sr2tflite.data.borders import extended
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.graph import Graph
@@ -41,6 +42,9 @@ class Network:
     graph: Graph | None = None
     """What it computes, where the input's size is free and the deploy graph can say it."""
 
+    multiple: int = 1
+    """What the sides of an image have to be multiples of."""
+
 
 @dataclass(frozen=True)
 class Runner:
@@ -64,7 +68,11 @@ class Runner:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the numbers should know of how the file was run."""
-        return self.network.notes
+        multiple = self.network.multiple
+        if multiple == 1:
+            return self.network.notes
+        sides = f"sides that are no multiples of {multiple}: the last row and column repeated, the output cropped"
+        return (*self.network.notes, sides)
 
     @property
     def seen(self) -> frozenset[str]:
@@ -78,7 +86,9 @@ class Runner:
             InputError: A value is not finite.
         """
         with _finite(self.path):
-            return self.network.upscale(lr)
+            sr = self.network.upscale(extended(lr, self.network.multiple))
+        height, width = (size * self.scale for size in lr.shape[:2])
+        return sr[:height, :width]
 
 
 def open_runner(path: Path, *, threads: int = 2) -> Runner:

@@ -35,4 +35,6 @@ def _student(path: Path) -> Network:
             y_NCHW = module(x_NCHW) * (255.0 / high)
         return to_pixels(y_NCHW[0].permute(1, 2, 0).numpy())
 
-    return Network(upscale, int(loaded.student.scale), getattr(loaded, "metadata", {}))
+    return Network(
+        upscale, int(loaded.student.scale), getattr(loaded, "metadata", {}), multiple=loaded.student.multiple
+    )

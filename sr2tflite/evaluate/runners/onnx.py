@@ -13,6 +13,7 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.notes import KEY
 from sr2tflite.graph.onnx import read, write
 from sr2tflite.graph.shapes import with_size
@@ -98,7 +99,7 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     height, width, _ = file(np.zeros((*probe, 3), np.uint8)).shape
     scale, metadata = scale_between(probe, (height, width), where), graph.metadata if graph else {}
     if size is None:
-        return Network(file, scale, metadata, graph=graph)
+        return Network(file, scale, metadata, graph=graph, multiple=1 if graph is None else size_multiple(graph))
     resized = None if graph is None else _at_any_size(file, graph, where, threads)
     fixed = FixedSize(file, size, scale, where, graph, resized)
     return Network(fixed, scale, metadata, (fixed.note,))

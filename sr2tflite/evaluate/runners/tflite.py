@@ -12,6 +12,7 @@ from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners import Image, Network, scale_between, to_pixels
 from sr2tflite.evaluate.tiling import FixedSize
 from sr2tflite.graph import Graph
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.ops import Opaque
 from sr2tflite.numerics.qparams import LIMITS
 from sr2tflite.runtime import LiteRT, rehearse
@@ -128,6 +129,7 @@ def open_network(path: Path, data: bytes, threads: int) -> Network:
     metadata = graph.metadata if graph else {}
     scale = file.scale()
     if engine.fixed_size is None:
-        return Network(file, scale, metadata, notes, graph)
+        multiple = 1 if graph is None else size_multiple(graph)
+        return Network(file, scale, metadata, notes, graph=graph, multiple=multiple)
     fixed = FixedSize(file, engine.fixed_size, scale, where, graph, lambda lr: file(lr, strict=False))
     return Network(fixed, scale, metadata, (*notes, fixed.note))

@@ -5,6 +5,7 @@ from itertools import count
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, ops
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.shapes import with_size
 
 _SMALLEST = 22
@@ -33,7 +34,10 @@ def _tracing_size(graph: Graph) -> tuple[int, int]:
     enlarger = next((node for node in graph.nodes if isinstance(node.op, ops.ResizeNearestNeighbor)), None)
     if enlarger is None:
         channels = {tensor.shape[-1] for tensor in graph.tensors.values() if tensor.shape}
-        free = (size for size in count(_SMALLEST) if size not in channels)
+        multiple = size_multiple(graph)
+        smaller = [divisor for divisor in range(1, multiple + 1) if multiple % divisor == 0]
+        sizes = count(_SMALLEST + -_SMALLEST % multiple, multiple)
+        free = (size for size in sizes if channels.isdisjoint(size // divisor for divisor in smaller))
         return next(free), next(free)
     _, height, width, _ = graph.input.shape
     if height is None or width is None:

@@ -1,5 +1,6 @@
 """From the deploy graph to TFLite bytes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flatbuffers
@@ -8,7 +9,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import notes
-from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.graph.model import Graph, Node, Shape, Tensor
+from sr2tflite.graph.multiples import size_multiple
+from sr2tflite.graph.shapes import with_size
 from sr2tflite.graph.tflite import int16
 from sr2tflite.graph.tflite.flat import IDENTIFIER
 from sr2tflite.graph.tflite.operands import Numbers, spelled
@@ -29,7 +32,9 @@ _LAST_OLD_CODE = 127
 
 
 def write(graph: Graph) -> bytes:
-    """The graph as a ``.tflite``: fixed shape, or with free heights and widths (shape 1, signature −1).
+    """The graph as a ``.tflite``: fixed shape, or with free heights and widths (signature −1).
+
+    The shape of a free one, which a runtime starts with, is that of the smallest image that the graph takes.
 
     Raises:
         InputError: The graph is broken.
@@ -62,6 +67,7 @@ class _Writer:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._sized = _smallest(graph)
         self._buffers: list[Any] = [schema.BufferT()]
         self._tensors: list[Any] = []
         self._index: dict[str, int] = {}
@@ -99,7 +105,7 @@ class _Writer:
     def _add_tensor(self, tensor: Tensor) -> int:
         is_free = None in tensor.shape
         record = schema.TensorT(
-            shape=np.array([size or 1 for size in tensor.shape], np.int32),
+            shape=np.array([size or 1 for size in self._sized(tensor)], np.int32),
             type=getattr(schema.TensorType, tensor.dtype.upper()),
             buffer=0 if tensor.data is None else self._add_buffer(packed(tensor)),
             name=tensor.name,
@@ -147,6 +153,15 @@ def _notes(graph: Graph) -> notes.Notes:
     quants = {name: tensor.quant for name, tensor in graph.tensors.items() if tensor.quant is not None}
     single = {name: q.axis for name, q in quants.items() if q.axis is not None and len(q.scale) == 1}
     return notes.Notes(graph.value_range, graph.metadata, single_channel=single)
+
+
+def _smallest(graph: Graph) -> Callable[[Tensor], Shape]:
+    """What the sizes of a tensor are for the smallest image, where that is larger than a pixel."""
+    multiple = size_multiple(graph)
+    if multiple == 1 or all(None not in graph.tensors[name].shape for name in graph.inputs):
+        return lambda tensor: tensor.shape
+    sized = with_size(graph, multiple, multiple).tensors
+    return lambda tensor: sized[tensor.name].shape if tensor.name in sized else tensor.shape
 
 
 def _operator_code(kind: str, number: int) -> Any:

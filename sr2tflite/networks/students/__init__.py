@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ class Student(Settings):
 
     ``build()`` returns an ``nn.Module`` from images NCHW (RGB, ``value_range``) to images ``scale`` times as large.
     """
+
+    multiple: ClassVar[int] = 1
+    """What the sides of an image have to be multiples of."""
 
     scale: int = Field(default=3, ge=1)
     """How many times larger the output is, along each axis."""

@@ -75,11 +75,21 @@ class Method(Settings):
         """What is minimized beside the losses, by name: what the forward before has left in the view."""
         return {}
 
+    def objective(self, view: QuantizedView, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is minimized in all, by name: the losses and :meth:`terms`."""
+        return {**losses, **self.terms(view)}
+
     apart: ClassVar[str | None] = None
     """The term whose gradient is mixed with that of all others by :meth:`mixed`; None adds it up like any other."""
 
-    def mixed(self, losses: Gradients, term: Gradients) -> Mixed:
-        """What is descended along, from the gradients of the losses and of the term that is kept apart."""
+    def mixed(self, view: QuantizedView, losses: Gradients, term: Gradients) -> Mixed:
+        """What is descended along, from the gradients of the losses and of the term that is kept apart.
+
+        Args:
+            view: Whose ``brought`` may hold what is remembered between steps.
+            losses: Gradients of all other terms.
+            term: Of the one.
+        """
         raise NotImplementedError
 
 

@@ -86,7 +86,7 @@ class Odm(Method):
         found = cast(Mismatches, view.arithmetic).taken()
         return {"mismatch": torch.stack(found).sum() * (self.mismatch / WHITE)}
 
-    def mixed(self, losses: Gradients, term: Gradients) -> Mixed:
+    def mixed(self, view: QuantizedView, losses: Gradients, term: Gradients) -> Mixed:  # noqa: ARG002  # the interface
         """``g_R + sim·g_M``, and the share of weights on which the two disagree."""
         pairs = [(r, m) for r, m in zip(losses, term, strict=True) if r is not None and m is not None]
         notes = {"conflicts": _conflicts(pairs)}

@@ -55,7 +55,7 @@ MISMATCH: list[Tensor | None] = [torch.tensor([0.0, 2.0]), torch.tensor([-4.0]),
     ],
 )
 def test_gradients_are_mixed_as_far_as_they_agree(odm: Odm, wanted: list[list[float]]) -> None:
-    mixed, notes = odm.mixed(LOSSES, MISMATCH)
+    mixed, notes = odm.mixed(_view(odm), LOSSES, MISMATCH)
     for got, want in zip(mixed, wanted, strict=True):
         assert got is not None
         torch.testing.assert_close(got, torch.tensor(want))
@@ -63,7 +63,8 @@ def test_gradients_are_mixed_as_far_as_they_agree(odm: Odm, wanted: list[list[fl
 
 
 def test_one_similarity_of_all_compares_all() -> None:
-    mixed, _ = Odm(granularity="global").mixed(LOSSES, MISMATCH)
+    odm = Odm(granularity="global")
+    mixed, _ = odm.mixed(_view(odm), LOSSES, MISMATCH)
     whole = similarity(torch.tensor([1.0, 0.0, 2.0]), torch.tensor([0.0, 2.0, -4.0]))
     assert mixed[1] is not None
     torch.testing.assert_close(mixed[1], 2.0 + whole * torch.tensor([-4.0]))
