@@ -131,10 +131,10 @@ def test_a_network_is_traced_at_sizes_that_tell_its_axes_apart(channels: int) ->
 
 
 def test_a_network_that_halves_its_image_is_traced_at_sizes_that_stay_apart_from_its_channels() -> None:
-    graph = deployed("efm", 1, channels=7)
+    graph = deployed("efm", 1, channels=14)
     fed = feedable(graph)
     _, height, width, _ = fed.input.shape
-    assert (height, width) == (24, 32)  # 28 would become 14 and 7, which are numbers of channels
+    assert (height, width) == (24, 32)  # 28, 14 and 7 are numbers of channels
     sizes = {size for tensor in fed.tensors.values() if len(tensor.shape) == 4 for size in tensor.shape[1:3]}
     assert sizes & {7, 14, 28} == set()
 
