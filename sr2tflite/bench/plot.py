@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 COLORS = ("#4c72b0", "#c44e52", "#55a868", "#8172b3", "#ccb974", "#64b5cd")
 MOST_PANELS = 8
 _PANEL_INCHES, _CURVE_INCHES = 2.6, 3.4
+_BAR_STEP = 0.08
+"""Of a round's width, between the bars of two files."""
 
 
 def picture(report: BenchReport) -> bytes:
     """The picture as PNG: with several sizes the time per megapixel first, then a panel of runs for each result."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):  # a dollar is a name's own
+        return _drawn(report)
+
+
+def _drawn(report: BenchReport) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -43,7 +52,10 @@ def picture(report: BenchReport) -> bytes:
 
 
 def _runs(axes: "Axes", result: BenchResult, where: str) -> None:
-    """Rounds side by side, in each the runs of every file from left to right; a line is a round's median."""
+    """Rounds side by side, in each the runs of every file from left to right; a line is a round's median.
+
+    Where a tool tells no single runs, a bar from the shortest to the 95th percentile, if that is told, stands for them.
+    """
     for index, model in enumerate(result.models):
         color = COLORS[index % len(COLORS)]
         label = f"{model.name}\n{model.latency_ms.center:.3g} ms, {model.verdict}"
@@ -51,6 +63,10 @@ def _runs(axes: "Axes", result: BenchResult, where: str) -> None:
             across = place + 0.55 + 0.9 * (np.arange(len(one.times_ms)) + 0.5) / max(len(one.times_ms), 1)
             axes.plot(across, one.times_ms, ".", color=color, markersize=6, alpha=0.5, markeredgewidth=0)
             center = one.latency_ms.center
+            if not one.times_ms:
+                across = place + 1 + _BAR_STEP * (index - (len(result.models) - 1) / 2)
+                ends = (one.latency_ms.min, one.latency_ms.p95 or center)
+                axes.plot([across, across], ends, "-", color=color, linewidth=3, alpha=0.5)
             axes.plot([place + 0.55, place + 1.45], [center, center], "-", color=color, linewidth=1.2, label=label)
             label = ""  # one entry a file
     rounds = max(len(model.rounds) for model in result.models)
@@ -60,7 +76,9 @@ def _runs(axes: "Axes", result: BenchResult, where: str) -> None:
         axes.axvline(border + 0.5, color="#dddddd", linewidth=0.6, zorder=0)
     axes.set_ylim(0, _top(result.models))
     axes.set_ylabel("ms", fontsize=8)
-    axes.set_xlabel("round, each a fresh process; a line is its median", fontsize=8)
+    are_told = all(one.times_ms for model in result.models for one in model.rounds)
+    bar = "" if are_told else ", a bar from the shortest run to the 95th percentile"
+    axes.set_xlabel(f"round, each a fresh process; a line is its median{bar}", fontsize=8)
     axes.set_title(f"{where}input {_size(result)}, threads: {result.threads}", fontsize=9, loc="left")
     _quiet(axes)
 
@@ -71,7 +89,7 @@ def _top(models: Sequence[ModelBench]) -> float:
     for model in models:
         times = [time for one in model.rounds for time in one.times_ms]
         highest.append(float(np.percentile(times, 99)) if times else model.latency_ms.center)
-        highest.append(max(one.latency_ms.center for one in model.rounds))
+        highest.append(max(max(one.latency_ms.center, one.latency_ms.p95 or 0) for one in model.rounds))
     return 1.15 * max(highest)
 
 

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.plot import output_megapixels, picture
+from sr2tflite.bench.result import BenchReport
+from sr2tflite.bench.rounds import Latency
 from sr2tflite.commands.bench import bench, draw
 
 
@@ -26,6 +30,24 @@ def test_the_picture_holds_every_files_color(model, plans, name, tmp_path):
     image = decoded((tmp_path / "p.png").read_bytes())
     for blue_green_red in ((0xB0, 0x72, 0x4C), (0x52, 0x4E, 0xC4)):  # of the first file and the second
         assert (image == blue_green_red).all(axis=2).sum() > 50
+
+
+def test_rounds_of_which_only_statistics_are_told_have_bars(model, plans):
+    (result,) = bench([model("a.tflite")], plans["one result"]).results
+    (measured,) = result.models
+
+    def drawn(p95):
+        told = Latency(1.0, 1.1, 2.0, p95, 2.0, 0.5, 9)
+        rounds = tuple(replace(one, times_ms=(), latency_ms=told) for one in measured.rounds)
+        return decoded(picture(BenchReport((replace(result, models=(replace(measured, rounds=rounds),)),)))).astype(int)
+
+    # in the first file's color, on white
+    bluish = [image[..., 0] - image[..., 2] > 40 for image in (drawn(None), drawn(8.0))]
+    assert bluish[1].any(axis=1).sum() > bluish[0].any(axis=1).sum() + 50  # rows that hold some of it
+
+
+def test_a_name_is_no_formula(model, plans):
+    assert picture(bench([model("$m^$.tflite")], plans["one result"]))
 
 
 def test_more_sizes_make_a_higher_picture(model, plans):
