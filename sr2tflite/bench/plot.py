@@ -64,9 +64,9 @@ def _runs(axes: "Axes", result: BenchResult, where: str) -> None:
             axes.plot(across, one.times_ms, ".", color=color, markersize=6, alpha=0.5, markeredgewidth=0)
             center = one.latency_ms.center
             if not one.times_ms:
-                across = place + 1 + _BAR_STEP * (index - (len(result.models) - 1) / 2)
+                beside = place + 1 + _BAR_STEP * (index - (len(result.models) - 1) / 2)
                 ends = (one.latency_ms.min, one.latency_ms.p95 or center)
-                axes.plot([across, across], ends, "-", color=color, linewidth=3, alpha=0.5)
+                axes.plot([beside, beside], ends, "-", color=color, linewidth=3, alpha=0.5)
             axes.plot([place + 0.55, place + 1.45], [center, center], "-", color=color, linewidth=1.2, label=label)
             label = ""  # one entry a file
     rounds = max(len(model.rounds) for model in result.models)
