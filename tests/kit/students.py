@@ -31,7 +31,11 @@ def randomized(student: Student, seed: int = 0) -> nn.Module:
     module = student.build()
     with torch.no_grad():
         for value in module.parameters():
-            spread = 0.1 * student.peak if value.ndim == 1 else 0.5 * float(value.std()) + 0.01
+            spread = (
+                0.1 * student.peak
+                if value.ndim == 1
+                else 0.5 * float(value.std(correction=min(1, value.numel() - 1))) + 0.01
+            )
             value.add_(torch.randn(value.shape, generator=generator) * spread)
         for part in module.modules():
             if isinstance(part, nn.PReLU):

@@ -205,9 +205,9 @@ class Kept:
     real: torch.Tensor
 
     def conv(self, x: Any, weight: Any, bias: Any, bounds: Any, spec: Any) -> torch.Tensor:
-        from sr2tflite.quant.functions import PLAIN, conv_ratio
+        from sr2tflite.quant.functions import PLAIN, conv_codes
 
-        self.real = conv_ratio(x, spec).detach() * spec.grid.scale
+        self.real = conv_codes(x, spec)[0].detach() * spec.grid.scale
         return PLAIN.conv(x, weight, bias, bounds, spec)
 
     add = None
