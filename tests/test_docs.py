@@ -1,22 +1,34 @@
 """The documentation names what exists, and its command lines parse."""
 
+import doctest
+import importlib
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from sr2tflite import errors
+from sr2tflite.check.rules import RULES
 from sr2tflite.cli.reference import page
 from sr2tflite.cli.verbs import group
 from sr2tflite.networks.students import STUDENTS
+from sr2tflite.networks.teachers import TEACHERS
+from sr2tflite.quant.methods import METHODS
+from sr2tflite.registry import Registry
+from sr2tflite.run.reference import page as recipes_page
+from sr2tflite.train.losses import LOSSES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "docs/results.md", "docs/device.md")),
+    *(ROOT / name for name in ("README.md", "docs/results.md", "docs/device.md", "docs/methods.md")),
     *sorted((ROOT / "sr2tflite/networks/weights").glob("*.md")),
 ]
+
+
+KINDS: list[Registry[Any]] = [STUDENTS, TEACHERS, LOSSES, METHODS, RULES]
 
 
 def _command_lines(page: Path) -> list[str]:
@@ -56,6 +68,27 @@ def test_every_exit_status_is_in_the_readme() -> None:
 def test_the_page_of_commands_is_what_the_verbs_say() -> None:
     hint = "python -m sr2tflite.cli.reference > docs/commands.md"
     assert (ROOT / "docs/commands.md").read_text() == page(), hint
+
+
+def test_the_page_of_recipes_is_what_the_schema_says() -> None:
+    hint = "python -m sr2tflite.run.reference > docs/recipes.md"
+    assert (ROOT / "docs/recipes.md").read_text() == recipes_page(), hint
+
+
+EXAMPLES = [path for path in sorted((ROOT / "sr2tflite").rglob("*.py")) if ">>> " in path.read_text()]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_in_docstrings_run(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried
+    assert not failed
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_kind_of_component_says_how_one_is_added(kind: Registry[Any]) -> None:
+    assert kind.package.replace(".", "/") in (ROOT / "docs/adding.md").read_text()
 
 
 def test_every_verb_and_every_error_is_on_the_page_of_commands() -> None:
