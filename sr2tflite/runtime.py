@@ -168,7 +168,7 @@ def rehearse(content: bytes, where: str) -> None:
     Raises:
         InputError: LiteRT ends the process, or takes more memory than there is.
     """
-    command = [sys.executable, "-m", "sr2tflite.runtime"]
+    command = [sys.executable, "-P", "-m", "sr2tflite.runtime"]
     done = subprocess.run(command, input=content, capture_output=True, check=False)
     if done.returncode:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
