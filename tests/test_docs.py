@@ -70,6 +70,11 @@ def test_the_page_of_commands_is_what_the_verbs_say() -> None:
     assert (ROOT / "docs/commands.md").read_text() == page(), hint
 
 
+def test_every_verb_knows_the_short_help() -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    assert text.count("  -h, --help") == text.count("Usage: ")
+
+
 def test_the_page_of_recipes_is_what_the_schema_says() -> None:
     hint = "python -m sr2tflite.run.reference > docs/recipes.md"
     assert (ROOT / "docs/recipes.md").read_text() == recipes_page(), hint

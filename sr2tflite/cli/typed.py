@@ -5,10 +5,12 @@ from collections.abc import Collection, Sequence
 
 import click
 
+from sr2tflite.cli.group import Verb
+
 _KEY = "sr2tflite.typed"
 
 
-class Remembering(click.Command):
+class Remembering(Verb):
     """A command that keeps its words as they were typed."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
