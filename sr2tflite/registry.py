@@ -41,7 +41,8 @@ def parse_settings(model: type[SettingsT], data: Any, where: str) -> SettingsT:
 def _problem(model: type[BaseModel], item: dict[str, Any], where: str) -> str:
     path = ": ".join(part for part in (where, ".".join(map(str, item["loc"]))) if part)
     if item["type"] != "extra_forbidden":
-        return f"{path}: {item['msg'][0].lower()}{item['msg'][1:]}"
+        said = item["msg"].removeprefix("Value error, ")
+        return ": ".join(part for part in (path, f"{said[0].lower()}{said[1:]}") if part)
     owner: type[BaseModel] | None = model
     for key in item["loc"][:-1]:
         field = owner.model_fields.get(str(key)) if owner else None

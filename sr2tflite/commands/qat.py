@@ -105,14 +105,18 @@ def qat(
     task = stage.task(batches, HeldOut(held_out, WHITE, settings.protocol, multiple), sha256(origin.encode()))
     with batches:
         fitted = Training(task, settings, out.with_suffix(".train"), team).run(progress)
-    if not method.has_final_form(view):
-        raise RecipeError(
-            f"steps: {settings.steps} are over before the method has left out what it shall", hint="--set steps=100"
-        )
+    _refuse_unfinished(method, view, settings.steps)
     trained = [entry.sha256 for entry in (*images.entries, *held_out.entries)]
     quantized = _known(view.freeze(), ranges.ids, [*seen(graph.metadata), *trained])
     team.by_first(lambda: write_bytes(out, onnx.write(quantized)))
     return QatResult(out, fitted, len(images), images.skipped, quantized.summary())
+
+
+def _refuse_unfinished(method: Method, view: QuantizedView, steps: int) -> None:
+    if not method.has_final_form(view):
+        raise RecipeError(
+            f"steps: {steps} are over before the method has left out what it shall", hint="--set steps=100"
+        )
 
 
 class _Stage:

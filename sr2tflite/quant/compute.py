@@ -13,9 +13,10 @@ from sr2tflite.graph import Node, ops
 from sr2tflite.numerics.elementwise import mul_multiplier, subtract_params
 from sr2tflite.numerics.qparams import QuantParams, quantize
 from sr2tflite.numerics.requantize import add_params
-from sr2tflite.quant.functions import PLAIN, mul
+from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.limits import operand_params
 from sr2tflite.quant.plan import REAL, Plan, constant_operand
+from sr2tflite.quant.products import mul
 from sr2tflite.quant.slopes import SlopeLayer
 from sr2tflite.quant.specs import AddSpec, Arithmetic, MulSpec, OutputGrid
 from sr2tflite.quant.tables import Constant, TableSpec, answers, look_up

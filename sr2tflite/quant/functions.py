@@ -33,7 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sr2tflite.numerics.fixed_point import FixedPoint, multiply
-from sr2tflite.quant.specs import AddSpec, ConvSpec, MulSpec, OutputGrid
+from sr2tflite.quant.specs import AddSpec, ConvSpec, OutputGrid
 
 Slope = Callable[[Tensor], Tensor]
 """The derivative that stands in for rounding's, at t/s."""
@@ -191,46 +191,27 @@ def add_accumulators(a: Tensor, b: Tensor, spec: AddSpec) -> Tensor:
     return acc.add_(b.to(torch.int32).mul_(spec.multiplier_b)).add_(1 << (spec.shift - 1))
 
 
-class _Mul(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, _bounds: Tensor | None, spec: MulSpec) -> Tensor:
-        ratio = (a * b).mul_(spec.multiplier)
-        codes = ratio.round().clamp_(spec.grid.low, spec.grid.high)
-        ctx.save_for_backward(a, b, ratio, codes)
-        ctx.spec = spec
-        return codes
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        (grad,), spec = grads, cast(MulSpec, ctx.spec)
-        a, b, ratio, codes = ctx.saved_tensors
-        inside = inside_only(grad, ratio, spec.grid)
-        grad_range = None
-        if ctx.needs_input_grad[2]:
-            pulled = float(torch.dot(_flat(inside), _flat(ratio)))
-            grad_range = range_gradient(grad, codes, inside, pulled, spec.grid)
-        return inside * b * spec.scale_b, inside * a * spec.scale_a, grad_range, None
-
-
 class _Rounded(torch.autograd.Function):
+    """Codes, and the ratios t/s they were rounded from, whose gradient passes everything by."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, _bounds: Tensor | None, grid: OutputGrid, slope: Slope | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, _bounds: Tensor | None, grid: OutputGrid, slope: Slope | None) -> Any:
         ratio = x / grid.scale
         codes = ratio.round().clamp_(grid.low, grid.high)
         ctx.save_for_backward(ratio, codes)
         ctx.grid, ctx.slope = grid, slope
-        return codes
+        return codes, ratio
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (grad,), grid = grads, cast(OutputGrid, ctx.grid)
+        (grad, direct), grid = grads, cast(OutputGrid, ctx.grid)
         ratio, codes = ctx.saved_tensors
         inside = inside_only(grad, ratio, grid)
         passed = sloped(inside, ratio, ctx.slope)
         grad_range = None
         if ctx.needs_input_grad[1]:
             grad_range = range_gradient(grad, codes, inside, float(torch.dot(_flat(passed), _flat(ratio))), grid)
-        return passed, grad_range, None, None
+        return passed + direct, grad_range, None, None
 
 
 class _Real(torch.autograd.Function):
@@ -248,9 +229,11 @@ def real(codes: Tensor, scale: float) -> Tensor:
     return cast(Tensor, _Real.apply(codes, scale))  # type: ignore[no-untyped-call]
 
 
-def rounded(x: Tensor, bounds: Tensor | None, grid: OutputGrid, slope: Slope | None = None) -> Tensor:
-    """Codes of real values, ``v = clip(round_half_even(x/s), lo, hi)``: where a simulation begins to round."""
-    return cast(Tensor, _Rounded.apply(x, bounds, grid, slope))  # type: ignore[no-untyped-call]
+def rounded_from(
+    x: Tensor, bounds: Tensor | None, grid: OutputGrid, slope: Slope | None = None
+) -> tuple[Tensor, Tensor]:
+    """Codes of real values, ``v = clip(round_half_even(x/s), lo, hi)``, where a simulation begins to round; and x/s."""
+    return cast(tuple[Tensor, Tensor], _Rounded.apply(x, bounds, grid, slope))  # type: ignore[no-untyped-call]
 
 
 def conv(
@@ -283,15 +266,6 @@ def add(a: Tensor, b: Tensor, bounds: Tensor | None, spec: AddSpec, slope: Slope
     return cast(Tensor, _Add.apply(a, b, bounds, spec, slope))  # type: ignore[no-untyped-call]
 
 
-def mul(a: Tensor, b: Tensor, bounds: Tensor | None, spec: MulSpec) -> Tensor:
-    """MUL of two activations, with fused ReLU, requantization and saturation; shapes broadcast.
-
-    ``v = clip(round_half_even(float32(v_a·v_b)·m), lo, hi)``; equals XNNPACK's ``qs8_vmul`` bit for bit.
-    """
-    a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
-    return cast(Tensor, _Mul.apply(a, b, bounds, spec))  # type: ignore[no-untyped-call]
-
-
 class Rounding:
     """The arithmetic of this module.
 
@@ -311,8 +285,8 @@ class Rounding:
         return add(a, b, bounds, spec, self.slope)
 
     def rounded(self, x: Tensor, bounds: Tensor | None, grid: OutputGrid) -> Tensor:
-        """As :func:`rounded`."""
-        return rounded(x, bounds, grid, self.slope)
+        """The codes of :func:`rounded_from`."""
+        return rounded_from(x, bounds, grid, self.slope)[0]
 
 
 PLAIN = Rounding()

@@ -19,6 +19,7 @@ from sr2tflite.quant.functions import (
     inside_only,
     range_gradient,
     real,
+    rounded_from,
     sloped,
 )
 from sr2tflite.quant.specs import AddSpec, ConvSpec, OutputGrid
@@ -91,26 +92,6 @@ class _Add(torch.autograd.Function):
         return passed, passed if spec.scale_b > 0 else -passed, grad_range, None
 
 
-class _Rounded(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, _bounds: Tensor | None, grid: OutputGrid) -> Told:
-        ratio = x / grid.scale
-        codes = ratio.round().clamp_(grid.low, grid.high)
-        ctx.save_for_backward(ratio, codes)
-        ctx.grid = grid
-        return codes, ratio
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        (grad, direct), grid = grads, cast(OutputGrid, ctx.grid)
-        ratio, codes = ctx.saved_tensors
-        inside = inside_only(grad, ratio, grid)
-        grad_range = None
-        if ctx.needs_input_grad[1]:
-            grad_range = range_gradient(grad, codes, inside, _dot(inside, ratio), grid)
-        return inside + direct, grad_range, None
-
-
 class Mismatches:
     """Computes as ``functions`` does, and keeps the mismatch of every output whose range is learned."""
 
@@ -134,9 +115,8 @@ class Mismatches:
         return self._kept(told, bounds, spec.grid.scale)
 
     def rounded(self, x: Tensor, bounds: Tensor | None, grid: OutputGrid) -> Tensor:
-        """As ``functions.rounded``."""
-        told = cast(Told, _Rounded.apply(x, bounds, grid))  # type: ignore[no-untyped-call]
-        return self._kept(told, bounds, grid.scale)
+        """As ``functions.rounded_from``."""
+        return self._kept(rounded_from(x, bounds, grid), bounds, grid.scale)
 
     def _kept(self, told: Told, bounds: Tensor | None, scale: float) -> Tensor:
         if bounds is not None and torch.is_grad_enabled():

@@ -10,7 +10,8 @@ from sr2tflite.graph import Node, Op, ops
 from sr2tflite.numerics.elementwise import mul_multiplier, subtract_params
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.quant.bounds import within
-from sr2tflite.quant.functions import add, mul
+from sr2tflite.quant.functions import add
+from sr2tflite.quant.products import mul
 from sr2tflite.quant.specs import AddSpec, MulSpec, OutputGrid
 from sr2tflite.quant.tables import Constant, TableSpec, answers, look_up
 
