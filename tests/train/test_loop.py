@@ -219,7 +219,7 @@ BAD_SETTINGS = {
     "an unknown schedule": ({"schedule": {"kind": "poly"}}, "schedule: "),
     "falling milestones": ({"schedule": {"kind": "step", "milestones": [0.5, 0.2]}}, "each after the one before"),
     "a milestone in steps": ({"schedule": {"kind": "step", "milestones": [400]}}, "less than 1"),
-    "an unknown protocol": ({"protocol": "rbg"}, "protocol: value error, unknown protocol 'rbg'; did you mean 'rgb'"),
+    "an unknown protocol": ({"protocol": "rbg"}, "protocol: unknown protocol 'rbg'; did you mean 'rgb'"),
 }
 
 
