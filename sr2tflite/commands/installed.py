@@ -13,6 +13,7 @@ EXTRAS = {
     "onnx2tf": "the second export backend, which every export is cross-checked with",
     "spandrel": "teachers of forty more architectures",
     "android": "an adb program for phones",
+    "openvino": "which ops Intel's NPU compiler takes, in check",
     "tensorboard": "training curves in TensorBoard",
 }
 """Extra → what it brings; the one for developing is not among them."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.quant.bits import inner_convolutions
 from sr2tflite.quant.plan import Plan
 
 WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
@@ -27,6 +28,14 @@ def residual_blocks(graph: Graph) -> tuple[Block, ...]:
     """The residual blocks of a graph, in execution order."""
     found = (_block(graph, node) for node in graph.nodes if _is_plain_sum(graph, node))
     return tuple(block for block in found if block is not None)
+
+
+def trunk_convolutions(graph: Graph) -> list[Node]:
+    """The convolutions of residual blocks, or all, without those that read pixels or write what becomes pixels."""
+    inner = inner_convolutions(graph)
+    within = {name for block in residual_blocks(graph) for name in block.convolutions}
+    in_blocks = [node for node in inner if node.output in within]
+    return in_blocks or inner
 
 
 def without(plan: Plan, blocks: Collection[Block]) -> Plan:

@@ -23,8 +23,8 @@ from sr2tflite.graph.passes.merge_clips import merge_clips
 from sr2tflite.graph.passes.own_constants import own_constants
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.numerics.qparams import QuantParams
-from sr2tflite.quant.bits import inner_convolutions, largest_code, steps_of
-from sr2tflite.quant.blocks import residual_blocks
+from sr2tflite.quant.bits import largest_code, steps_of
+from sr2tflite.quant.blocks import trunk_convolutions
 from sr2tflite.quant.plan import REAL, Group, Plan, plan_as_it_is
 from sr2tflite.quant.settings import Bits
 from sr2tflite.torch_view import apply, to_channels_first
@@ -64,14 +64,6 @@ def plan_simulation(graph: Graph, bits: Bits) -> Plan:
     real = tuple(name for name, tensor in rounded.tensors.items() if not tensor.is_constant and name not in read)
     limits = {node.output: largest_code(bits.weights) for node in trunk}
     return Plan(rounded, (Group(real, REAL), *groups), limits=limits)
-
-
-def trunk_convolutions(graph: Graph) -> list[Node]:
-    """The convolutions of residual blocks, or all, without those that read pixels or write what becomes pixels."""
-    inner = inner_convolutions(graph)
-    within = {name for block in residual_blocks(graph) for name in block.convolutions}
-    in_blocks = [node for node in inner if node.output in within]
-    return in_blocks or inner
 
 
 def _with_roundings(graph: Graph, trunk: list[Node]) -> Graph:

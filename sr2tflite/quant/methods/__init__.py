@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from sr2tflite.quant.view import QuantizedView
-from sr2tflite.quant.weights import WeightQuantizer
 from sr2tflite.registry import Registry, Settings
 
 Gradients = Sequence[Tensor | None]
@@ -25,20 +24,8 @@ Mixed = tuple[list[Tensor | None], dict[str, float]]
 class Method(Settings):
     """Settings of a method; what it changes in a view, it changes in :meth:`install`."""
 
-    def weight_quantizer(self, weight: Tensor, limit: int) -> WeightQuantizer:  # noqa: ARG002  # a default
-        """How the weights of a convolution become codes.
-
-        Args:
-            weight: As they start, OIHW.
-            limit: The largest code.
-        """
-        return WeightQuantizer(limit)
-
     def install(self, view: QuantizedView) -> None:
-        """Give every convolution of a view its weight quantizer, where ranges have been found."""
-        for name in view.layer_names():
-            layer = view.layer(name)
-            layer.quantizer = self.weight_quantizer(layer.weight.detach(), layer.quantizer.limit)
+        """Change a view, where ranges have been found and before anything is trained: its weight quantizers first."""
 
     def groups(self, view: QuantizedView) -> list[dict[str, Any]]:  # noqa: ARG002  # a default
         """Adam's parameter groups of what :meth:`install` has brought beside weight quantizers."""

@@ -7,10 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from sr2tflite.quant.blocks import trunk_convolutions
 from sr2tflite.quant.methods import METHODS, Gradients, Method, Mixed
 from sr2tflite.quant.told import Mismatches
 from sr2tflite.quant.view import QuantizedView
-from sr2tflite.quant.weights import ClippedWeights, WeightQuantizer
+from sr2tflite.quant.weights import ClippedWeights
 
 WHITE = 255.0
 SMALLEST_NORM = 1e-12
@@ -67,15 +68,16 @@ class Odm(Method):
     percentile: float | None = Field(default=99.0, gt=50, le=100)
     """j, of the weights' clip; None clips none and leaves γ out."""
 
-    def weight_quantizer(self, weight: Tensor, limit: int) -> WeightQuantizer:
-        """Weights clipped at ``γ·P_j(|W|)``."""
-        if self.percentile is None:
-            return super().weight_quantizer(weight, limit)
-        return CorrectedPercentile(limit, self.percentile)
-
     def install(self, view: QuantizedView) -> None:
-        """As any method; the view also notes what it rounds."""
-        super().install(view)
+        """Clip the trunk's weights at ``γ·P_j(|W|)``; the view also notes what it rounds.
+
+        The paper's other layers are float. Here the first, the last and those that enlarge have codes too, pass pixels
+        through single large weights, and keep them whole.
+        """
+        trunk = [] if self.percentile is None else trunk_convolutions(view.plan.graph)
+        for node in trunk:
+            layer = view.layer(node.output)
+            layer.quantizer = CorrectedPercentile(layer.quantizer.limit, cast(float, self.percentile))
         if self.mismatch:
             view.arithmetic = Mismatches()
 

@@ -130,8 +130,7 @@ class Qdr(Method):
     """Learning rate of the variances' logarithms, relative to that of the weights."""
 
     def install(self, view: QuantizedView) -> None:
-        """As any method; the view also notes its bottleneck."""
-        super().install(view)
+        """The view also notes its bottleneck."""
         view.brought["bottleneck"] = Bottleneck(view)
         if self.lmr == "gradnorm":
             view.brought["balance"] = Balance()

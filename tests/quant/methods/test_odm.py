@@ -15,7 +15,8 @@ from sr2tflite.data.images import write_image
 from sr2tflite.errors import RecipeError
 from sr2tflite.files import write_bytes
 from sr2tflite.graph import onnx
-from sr2tflite.quant.methods.odm import Granularity, Odm, similarity
+from sr2tflite.quant.bits import inner_convolutions
+from sr2tflite.quant.methods.odm import CorrectedPercentile, Granularity, Odm, similarity
 from sr2tflite.quant.settings import Bits, PtqSettings
 from sr2tflite.quant.told import Mismatches
 from sr2tflite.quant.view import QuantizedView
@@ -68,6 +69,15 @@ def test_one_similarity_of_all_compares_all() -> None:
     whole = similarity(torch.tensor([1.0, 0.0, 2.0]), torch.tensor([0.0, 2.0, -4.0]))
     assert mixed[1] is not None
     torch.testing.assert_close(mixed[1], 2.0 + whole * torch.tensor([-4.0]))
+
+
+def test_the_trunk_alone_is_clipped() -> None:
+    view = _view(Odm())
+    clipped = {name for name in view.layer_names() if isinstance(view.layer(name).quantizer, CorrectedPercentile)}
+    trunk = {node.output for node in inner_convolutions(view.plan.graph)}  # without residual blocks, all between
+    assert clipped == trunk
+    assert trunk
+    assert trunk < set(view.layer_names())
 
 
 def test_noting_what_is_rounded_changes_no_code_and_no_gradient_of_the_losses() -> None:
