@@ -140,7 +140,8 @@ def upscaled(result: "UpscaleResult") -> None:
     counts = [f"{counted(range(result.count('made')), 'image')} made"]
     counts += [f"{result.count(one)} {one}" for one in ("stood", "failed") if result.count(one)]
     click.echo(f"{result.target}: {', '.join(counts)}, ×{result.scale}")
-    next_step(result.following)
+    if not result.count("failed"):
+        next_step(result.following)
 
 
 def evaluation(result: EvalResult, *, per_image: bool) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import ops
 from sr2tflite.quant.blocks import WINDOWS, Block, consumers, residual_blocks, without
 from sr2tflite.quant.bounds import within
 from sr2tflite.quant.layers import Fold
@@ -158,9 +159,12 @@ def required(shortcuts: Shortcuts | None, view: QuantizedView, otherwise: str) -
         UnsupportedError: There are none; ``otherwise`` is the setting that needs none.
     """
     if shortcuts is None:
+        graph = view.plan.graph
+        sums = [node.output for node in graph.nodes if isinstance(node.op, ops.Add)]
+        first = next(iter([*sums, *view.layer_names()]), "")
         raise UnsupportedError(
-            "has no residual blocks y = α·x + F(x) to leave out: F is convolutions, all but the last with ReLU",
-            where=view.plan.graph.name,
+            "is in no residual block y = α·x + F(x), nor is another: F is convolutions, all but the last with ReLU",
+            where=f"{graph.name}: {first}",
             hint=f"{otherwise}, or a student with such blocks: edsr_baseline, srresnet",
         )
     return shortcuts

@@ -166,6 +166,7 @@ def test_bad_images_are_named_and_left_out(end: Callable[..., Any]) -> None:
     cv2.imwrite("in/deep.png", np.zeros((9, 9, 3), np.uint16))
     status, out, err = end("in", "out")
     assert (status, "out: 1 image made, 2 failed, ×3" in out) == (2, True)
+    assert "next:" not in out
     assert "left out: in/broken.png: does not decode as an image; remove it or save it again as PNG\n" in err
     assert "left out: in/deep.png: has 16 bits a channel; expected 8; convert it to 8-bit PNG\n" in err
     status, out, err = end("in", "out", "--json")

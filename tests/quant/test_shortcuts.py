@@ -184,7 +184,7 @@ def test_a_sum_that_something_else_reads_takes_no_shortcut() -> None:
 def test_a_network_without_residual_blocks_has_no_shortcuts() -> None:
     view = QuantizedView.from_float(float_sr_graph(), IMAGES, QUICK)  # its skip goes round convolutions with ReLU
     assert add_shortcuts(view, identity=True) is None
-    with pytest.raises(UnsupportedError, match="sr: has no residual blocks") as error:
+    with pytest.raises(UnsupportedError, match="sr: trunk: is in no residual block") as error:
         required(None, view, "slim: 0")
     assert error.value.hint is not None
     assert "slim: 0" in error.value.hint

@@ -286,8 +286,8 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(case: str, folder: Path, t
 
 DEEP = {"name": "quantsr", "depth": "half"}
 REFUSED: dict[str, tuple[str, Any, type[Exception], str]] = {
-    "slimming without blocks": ("plain", "quantsr_plus", UnsupportedError, "sr: has no residual blocks"),
-    "depths without blocks": ("plain", DEEP, UnsupportedError, "sr: has no residual blocks"),
+    "slimming without blocks": ("plain", "quantsr_plus", UnsupportedError, "sr: trunk: is in no residual block"),
+    "depths without blocks": ("plain", DEEP, UnsupportedError, "sr: trunk: is in no residual block"),
     "slimming by nothing": ("deploy", {"name": "quantsr_plus", "shortcuts": False}, RecipeError, "shortcuts is false"),
     "depths by nothing": ("deploy", {**DEEP, "shortcuts": False}, RecipeError, "shortcuts is false"),
     "backwards": ("deploy", {"name": "quantsr_plus", "slim_from": 0.8}, RecipeError, "slim_until is 0.5"),
