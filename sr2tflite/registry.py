@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, get_args
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sr2tflite.errors import RecipeError
@@ -23,6 +24,19 @@ class Settings(BaseModel):
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 T = TypeVar("T", bound=Settings)
+
+
+def parse_yaml(text: bytes | str) -> Any:
+    """Plain data from YAML.
+
+    Raises:
+        ValueError: It is none; the message is one line.
+    """
+    try:
+        return yaml.safe_load(text)
+    # PyYAML's own constructors raise the others of dates, numbers and tags that are none
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
 
 
 def parse_settings(model: type[SettingsT], data: Any, where: str) -> SettingsT:

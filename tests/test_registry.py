@@ -5,7 +5,7 @@ import pytest
 from sr2tflite.errors import RecipeError
 from sr2tflite.networks import students
 from sr2tflite.networks.students import STUDENTS
-from sr2tflite.registry import Registry, Settings, nearest, parse_settings
+from sr2tflite.registry import Registry, Settings, nearest, parse_settings, parse_yaml
 
 
 def test_a_component_registered_twice_is_a_bug() -> None:
@@ -40,3 +40,24 @@ def test_a_nested_unknown_key_is_named_with_its_path() -> None:
 
     with pytest.raises(RecipeError, match=r"x: inner\.sise: unknown key; did you mean 'size'\?"):
         parse_settings(Outer, {"inner": {"sise": 3}}, "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [",
+        "a: 2001-99-99",
+        "a: !!timestamp x",
+        "a: !!int x",
+        "a: !!binary x",
+        "? [a]",
+        "{[1]: 2}",
+        b"\xff",
+        "[" * 5000,
+    ],
+)
+def test_what_is_no_yaml_ends_in_one_error_of_one_line(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w") as caught:  # whatever PyYAML's own constructors raise
+        parse_yaml(text)
+    assert type(caught.value) is ValueError
+    assert "\n" not in str(caught.value)

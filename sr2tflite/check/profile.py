@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sr2tflite.check.rules import RULES, Rule
 from sr2tflite.errors import RecipeError
 from sr2tflite.export.challenges import CHALLENGES, Challenge
 from sr2tflite.files import read_bytes
-from sr2tflite.registry import Settings, nearest, parse_settings
+from sr2tflite.registry import Settings, nearest, parse_settings, parse_yaml
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -58,9 +56,8 @@ def load_profile(name: str, told: Mapping[str, Mapping[str, Any]] | None = None)
     if path.parent == FOLDER and path.stem not in profiles():
         raise RecipeError(f"unknown profile {name!r}", hint=nearest(name, profiles()))
     try:
-        content = yaml.safe_load(read_bytes(path))
-    # PyYAML's own constructors raise the others of dates, numbers and tags that are none
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        content = parse_yaml(read_bytes(path))
+    except ValueError as error:
         raise RecipeError(f"is no YAML: {error}", where=str(path)) from error
     file = parse_settings(_File, content, path.name)
     rules = tuple(RULES.parse(_settled(one, told or {}), path.name) for one in file.rules)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import yaml
-
 from sr2tflite.errors import RecipeError
+from sr2tflite.registry import parse_yaml
 
 
 def assign(content: dict[str, Any], override: str) -> None:
@@ -22,6 +21,6 @@ def assign(content: dict[str, Any], override: str) -> None:
             content[parent] = {}
         content = content[parent]
     try:
-        content[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        content[last] = parse_yaml(text)
+    except ValueError as error:
         raise RecipeError(f"the value in {override!r} is not YAML") from error

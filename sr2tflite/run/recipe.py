@@ -12,7 +12,7 @@ from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.files import read_bytes
 from sr2tflite.quant.settings import PtqSettings
-from sr2tflite.registry import Settings, parse_settings
+from sr2tflite.registry import Settings, parse_settings, parse_yaml
 from sr2tflite.run.overrides import assign
 from sr2tflite.train.settings import QatTrainSettings, TrainSettings
 
@@ -154,10 +154,9 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         RecipeError: The schema says no; every mistake is named at once.
     """
     try:
-        content = yaml.safe_load(read_bytes(path))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"is not YAML: {text}", where=str(path), hint="start from one in recipes/") from error
+        content = parse_yaml(read_bytes(path))
+    except ValueError as error:
+        raise InputError(f"is not YAML: {error}", where=str(path), hint="start from one in recipes/") from error
     if not isinstance(content, dict):
         raise InputError("holds no recipe; expected keys and values", where=str(path))
     for override in overrides:

@@ -34,7 +34,7 @@ def test_a_wrong_recipe_is_refused_with_path_and_hint(case: str, tmp_path: Path)
         load(_recipe(tmp_path, text))
 
 
-@pytest.mark.parametrize("text", ["a: [", "just words", "- a\n- b"])
+@pytest.mark.parametrize("text", ["a: [", "just words", "- a\n- b", "a: 2001-99-99"])
 def test_what_is_no_yaml_mapping_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         load(_recipe(tmp_path, text))
@@ -48,6 +48,8 @@ def test_an_override_goes_through_the_same_validation(tmp_path: Path) -> None:
     assert recipe.qat.ptq.method == "minmax", "quantized training starts from what ptq says"
     with pytest.raises(RecipeError, match="unknown key; did you mean 'steps'"):
         load(path, ("qat.stesp=7",))
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load(path, ("qat.steps=2001-99-99",))
     with pytest.raises(RecipeError, match="is not KEY=VALUE"):
         load(path, ("qat",))
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.graph import onnx, tflite
+from sr2tflite.registry import parse_yaml
 from sr2tflite.run.artifacts import (
     CERTIFICATE,
     DEPLOY,
@@ -97,7 +98,7 @@ class Reading:
         try:
             # a resolved recipe repeats nothing by reference, of which a few lines could become gigabytes
             is_plain = not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, yaml.SafeLoader))
-            content = _plain(yaml.safe_load(data)) if is_plain else None
+            content = _plain(parse_yaml(data)) if is_plain else None
         except (yaml.YAMLError, ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
