@@ -42,8 +42,8 @@ class BinarizedWeights(LearnedClip):
         has it; how wide tanh is at the higher bits is our reading.
     """
 
-    def __init__(self, limit: int, weight: Tensor, *, per_channel: bool) -> None:
-        super().__init__(limit, weight, per_channel=per_channel)
+    def __init__(self, limit: int, start: Tensor) -> None:
+        super().__init__(limit, start)
         self.bits = (limit + 1).bit_length()
         self.largest = limit if self.bits in FULL else limit + 1
         self.gain = nn.Parameter(torch.ones(self.bits))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from sr2tflite.quant.rounding import covariances
-from sr2tflite.quant.weights import ClippedWeights
+from sr2tflite.quant.weights import LearnedClip
 
 if TYPE_CHECKING:
     from sr2tflite.quant.view import QuantizedView
@@ -18,30 +18,6 @@ STEPS = 100
 """Clips looked at: 1 %, 2 % … 100 % of the largest magnitude."""
 
 SMALLEST = 1e-12
-
-
-class LearnedClip(ClippedWeights):
-    """``c = γ·c₀``, γ learned: one per output channel, or one.
-
-    Args:
-        limit: The largest code.
-        clip: c₀, where it starts.
-    """
-
-    start: Tensor
-
-    def __init__(self, limit: int, clip: Tensor) -> None:
-        super().__init__(limit)
-        self.register_buffer("start", clip.clamp(min=SMALLEST))
-        self.gamma = nn.Parameter(torch.ones_like(clip))
-
-    def clip(self, weight: Tensor, *, per_channel: bool) -> Tensor:  # noqa: ARG002  # its own
-        """c, whatever the weights are by now."""
-        return self.gamma.abs() * self.start
-
-    def enlarge(self, ratio: Tensor) -> None:
-        """The clip moves along."""
-        self.start.mul_(ratio)
 
 
 def least_error_clip(weight: Tensor, limit: int, *, per_channel: bool, covariance: Tensor | None = None) -> Tensor:

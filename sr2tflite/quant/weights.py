@@ -95,22 +95,19 @@ class ClippedWeights(WeightQuantizer):
 
 
 class LearnedClip(ClippedWeights):
-    """c is learned, for a channel or the layer: ``c = γ·c₀``, ``c₀ = max|w|`` at the start, γ starts at 1.
+    """c is learned, for a channel or the layer: ``c = γ·c₀``, γ starts at 1.
 
-    So training starts on the grid that post-training quantization has rounded for. That γ is learned instead of s lets
-    one learning rate fit all layers.
+    That γ is learned instead of s lets one learning rate fit all layers.
 
     Args:
         limit: The largest code.
-        weight: As they start, OIHW.
-        per_channel: Whether every output channel has a clip of its own.
+        start: c₀, one per output channel, or one: what calibration found.
     """
 
     start: Tensor
 
-    def __init__(self, limit: int, weight: Tensor, *, per_channel: bool) -> None:
+    def __init__(self, limit: int, start: Tensor) -> None:
         super().__init__(limit)
-        start = weight.detach().abs().reshape(len(weight) if per_channel else 1, -1).amax(1)
         # a channel of zeros may learn to be something: as large as the layer is
         self.register_buffer("start", torch.where(start > 0, start, float(start.max()) or 1.0))
         self.relative = nn.Parameter(torch.ones_like(start))
@@ -119,6 +116,10 @@ class LearnedClip(ClippedWeights):
         """γ·c₀; what γ may become keeps a clip's sign and some width."""
         smallest, largest = self.start.new_tensor([SMALLEST_SHARE, inf])
         return self.start * within(self.relative, smallest, largest)
+
+    def enlarge(self, ratio: Tensor) -> None:
+        """The clip moves along."""
+        self.start.mul_(ratio)
 
 
 def straight(value: Tensor, codes: Tensor) -> Tensor:

@@ -21,11 +21,12 @@ from sr2tflite.quant.redistribution import (
 )
 from sr2tflite.quant.specs import AddSpec, ConvGeometry, ConvSpec, OutputGrid
 from sr2tflite.quant.told import Tapped
-from sr2tflite.quant.weights import LearnedClip, WeightCodes
+from sr2tflite.quant.weights import LearnedClip, WeightCodes, WeightQuantizer
 
 LIMITS = {8: 127, 4: 7, 3: 3, 2: 1}
 LARGEST = {8: 127, 4: 7, 3: 4, 2: 2}
 WEIGHT = torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(0)) * 0.1
+LARGEST_OF_CHANNELS = WEIGHT.abs().amax((1, 2, 3))
 
 
 def test_the_slope_is_least_at_whole_steps_and_greatest_half_way() -> None:
@@ -125,7 +126,7 @@ def used(quantizer: LearnedClip, weight: Tensor) -> WeightCodes:
 @pytest.mark.parametrize("kind", [RedistributedWeights, BinarizedWeights])
 @pytest.mark.parametrize("bits", LIMITS)
 def test_what_takes_the_gradient_has_the_value_of_the_codes(bits: int, kind: type[LearnedClip]) -> None:
-    quantizer = kind(LIMITS[bits], WEIGHT, per_channel=True)
+    quantizer = kind(LIMITS[bits], LARGEST_OF_CHANNELS)
     with torch.no_grad():
         quantizer.relative.mul_(0.6)
     codes = used(quantizer, WEIGHT)
@@ -137,7 +138,7 @@ def test_what_takes_the_gradient_has_the_value_of_the_codes(bits: int, kind: typ
 @pytest.mark.parametrize("kind", [RedistributedWeights, BinarizedWeights])
 def test_where_all_weights_saturate_the_clip_takes_the_whole_gradient(kind: type[LearnedClip]) -> None:
     weight = (WEIGHT.sign() * 3).double()
-    quantizer = kind(7, WEIGHT, per_channel=True).double()
+    quantizer = kind(7, LARGEST_OF_CHANNELS).double()
     codes = used(quantizer, weight)
     quantizer.passed(weight, codes).sum().backward()  # type: ignore[no-untyped-call]
     assert quantizer.relative.grad is not None
@@ -145,19 +146,24 @@ def test_where_all_weights_saturate_the_clip_takes_the_whole_gradient(kind: type
     torch.testing.assert_close(quantizer.relative.grad, quantizer.start * weight.sign().sum((1, 2, 3)))
 
 
-def test_a_learned_clip_starts_at_the_largest_weight_and_takes_no_zero() -> None:
+def test_a_learned_clip_starts_where_it_is_told_and_takes_no_zero() -> None:
     weight = WEIGHT.clone()
     weight[2] = 0
     largest = weight.abs().amax((1, 2, 3))
     largest[2] = weight.abs().max()
-    assert torch.equal(LearnedClip(7, weight, per_channel=True).start, largest)
-    assert float(LearnedClip(7, weight, per_channel=False).start) == float(weight.abs().max())
-    assert float(LearnedClip(7, torch.zeros(2, 1, 1, 1), per_channel=False).start) == 1
+    assert torch.equal(LearnedClip(7, WeightQuantizer(7).magnitude(weight, per_channel=True)).start, largest)
+    assert float(LearnedClip(7, torch.zeros(1)).start) == 1
+
+
+def test_a_learned_clip_moves_with_weights_that_are_enlarged() -> None:
+    quantizer = LearnedClip(7, torch.tensor([1.0, 3.0]))
+    quantizer.enlarge(torch.tensor([2.0, 0.5]))
+    assert quantizer.clip(WEIGHT, per_channel=True).tolist() == [2.0, 1.5]
 
 
 @given(st.sampled_from(list(LIMITS)), st.floats(-200, 200))
 def test_bits_found_one_by_one_are_at_first_rounding_half_up(bits: int, ratio: float) -> None:
-    quantizer = BinarizedWeights(LIMITS[bits], WEIGHT, per_channel=True)
+    quantizer = BinarizedWeights(LIMITS[bits], LARGEST_OF_CHANNELS)
     for value in (ratio, round(ratio), round(ratio) + 0.5):
         (found,) = quantizer.codes(torch.tensor([value], dtype=torch.float64)).tolist()
         assert found == min(max(math.floor(value + 0.5), -LIMITS[bits]), LARGEST[bits])
@@ -165,7 +171,7 @@ def test_bits_found_one_by_one_are_at_first_rounding_half_up(bits: int, ratio: f
 
 @pytest.mark.parametrize("bits", LIMITS)
 def test_at_first_the_gradient_of_bits_is_near_one_inside_and_none_outside(bits: int) -> None:
-    quantizer = BinarizedWeights(LIMITS[bits], WEIGHT, per_channel=True)
+    quantizer = BinarizedWeights(LIMITS[bits], LARGEST_OF_CHANNELS)
     inside = torch.linspace(-LIMITS[bits], LARGEST[bits], 4001, dtype=torch.float64)[1:-1].requires_grad_()
     (gradient,) = torch.autograd.grad(quantizer.binarized(inside).sum(), inside)
     # 1 − Π(1 − p_i), each p_i within 0.45…1.082: two bits leave most
@@ -176,7 +182,7 @@ def test_at_first_the_gradient_of_bits_is_near_one_inside_and_none_outside(bits:
 
 
 def test_learned_thresholds_move_where_codes_change_and_codes_stay_codes() -> None:
-    quantizer = BinarizedWeights(7, WEIGHT, per_channel=True)
+    quantizer = BinarizedWeights(7, LARGEST_OF_CHANNELS)
     ratio = torch.linspace(-8, 9, 3401, dtype=torch.float64)
     before = quantizer.codes(ratio.clone())
     with torch.no_grad():
@@ -197,7 +203,7 @@ def test_learned_thresholds_move_where_codes_change_and_codes_stay_codes() -> No
 
 def test_thresholds_learn() -> None:
     """Weights that should be coded one higher lower every bit's threshold."""
-    quantizer = BinarizedWeights(7, WEIGHT, per_channel=True)
+    quantizer = BinarizedWeights(7, LARGEST_OF_CHANNELS)
     quantizer.passed(WEIGHT, used(quantizer, WEIGHT)).sum().neg().backward()  # type: ignore[no-untyped-call]
     assert quantizer.threshold.grad is not None
     assert quantizer.gain.grad is not None

@@ -28,10 +28,11 @@ class ShiftedAndShortcut(Method):
     range's width."""
 
     def weights_of(self, view: QuantizedView, kind: type[LearnedClip]) -> None:
-        """Give every convolution a weight quantizer, where ranges have been found."""
+        """Give every convolution a weight quantizer, which starts on the grid that calibration has rounded for."""
         for name in view.layer_names():
             layer = view.layer(name)
-            layer.quantizer = kind(layer.quantizer.limit, layer.weight, per_channel=layer.per_channel)
+            start = layer.quantizer.magnitude(layer.weight.detach(), per_channel=layer.per_channel)
+            layer.quantizer = kind(layer.quantizer.limit, start)
 
     def fold_into(self, view: QuantizedView, *, identity: bool) -> Shortcuts | None:
         """Shift activations and give blocks shortcuts, as far as the settings say so."""
