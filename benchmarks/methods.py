@@ -8,6 +8,7 @@ command goes on where a stopped one was. With several seeds a difference counts 
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sr2tflite.commands.export import export
 from sr2tflite.commands.ptq import ptq
 from sr2tflite.commands.qat import qat
 from sr2tflite.data.images import list_images
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.files import read_bytes
 from sr2tflite.graph import Graph, Node, onnx, ops
 from sr2tflite.quant.bits import inner_convolutions
@@ -134,8 +136,13 @@ def lines(study: Study, rows: list[str], bits: list[int], seeds: list[int]) -> I
     for width in bits:
         for row in rows:
             trained = "qat" in study.told["rows"][row]
-            cells = [study.cell(row, width, seed) for seed in (seeds if trained else seeds[:1])]
-            line = [row, str(width), *_line(cells, names)]
+            try:
+                cells = [study.cell(row, width, seed) for seed in (seeds if trained else seeds[:1])]
+                found = _line(cells, names)
+            except UnsupportedError as error:  # a method may need blocks that a network has not
+                print(f"{row}: {error}", file=sys.stderr)
+                found = [*("–" for _ in names), "", "", "", ""]
+            line = [row, str(width), *found]
             print(*line, flush=True)
             yield line
 
