@@ -25,11 +25,11 @@ DEPLOYED = {"CONV_2D", "ADD", "CONCATENATION", "DEPTH_TO_SPACE", "PRELU", "LEAKY
 GATED = {"efm": {"LOGISTIC", "MUL"}}
 """And the gates of some."""
 
-INSIDE = {"efm": {1: 2}, "edsr_baseline": {2: 1, 3: 1, 4: 2}, "srresnet": {2: 2, 3: 2, 4: 3}}
+INSIDE = {"efm": {1: 2}, "edsr_baseline": {2: 1, 3: 1, 4: 2}, "rdn": {2: 1, 3: 1, 4: 2}, "srresnet": {2: 2, 3: 2, 4: 3}}
 """DEPTH_TO_SPACE by scale, of those that enlarge features: one a step, and one for the image where it is added."""
 
-A_BLOCK = {"efm": 3, "edsr_baseline": 2, "srresnet": 2}
-"""Convolutions that a block fuses to, where an activation lies between them."""
+A_BLOCK = {"efm": 3, "edsr_baseline": 2, "rdn": 8, "srresnet": 2}
+"""Convolutions larger than 1×1 that a block fuses to, where an activation lies between them."""
 
 every_student = pytest.mark.parametrize("name", STUDENTS.names())
 at_every_scale = pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_a_fused_student_holds_nothing_but_what_phones_run(
 def test_a_block_more_is_as_many_convolutions_more_as_it_fuses_to(
     name: str, fused: Callable[[str, int], Fused]
 ) -> None:
-    # a 1×1 that cannot join the 3×3 behind it, as in XLSR, may stand beside it
+    # a 1×1 that cannot join the 3×3 behind it, as in XLSR, or that joins a block, as in RDN, may stand beside it
     scale = scales(name)[len(scales(name)) // 2]
     deeper = small(name, scale).model_copy(update={"depth": 2})
     before, after = (_kernels(result) for result in (fused(name, scale), _fused(deeper, name)))
     more = [size for size in after if size > (1, 1)]
     assert len(more) - len([size for size in before if size > (1, 1)]) == A_BLOCK.get(name, 1)
-    assert len(after) - len(before) <= max(2, A_BLOCK.get(name, 1))
+    assert len(after) - len(before) <= A_BLOCK.get(name, 1) + 1
 
 
 def _kernels(result: Fused) -> list[tuple[int, ...]]:
@@ -154,5 +154,6 @@ def test_a_student_of_its_published_size_goes_the_whole_road(name: str, scale: i
     student = STUDENTS.parse({"name": name, "scale": scale})[1]
     start = time.process_time()
     result = _fused(student, name)
-    assert time.process_time() - start < 12  # a tenth of that on an idle machine
+    millions = sum(value.numel() for value in student.build().parameters()) / 1e6
+    assert time.process_time() - start < 12 + 2 * millions  # a tenth, and a quarter, of that on an idle machine
     assert _road(result, tmp_path) == 0

@@ -1,4 +1,4 @@
-"""State dicts as the authors of EDSR-PyTorch and BasicSR publish them, with random weights, and what they compute."""
+"""State dicts as EDSR-PyTorch, BasicSR and RDN-pytorch publish them, with random weights, and what they compute."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -123,6 +123,76 @@ def _run_msrresnet(weights: Weights, scale: int, _res_scale: float, x: Tensor) -
     return y + F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
+DENSE_LAYERS = 2
+
+
+def _rdn(names: Mapping[str, str], last: Callable[[int], str]) -> Callable[[int, int, int], Weights]:
+    def weights(channels: int, depth: int, scale: int) -> Weights:
+        def shapes() -> Shapes:
+            yield names["head"], (channels, 3, 3)
+            yield names["second"], (channels, channels, 3)
+            for block in range(depth):
+                for layer in range(DENSE_LAYERS):
+                    yield names["dense"].format(block, layer), (channels, channels * (layer + 1), 3)
+                yield names["join"].format(block), (channels, channels * (DENSE_LAYERS + 1), 1)
+            yield names["global"].format(0), (channels, channels * depth, 1)
+            yield names["global"].format(1), (channels, channels, 3)
+            for number, step in enumerate(_steps(scale)):
+                yield names["enlarge"].format(2 * number), (channels * step**2, channels, 3)
+            yield last(scale), (3, channels, 3)
+
+        return _random(shapes())
+
+    return weights
+
+
+def _run_rdn(names: Mapping[str, str], last: Callable[[int], str]) -> Callable[[Weights, int, float, Tensor], Tensor]:
+    def run(weights: Weights, scale: int, _res_scale: float, x: Tensor) -> Tensor:
+        first = _conv(weights, names["head"], x)
+        y, found = _conv(weights, names["second"], first), []
+        while f"{names['join'].format(len(found))}.weight" in weights:
+            dense = y
+            for layer in range(DENSE_LAYERS):
+                grown = _conv(weights, names["dense"].format(len(found), layer), dense).relu()
+                dense = torch.cat((dense, grown), 1)
+            y = y + _conv(weights, names["join"].format(len(found)), dense)
+            found.append(y)
+        y = _conv(weights, names["global"].format(0), torch.cat(found, 1))
+        y = _conv(weights, names["global"].format(1), y) + first
+        for number, step in enumerate(_steps(scale)):
+            y = F.pixel_shuffle(_conv(weights, names["enlarge"].format(2 * number), y), step)
+        return _conv(weights, last(scale), y)
+
+    return run
+
+
+RDN_UPPER = {
+    "head": "SFENet1",
+    "second": "SFENet2",
+    "dense": "RDBs.{}.convs.{}.conv.0",
+    "join": "RDBs.{}.LFF",
+    "global": "GFF.{}",
+    "enlarge": "UPNet.{}",
+}
+
+RDN_LOWER = {
+    "head": "sfe1",
+    "second": "sfe2",
+    "dense": "rdbs.{}.layers.{}.conv",
+    "join": "rdbs.{}.lff",
+    "global": "gff.{}",
+    "enlarge": "upscale.{}",
+}
+
+
+def _upper_tail(scale: int) -> str:
+    return f"UPNet.{2 * len(_steps(scale))}"
+
+
+def _lower_tail(_scale: int) -> str:
+    return "output"
+
+
 @dataclass(frozen=True)
 class Publication:
     """Somebody's layout of a network."""
@@ -152,4 +222,6 @@ PUBLICATIONS = {
     "BasicSR's EDSR": Publication("edsr_baseline", _edsr_basicsr, _run_edsr_basicsr, 1, 255, ROUNDED_MEAN),
     "BasicSR's MSRResNet": Publication("srresnet", _msrresnet("body", "conv_hr"), _run_msrresnet, 1, 1),
     "MSRResNet of MMSR": Publication("srresnet", _msrresnet("recon_trunk", "HRconv"), _run_msrresnet, 1, 1),
+    "EDSR-PyTorch's RDN": Publication("rdn", _rdn(RDN_UPPER, _upper_tail), _run_rdn(RDN_UPPER, _upper_tail), 255, 255),
+    "RDN-pytorch": Publication("rdn", _rdn(RDN_LOWER, _lower_tail), _run_rdn(RDN_LOWER, _lower_tail), 1, 1),
 }
