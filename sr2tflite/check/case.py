@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,9 @@ class Case:
             InputError: A folder or image cannot be read.
             UnsupportedError: The network takes no images of three channels, and there are only such.
         """
-        found = samples(self._folders, self.graph.input.channels, size_multiple(self.graph), self._limit)
+        graphs = [self.graph] if self.against is None else [self.graph, self.pairing.expected]
+        step = lcm(*map(size_multiple, graphs))
+        found = samples(self._folders, self.graph.input.channels, step, self._limit)
         if self._folders and self.graph.input.channels != 3:
             raise UnsupportedError(f"takes {self.graph.input.channels} channels; images have 3", where=str(self.path))
         if self.free is not None:
