@@ -23,4 +23,6 @@ class Archive(PackageRule):
             self.finding(Place(file=fault.name or package.path.name), fault.found, fault.expected, hint=package.remake)
             for fault in contents.faults
         ]
-        return Checked(f"{len(contents.names)} files, {contents.size_bytes:,} bytes", tuple(findings))
+        counted = f"{len(contents.names)} file{'s' * (len(contents.names) != 1)}"
+        seen = f"a folder of {counted}" if package.path.is_dir() else f"{counted}, {contents.size_bytes:,} bytes"
+        return Checked(seen, tuple(findings))
