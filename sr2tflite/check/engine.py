@@ -10,7 +10,8 @@ from sr2tflite.check.finding import Finding
 from sr2tflite.check.package import INTEGERS, Package
 from sr2tflite.check.profile import Profile
 from sr2tflite.check.rewrites import REWRITES
-from sr2tflite.check.rules import Checked, PackageRule, Rule, left_out
+from sr2tflite.check.rules import RULES, Checked, PackageRule, Rule, left_out
+from sr2tflite.check.rules._unit import UnitRule
 from sr2tflite.export.challenges import FIXED, NAMES
 from sr2tflite.files import quoted
 
@@ -211,7 +212,12 @@ def _following(profile: Profile, case: Case, results: list[RuleResult]) -> str:
         allowed = "" if any(REWRITES[name].is_exact for name in rewrites) else " --allow-difference"
         fixed = case.path.with_name(f"{case.path.stem}_fixed.tflite")
         return f"sr2tflite check {path} --profile {profile.name} --fix{allowed} -o {quoted(fixed)}"
-    if any(one.status == "fails" for one in results):
+    failed = [one for one in results if one.status == "fails"]
+    if failed and all(issubclass(RULES[one.rule], UnitRule) for one in failed):
+        # the network itself is not what the accelerator takes: written anew it would be the same
+        told = (found.hint for one in failed for found in one.checked.findings if found.hint)
+        return next((hint for hint in told if hint.startswith("sr2tflite ")), f"sr2tflite inspect {path} --tree")
+    if failed:
         return case.remake
     return f"sr2tflite bench {path}" if case.against else f"sr2tflite verify {path} --against qat.onnx"
 

@@ -155,3 +155,12 @@ def test_a_reader_that_goes_away_is_no_bug() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == (b"", UNREAD)
+
+
+def test_what_an_accelerator_does_not_take_is_not_to_be_written_again(told: Told) -> None:
+    Path("fixed.tflite").write_bytes(integer_file(network(), (24, 32)))
+    Path("free.tflite").write_bytes(integer_file(network(), (None, None)))
+    out = told("check", "fixed.tflite", "--profile", "ethos-u")[1]  # whose compiler knows no DEPTH_TO_SPACE
+    assert following(out) == ["sr2tflite", "inspect", "fixed.tflite", "--tree"]
+    words = following(told("check", "free.tflite", "--profile", "ethos-u")[1])
+    assert words[-6:] == ["--height", "720", "--width", "1280", "-o", "free.tflite"]
