@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.contents import Contents, read_contents
-from sr2tflite.check.finding import Place
+from sr2tflite.check.finding import Place, counted
 from sr2tflite.check.images import GENERATED_SIZE, Sample, Samples, clouds, samples
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.compare import compare
@@ -223,7 +223,7 @@ class Package:
         if self.pairs is None or self.tried.images:
             return samples(self.tried.images, 3, size_multiple(self.graph("free")), self.tried.limit)
         images = tuple(Sample(pair.name, pair.load(self.challenge.scale)[0]) for pair in self.pairs.pairs)
-        return Samples(images, f"{len(images)} low-resolution images")
+        return Samples(images, counted(len(images), "low-resolution image"))
 
     @property
     def photographs(self) -> tuple[Sample, ...]:

@@ -71,6 +71,8 @@ def test_what_a_submission_was_asked_with_is_asked_again(told: Told) -> None:
     out = told("check", "a.zip", "--profile", "mai2026", "--data", "my pictures", "--min-psnr", "1")[1]
     wanted = "sr2tflite check a.zip --profile mai2026 --data 'my pictures' --runtime-ms X"
     assert out.endswith(f"next: {wanted}\n")
+    assert "run on 1 low-resolution image " in out
+    assert " dB on 1 image, bicubic " in out
 
 
 def test_a_run_that_is_no_submission_yet_is_to_be_packed(told: Told) -> None:

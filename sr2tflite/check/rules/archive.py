@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sr2tflite.check.finding import Place
+from sr2tflite.check.finding import Place, counted
 from sr2tflite.check.package import Package
 from sr2tflite.check.rules import RULES, Checked, PackageRule
 
@@ -23,6 +23,6 @@ class Archive(PackageRule):
             self.finding(Place(file=fault.name or package.path.name), fault.found, fault.expected, hint=package.remake)
             for fault in contents.faults
         ]
-        counted = f"{len(contents.names)} file{'s' * (len(contents.names) != 1)}"
-        seen = f"a folder of {counted}" if package.path.is_dir() else f"{counted}, {contents.size_bytes:,} bytes"
+        files = counted(len(contents.names), "file")
+        seen = f"a folder of {files}" if package.path.is_dir() else f"{files}, {contents.size_bytes:,} bytes"
         return Checked(seen, tuple(findings))
