@@ -1,4 +1,4 @@
-"""What a benchmark found: one result type for every device, schema 2.
+"""What a benchmark found: one result type for every device; its form is ``sr2tflite.bench/2``.
 
 ::
 

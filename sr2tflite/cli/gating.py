@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from sr2tflite.progress import Progress
 
 
+def _profiles(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """What the tab key offers."""
+    from sr2tflite.check.profile import profiles
+
+    return [name for name in profiles() if name.startswith(begun)]
+
+
 @group.command(short_help="May it go there? Profiles of rules, as a gate.")
 @click.argument("target", type=FILE, metavar="MODEL.tflite|FOLDER|FILE.zip")
 @click.option(
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     multiple=True,
     required=True,
     metavar="NAME",
+    shell_complete=_profiles,
     help="mai2026, mai2022, mai2021, nnapi, gpu, hexagon, ethos-u, xnnpack, integrity, or a .yaml; any number of them.",
 )
 @click.option(

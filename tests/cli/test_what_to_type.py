@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -166,3 +167,10 @@ def test_what_an_accelerator_does_not_take_is_not_to_be_written_again(told: Told
     assert following(out) == ["sr2tflite", "inspect", "fixed.tflite", "--tree"]
     words = following(told("check", "free.tflite", "--profile", "ethos-u")[1])
     assert words[-6:] == ["--height", "720", "--width", "1280", "-o", "free.tflite"]
+
+
+def test_the_tab_key_knows_the_profiles() -> None:
+    words = {"COMP_WORDS": "sr2tflite check --profile mai", "COMP_CWORD": "3", "_SR2TFLITE_COMPLETE": "bash_complete"}
+    code = "import sys; sys.argv[0] = 'sr2tflite'; from sr2tflite.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **words}, capture_output=True, text=True)
+    assert [line.partition(",")[2] for line in done.stdout.split()] == ["mai2021", "mai2022", "mai2026"]
