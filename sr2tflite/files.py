@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sr2tflite.errors import InputError, StorageError
 
 _TEMPORARY = re.compile(r"\..+\.torn-\w+")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_DENIED = {errno.EACCES, errno.EPERM}
 
 
 def cache_folder() -> Path:
@@ -159,7 +161,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=str(path), hint="check the path") from error
+        raise unreadable(path, error) from error
 
 
 def read_range(path: Path, offset: int, length: int) -> bytes:
@@ -174,7 +176,26 @@ def read_range(path: Path, offset: int, length: int) -> bytes:
             file.seek(offset)
             return file.read(max(min(length, rest), 0))
     except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=str(path), hint="check the path") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """What a file or folder that cannot be read becomes."""
+    hint = f"chmod +r {quoted(path)}" if error.errno in _DENIED else "check the path"
+    return InputError(f"cannot read: {error.strerror}", where=str(path), hint=hint)
+
+
+def other_kind(path: Path, expected: str, hint: str) -> InputError:
+    """What a path becomes that is not named as what is expected there: there is nothing, a folder, or another file."""
+    if not path.exists():
+        return InputError(f"cannot read: {os.strerror(errno.ENOENT)}", where=str(path), hint="check the path")
+    found = "a folder" if path.is_dir() else f"a {path.suffix} file" if path.suffix else "a file without a suffix"
+    return InputError(f"is {found}; expected {expected}", where=str(path), hint=hint)
+
+
+def quoted(path: Path) -> str:
+    """A path as one word of a command to type."""
+    return shlex.quote(str(path))
 
 
 def sha256(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What a benchmark found: one result type for every device, schema 2.
+"""What a benchmark found: one result type for every device; its form is ``sr2tflite.bench/2``.
 
 ::
 
@@ -19,7 +19,7 @@ from sr2tflite.bench.judged import Ratio, Score
 from sr2tflite.bench.rounds import Latency, Round, pooled
 from sr2tflite.bench.verdict import Verdict, verdict
 
-SCHEMA = 2
+SCHEMA = "sr2tflite.bench/2"
 
 Fact = str | int | float | None
 
@@ -210,7 +210,7 @@ class BenchResult:
     notes: tuple[str, ...] = ()
     """What a reader must know besides."""
 
-    schema: int = SCHEMA
+    schema: str = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSON file."""
@@ -235,7 +235,7 @@ class BenchReport:
 
     results: tuple[BenchResult, ...]
     failures: tuple[Failure, ...] = ()
-    schema: int = SCHEMA
+    schema: str = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSON file."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.export.cross_check import raw_pixels
 from sr2tflite.export.match import Walk
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import quoted, read_bytes, sha256
 from sr2tflite.graph import Graph, Node, ops, tflite
 from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.shapes import with_size
@@ -91,13 +92,13 @@ class Case:
         """The line that makes the file anew from the other artifact."""
         if self._remake is not None:
             return self._remake
-        model = "qat.onnx" if self.against is None or self.against.suffix != ".onnx" else self.against
+        model = "qat.onnx" if self.against is None or self.against.suffix != ".onnx" else quoted(self.against)
         if not self.is_truthful:
-            return f"sr2tflite export {model} --int8 --free-shape -o {self.path}"
+            return f"sr2tflite export {model} --int8 --free-shape -o {quoted(self.path)}"
         (_, height, width, _), dtype = self.graph.input.shape, self.graph.input.dtype
         kind = "--uint8" if holds_uint8_weights(self.graph) else "--int8" if dtype == "int8" else f"--int8 --io {dtype}"
         size = f"--height {height} --width {width}" if height and width else "--free-shape"
-        return f"sr2tflite export {model} {kind} {size} -o {self.path}"
+        return f"sr2tflite export {model} {kind} {size} -o {quoted(self.path)}"
 
     @cached_property
     def sha256(self) -> str:
@@ -155,7 +156,9 @@ class Case:
             InputError: A folder or image cannot be read.
             UnsupportedError: The network takes no images of three channels, and there are only such.
         """
-        found = samples(self._folders, self.graph.input.channels, size_multiple(self.graph), self._limit)
+        graphs = [self.graph] if self.against is None else [self.graph, self.pairing.expected]
+        step = lcm(*map(size_multiple, graphs))
+        found = samples(self._folders, self.graph.input.channels, step, self._limit)
         if self._folders and self.graph.input.channels != 3:
             raise UnsupportedError(f"takes {self.graph.input.channels} channels; images have 3", where=str(self.path))
         if self.free is not None:

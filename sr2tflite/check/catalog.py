@@ -47,7 +47,7 @@ def _told(rule: Rule) -> Iterator[tuple[str, Any]]:
     """The settings that differ from the usual ones."""
     for name, field in type(rule).model_fields.items():
         value = getattr(rule, name)
-        if name not in ("cites", "severity") and value != field.default:
+        if name not in ("cites", "severity") and value != field.get_default(call_default_factory=True):
             yield name, value
 
 

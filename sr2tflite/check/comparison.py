@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sr2tflite.check.case import Case, Pairing
 from sr2tflite.check.expected import as_in_file
-from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.errors import UnsupportedError
 from sr2tflite.export.match import Walk
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import other_kind, read_bytes, sha256
 from sr2tflite.graph import Graph, onnx, tflite
 from sr2tflite.progress import Progress, silent
 
@@ -32,11 +32,8 @@ def opened(path: Path) -> Opened:
     """
     readers = {".tflite": tflite.read, ".onnx": onnx.read}
     if path.suffix not in readers:
-        raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected .onnx or .tflite",
-            where=str(path),
-            hint="sr2tflite fuse CHECKPOINT -o deploy.onnx makes a graph of weights",
-        )
+        made = "sr2tflite fuse CHECKPOINT -o deploy.onnx makes a graph of weights"
+        raise other_kind(path, ".onnx or .tflite", "name one of the files in it" if path.is_dir() else made)
     data = read_bytes(path)
     graph = readers[path.suffix](data, str(path))
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:

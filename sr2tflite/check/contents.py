@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sr2tflite.errors import InputError
-from sr2tflite.files import read_bytes, read_range, sha256
+from sr2tflite.files import other_kind, read_bytes, read_range, sha256, unreadable
 
 MOST_ENTRIES = 2000
 """Of a submission: three files, their sources and a paper."""
@@ -57,11 +56,8 @@ def _of_archive(path: Path, wanted: frozenset[str]) -> Contents:
     from sr2tflite.check.archive import read_archive
 
     if path.suffix.lower() != ".zip":
-        raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected .tflite, .zip or a folder",
-            where=str(path),
-            hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
-        )
+        made = "sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite"
+        raise other_kind(path, ".tflite, .zip or a folder", made)
     data = read_range(path, 0, MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         fault = Fault(None, f"has more than {MOST_BYTES:,} bytes", "a submission's few")
@@ -101,4 +97,4 @@ def _listed(folder: Path) -> list[str]:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in islice(entries, MOST_ENTRIES))
     except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=str(folder), hint="check the path") from error
+        raise unreadable(folder, error) from error

@@ -10,8 +10,10 @@ from sr2tflite.check.finding import Finding
 from sr2tflite.check.package import INTEGERS, Package
 from sr2tflite.check.profile import Profile
 from sr2tflite.check.rewrites import REWRITES
-from sr2tflite.check.rules import Checked, PackageRule, Rule, left_out
+from sr2tflite.check.rules import RULES, Checked, PackageRule, Rule, left_out
+from sr2tflite.check.rules._unit import UnitRule
 from sr2tflite.export.challenges import FIXED, NAMES
+from sr2tflite.files import quoted
 
 SCHEMA = "sr2tflite.check/1"
 """Of the JSON; the number rises where a reader of the old form would misunderstand the new one."""
@@ -160,9 +162,11 @@ def ask_package(profile: Profile, package: Package) -> Report:
         results.append(RuleResult(name, rule.title, rule.compares, _ask_package(rule, package)))
     following = package.remake
     if not any(one.status == "fails" for one in results):
-        left = "" if package.tried.data else " --data DIR"
-        left += "" if package.tried.runtime_ms else " --runtime-ms X"
-        following = f"sr2tflite check {package.path} --profile {profile.name}{left or ' --markdown'}"
+        tried = package.tried
+        asked = "".join(f" --data {quoted(folder)}" for folder in tried.data) or " --data DIR"
+        asked += f" --runtime-ms {tried.runtime_ms:g}" if tried.runtime_ms else " --runtime-ms X"
+        asked += " --markdown" if tried.data and tried.runtime_ms else ""
+        following = f"sr2tflite check {quoted(package.path)} --profile {profile.name}{asked}"
     return Report(
         profile.name,
         package.path,
@@ -202,14 +206,20 @@ def _joined(asked: dict[str, Checked]) -> Checked:
 
 
 def _following(profile: Profile, case: Case, results: list[RuleResult]) -> str:
+    path = quoted(case.path)
     rewrites = {found.rewrite for one in results for found in one.checked.findings if found.rewrite}
     if rewrites:
         allowed = "" if any(REWRITES[name].is_exact for name in rewrites) else " --allow-difference"
         fixed = case.path.with_name(f"{case.path.stem}_fixed.tflite")
-        return f"sr2tflite check {case.path} --profile {profile.name} --fix{allowed} -o {fixed}"
-    if any(one.status == "fails" for one in results):
+        return f"sr2tflite check {path} --profile {profile.name} --fix{allowed} -o {quoted(fixed)}"
+    failed = [one for one in results if one.status == "fails"]
+    if failed and all(issubclass(RULES[one.rule], UnitRule) for one in failed):
+        # the network itself is not what the accelerator takes: written anew it would be the same
+        told = (found.hint for one in failed for found in one.checked.findings if found.hint)
+        return next((hint for hint in told if hint.startswith("sr2tflite ")), f"sr2tflite inspect {path} --tree")
+    if failed:
         return case.remake
-    return f"sr2tflite bench {case.path}" if case.against else f"sr2tflite verify {case.path} --against qat.onnx"
+    return f"sr2tflite bench {path}" if case.against else f"sr2tflite verify {path} --against qat.onnx"
 
 
 def _ask(rule: Rule, case: Case) -> Checked:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sr2tflite.errors import InputError, UnsupportedError
-from sr2tflite.files import read_bytes
+from sr2tflite.files import other_kind, read_bytes
 from sr2tflite.graph import Graph, onnx, ops, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.file_io import with_io
@@ -18,11 +18,7 @@ def open_expected(path: Path) -> Graph:
         UnsupportedError: Another tool wrote the ONNX, or it holds what the deploy graph cannot.
     """
     if path.suffix not in (".onnx", ".tflite"):
-        raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected .onnx or .tflite",
-            where=str(path),
-            hint="give the qat.onnx or ptq.onnx that the file was exported from",
-        )
+        raise other_kind(path, ".onnx or .tflite", "give the qat.onnx or ptq.onnx that the file was exported from")
     data = read_bytes(path)
     graph = onnx.read(data, str(path)) if path.suffix == ".onnx" else tflite.read(data, str(path))
     if not graph.is_quantized:

@@ -11,6 +11,11 @@ Severity = Literal["error", "warning", "note"]
 """error: what was promised does not hold. warning: it works here and may not elsewhere. note: good to know."""
 
 
+def counted(number: int, name: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
 @dataclass(frozen=True)
 class Place:
     """Where in the artifact; all None for the artifact as a whole."""

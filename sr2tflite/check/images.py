@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sr2tflite.check.finding import counted
 from sr2tflite.data.images import list_images, read_image
 from sr2tflite.export.cross_check import check_images
 
@@ -97,7 +98,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _photographs(paths: list[Path], most: tuple[int, int], step: int, limit: int) -> Samples:
     read = [Sample(path.name, _cropped(read_image(path), most, step)) for path in paths[:limit]]
-    count = f"{len(read)} images" if len(read) == len(paths) else f"the first {len(read)} of {len(paths)} images"
+    count = counted(len(read), "image") if len(read) == len(paths) else f"the first {len(read)} of {len(paths)} images"
     return Samples(tuple(read), f"{count} (their middle, at most {most[0]}×{most[1]})")
 
 

@@ -22,6 +22,7 @@ LIMIT_S = 120
 """What one vendor may take; its compiler runs in a process of its own, which may also be lost."""
 
 _COUNTED = re.compile(r"Partitioned subgraph<0>, selected (\d+) ops, from a total of (\d+) ops\. resulted in (\d+)")
+_LIBRARY = re.compile(r"load [^\n]*library")
 _UNLOADED = re.compile(r"Could not load shared library [^:]*: (?:/\S+: )?([^\n]*)")
 
 
@@ -93,7 +94,9 @@ class Compiler:
             )
         counted = _COUNTED.search(said)
         if counted is None:
-            raise InputError(_why(said), where=self.vendor, hint=f"pip install '{self.requirement}'")
+            # another file, not another installation, is what one that loads may need
+            hint = f"pip install '{self.requirement}'" if _LIBRARY.search(said) else None
+            raise InputError(_why(said), where=self.vendor, hint=hint)
         return Partitions(*map(int, counted.groups()))
 
 
@@ -103,6 +106,7 @@ def _said(command: list[str], folder: Path, environment: dict[str, str], vendor:
             command,
             cwd=folder,
             env=environment,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.check.case import Case
 from sr2tflite.check.contents import Contents, read_contents
-from sr2tflite.check.finding import Place
+from sr2tflite.check.finding import Place, counted
 from sr2tflite.check.images import GENERATED_SIZE, Sample, Samples, clouds, samples
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.evaluate.compare import compare
@@ -21,7 +21,7 @@ from sr2tflite.evaluate.runners import Runner, runner_of, to_pixels
 from sr2tflite.evaluate.runners.tflite import survived
 from sr2tflite.export.challenges import FIXED, FOLDER, NAMES, PROTOCOL, Challenge, Role
 from sr2tflite.export.cross_check import raw_pixels
-from sr2tflite.files import read_bytes
+from sr2tflite.files import quoted, read_bytes
 from sr2tflite.graph import Graph
 from sr2tflite.graph.model import Shape
 from sr2tflite.graph.multiples import size_multiple
@@ -81,7 +81,7 @@ def file_in(target: Path, role: Role) -> tuple[Path, bytes]:
     found = (
         f"{fault.name or 'it'} {fault.found}" if (fault := next(iter(contents.faults), None)) else f"holds no {name}"
     )
-    raise InputError(found, where=str(target), hint=f"sr2tflite check {target} --profile mai2026")
+    raise InputError(found, where=str(target), hint=f"sr2tflite check {quoted(target)} --profile mai2026")
 
 
 class Package:
@@ -91,6 +91,7 @@ class Package:
         path: Folder or archive.
         challenge: Whose.
         tried: What it is tried on.
+        source: What it could be made of, as a word of a command to type.
         progress: Told what is tried.
 
     Raises:
@@ -98,8 +99,15 @@ class Package:
     """
 
     def __init__(
-        self, path: Path, challenge: Challenge, tried: Tried | None = None, *, progress: Progress = silent
+        self,
+        path: Path,
+        challenge: Challenge,
+        tried: Tried | None = None,
+        *,
+        source: str = "RUN",
+        progress: Progress = silent,
     ) -> None:
+        self._source = source
         self.path, self.challenge, self.tried, self.progress = path, challenge, tried or Tried(), progress
         self.contents: Contents = read_contents(path, WANTED)
         self._cases: dict[Role, tuple[Case | None, str | None]] = {}
@@ -109,7 +117,7 @@ class Package:
     @property
     def remake(self) -> str:
         """The line that makes it anew."""
-        return f"sr2tflite package RUN --profile {self.challenge.name} -o submission.zip"
+        return f"sr2tflite package {self._source} --profile {self.challenge.name} -o submission.zip"
 
     def holds(self, role: Role) -> bool:
         """Whether the file is there."""
@@ -215,7 +223,7 @@ class Package:
         if self.pairs is None or self.tried.images:
             return samples(self.tried.images, 3, size_multiple(self.graph("free")), self.tried.limit)
         images = tuple(Sample(pair.name, pair.load(self.challenge.scale)[0]) for pair in self.pairs.pairs)
-        return Samples(images, f"{len(images)} low-resolution images")
+        return Samples(images, counted(len(images), "low-resolution image"))
 
     @property
     def photographs(self) -> tuple[Sample, ...]:

@@ -12,11 +12,15 @@ import click
 from sr2tflite.errors import Sr2TfliteError, StorageError
 
 INTERRUPTED = 130
+UNREAD = 141
+"""Whoever read stdout is gone; as a shell counts a program that SIGPIPE ended."""
+
 USAGE = 2
 SCHEMA = "sr2tflite.error/1"
 """Of an error in JSON."""
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK = _FULL | {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
@@ -37,6 +41,8 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
         if not _number():
             click.echo("interrupted; to go on, type the same command again", err=True)
         return INTERRUPTED
+    except SystemExit:  # how Click ends where stdout's reader is gone
+        return UNREAD
     except Sr2TfliteError as error:
         return _fail(error, as_json)
     except OSError as error:
@@ -44,7 +50,8 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
             raise
         # without a file name it is stdout that cannot be written: nothing more goes there
         place, as_json = str(error.filename or "output"), as_json and error.filename is not None
-        return _fail(StorageError(error.strerror or str(error), where=place, hint="free some space"), as_json)
+        hint = "free some space" if error.errno in _FULL else "see who may read and write there: ls -ld"
+        return _fail(StorageError(error.strerror or str(error), where=place, hint=hint), as_json)
     return result if isinstance(result, int) else 0
 
 

@@ -43,7 +43,7 @@ def gate(found: "Gate", made: str | None = None) -> None:
 def asked(report: Report, following: str) -> None:
     """The rules of a profile and what they found."""
     rows = [[f"{MARKS[rule.status]} {rule.title}", rule.checked.seen] for rule in report.rules]
-    title = f"{report.file}, run on {report.images}" if report.images else str(report.file)
+    title = f"{report.profile}: {report.file}" + (f", run on {report.images}" if report.images else "")
     table(["rule", "looked at"], rows, title=title, numbers=False)
     for rule in report.rules:
         _findings(rule, following)

@@ -21,6 +21,10 @@ def fixable(check: Callable[..., int]) -> Callable[..., int]:
     def verb(*, fix: bool, output: Path | None, allow_difference: bool, **asked: Any) -> int:
         if fix != (output is not None):
             raise click.UsageError("--fix and -o FIXED.tflite go together")
+        if output is not None and output.suffix != ".tflite":
+            raise click.UsageError(f"{output} does not end in .tflite")
+        if fix and (asked["baseline"] or asked["written"]):
+            raise click.UsageError("--fix goes without --baseline and --write-baseline: ask those of the new file")
         if allow_difference and not fix:
             raise click.UsageError("--allow-difference is of --fix")
         return check(**asked) if output is None else _fix(output, allow_difference, **asked)

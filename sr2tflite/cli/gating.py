@@ -15,9 +15,24 @@ if TYPE_CHECKING:
     from sr2tflite.progress import Progress
 
 
+def _profiles(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """What the tab key offers."""
+    from sr2tflite.check.profile import profiles
+
+    return [name for name in profiles() if name.startswith(begun)]
+
+
 @group.command(short_help="May it go there? Profiles of rules, as a gate.")
 @click.argument("target", type=FILE, metavar="MODEL.tflite|FOLDER|FILE.zip")
-@click.option("--profile", "names", multiple=True, required=True, metavar="NAME", help="May be given more than once.")
+@click.option(
+    "--profile",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    shell_complete=_profiles,
+    help="mai2026, mai2022, mai2021, nnapi, gpu, hexagon, ethos-u, xnnpack, integrity, or a .yaml; any number of them.",
+)
 @click.option(
     "--against", type=FILE, metavar="QDQ.onnx", help="What it was made from: qat.onnx, ptq.onnx, or a .tflite."
 )
@@ -59,12 +74,15 @@ def check(
     bounds = told["max_drop"], told["max_slowdown"]
     if (told["baseline"] is None) != (bounds == (None, None)):
         raise click.UsageError("--baseline goes with --max-drop or --max-slowdown")
+    if told["max_drop"] is not None and not told["folders"]:
+        raise click.UsageError("--max-drop goes with --data, the images that the baseline was measured on")
     tried = Tried(
         data=told.pop("folders"), **{key: told.pop(key) for key in ("images", "limit", "runtime_ms", "allow_leak")}
     )
     with watching(as_json or as_markdown) as progress:
         gate = command(target, names, Given(told["against"], tried, min_psnr), progress=progress)
         gate = _beside_baseline(gate, tried, told, progress)
+    _say_what_is_unused(names, tried, told, min_psnr)
     if as_json:
         show.as_json(gate)
     elif as_markdown:
@@ -72,6 +90,19 @@ def check(
     else:
         findings.gate(gate)
     return 0 if gate.passed else show.GATE_FAILED
+
+
+def _say_what_is_unused(names: tuple[str, ...], tried: "Tried", told: dict[str, Any], min_psnr: float | None) -> None:
+    """Profiles of single files ask for no quality and no score."""
+    from sr2tflite.check.profile import load_profile
+    from sr2tflite.cli import show
+
+    if any(load_profile(name).challenge for name in names):
+        return
+    given = {"--runtime-ms": tried.runtime_ms is not None, "--min-psnr": min_psnr is not None}
+    given["--data"] = bool(tried.data) and told["baseline"] is None and told["written"] is None
+    if unused := [flag for flag, is_given in given.items() if is_given]:
+        show.remarks([f"not used: {', '.join(unused)}; the profiles {', '.join(names)} are about no submission"])
 
 
 def _beside_baseline(gate: "Gate", tried: "Tried", told: dict[str, Any], progress: "Progress") -> "Gate":

@@ -24,6 +24,7 @@ from sr2tflite.cli.options import (
     weights,
 )
 from sr2tflite.export.kinds import BACKENDS
+from sr2tflite.files import quoted
 
 
 @group.command(short_help="Train a float student.")
@@ -61,7 +62,7 @@ def train(
     if as_json:
         return show.as_json(result, "train")
     click.echo(f"{result.path}: {show.fitted(result.fitted)}")
-    return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
+    return show.next_step(f"sr2tflite fuse {quoted(result.path)} -o deploy.onnx")
 
 
 @group.command(short_help="Take batch-normalization statistics anew.")
@@ -81,7 +82,7 @@ def recalibrate(source: str, folders: tuple[Path, ...], target: Path, batches: i
     if as_json:
         return show.as_json(result, "recalibrate")
     click.echo(f"{result.path}: {result.layers} batch normalizations recalibrated on {batches} batches")
-    return show.next_step(f"sr2tflite fuse {result.path} -o deploy.onnx")
+    return show.next_step(f"sr2tflite fuse {quoted(result.path)} -o deploy.onnx")
 
 
 @group.command(short_help="Fuse a network into a deploy graph.")
@@ -108,8 +109,8 @@ def fuse(source: str, target: Path, name: str | None, fields: dict[str, Any], pe
     show.remarks(result.remarks)
     show.certificate(result)
     if result.certificate.integers is not None:
-        return show.next_step(f"sr2tflite export {target} --int8 --height 720 --width 1280 -o model.tflite")
-    return show.next_step(f"sr2tflite ptq {target} --calibrate DIR -o ptq.onnx")
+        return show.next_step(f"sr2tflite export {quoted(target)} --int8 --height 720 --width 1280 -o model.tflite")
+    return show.next_step(f"sr2tflite ptq {quoted(target)} --calibrate DIR -o ptq.onnx")
 
 
 @group.command(short_help="Quantize without training.")
@@ -144,7 +145,7 @@ def ptq(
         return show.as_json(result, "ptq")
     click.echo(f"{result.path}: {result.summary}, ranges from images: {result.images}")
     show.branches(result.layers)
-    return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
+    return show.next_step(f"sr2tflite export {quoted(result.path)} --int8 --height 720 --width 1280 -o model.tflite")
 
 
 @group.command(short_help="Train on the TFLite grid.")
@@ -184,7 +185,7 @@ def qat(
     if as_json:
         return show.as_json(result, "qat")
     click.echo(f"{result.path}: {result.summary}, {show.fitted(result.fitted)}")
-    return show.next_step(f"sr2tflite export {result.path} --int8 --height 720 --width 1280 -o model.tflite")
+    return show.next_step(f"sr2tflite export {quoted(result.path)} --int8 --height 720 --width 1280 -o model.tflite")
 
 
 @group.command(short_help="Write the TFLite file and prove it.")

@@ -38,6 +38,7 @@ def _statuses() -> Iterator[str]:
     rows.append((2, "the words of the command are wrong", "UsageError"))
     rows.append((4, "a gate failed, or what was compared differs: a result, not an error", ""))
     rows.append((130, "interrupted; the same command goes on", ""))
+    rows.append((141, "whoever read the results is gone, as `head -1` is", ""))
     for status, what, name in sorted(rows, key=lambda row: row[0]):
         yield f"| {status} | {what} | {f'`{name}` ' if name else ''}|\n"
 

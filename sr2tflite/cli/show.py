@@ -1,7 +1,6 @@
 """What a person sees of a result: tables and one closing line, on stdout."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sr2tflite.evaluate.result import EvalResult
+from sr2tflite.files import quoted
 
 if TYPE_CHECKING:
     from sr2tflite.commands.challenge import ChallengeResult
@@ -121,7 +121,7 @@ def branches(layers: Sequence["Branching"]) -> None:
 def exported(result: "ExportResult") -> None:
     """A file and its proof."""
     click.echo(f"{result.path}: {result.size_bytes:,} bytes\n{result.line()}")
-    next_step(f"sr2tflite bench {result.path}")
+    next_step(f"sr2tflite bench {quoted(result.path)}")
 
 
 def submission(result: "ChallengeResult") -> None:
@@ -130,7 +130,7 @@ def submission(result: "ChallengeResult") -> None:
         click.echo(f"{file.path}: {file.size_bytes:,} bytes, {file.kind}\n{file.line()}")
     fixed, free, _ = (file.path.name for file in result.files)
     click.echo(f"{fixed} and {free}: 0 bytes differ on {counted(range(result.images), 'image')}")
-    next_step(f"sr2tflite bench {result.files[0].path}")
+    next_step(f"sr2tflite bench {quoted(result.files[0].path)}")
 
 
 def upscaled(result: "UpscaleResult") -> None:
@@ -175,7 +175,7 @@ def judged(artifacts: Sequence[Path]) -> str:
     if not artifacts:
         return "sr2tflite train abpn --data DIR -o abpn.safetensors"
     newest = artifacts[-1]
-    return f"sr2tflite {'bench' if newest.suffix == '.tflite' else 'inspect'} {shlex.quote(str(newest))}"
+    return f"sr2tflite {'bench' if newest.suffix == '.tflite' else 'inspect'} {quoted(newest)}"
 
 
 def certificate(result: "FuseResult") -> None:
@@ -253,7 +253,7 @@ def run(result: "RunResult", machine: bool) -> int:
     if result.skipped:
         click.echo(f"stood already: {', '.join(result.skipped)}")
     click.echo(f"report: {result.folder / 'report.html'}")
-    next_step(f"sr2tflite report {shlex.quote(str(result.folder))} --verify")
+    next_step(f"sr2tflite report {quoted(result.folder)} --verify")
     return status
 
 
@@ -264,7 +264,7 @@ def report(result: "Report", folder: Path, written: Sequence[Path]) -> None:
     for one in result.missing:
         click.echo(f"lacks {one.part}: {one.reason}; in {folder}: {one.command}")
     remarks([f"not used: {note}" for note in result.notes])
-    run = shlex.quote(str(folder))
+    run = quoted(folder)
     if result.lacks("findings"):
         next_step(f"sr2tflite report {run} --verify")
     elif result.lacks("budget") and result.recipe:

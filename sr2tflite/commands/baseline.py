@@ -22,8 +22,8 @@ from sr2tflite.evaluate.compare import compare
 from sr2tflite.evaluate.image_set import image_set
 from sr2tflite.evaluate.protocols import Score, protocol_named
 from sr2tflite.evaluate.runners import runner_of
-from sr2tflite.export.challenges import PROTOCOL
-from sr2tflite.files import read_bytes, sha256, write_text
+from sr2tflite.export.challenges import FIXED, FOLDER, PROTOCOL
+from sr2tflite.files import quoted, read_bytes, sha256, write_text
 from sr2tflite.progress import Progress, silent
 
 SCHEMA = "sr2tflite.baseline/1"
@@ -107,7 +107,7 @@ def read_baseline(path: Path) -> Baseline:
             raise ValueError("a PSNR that is none")
         model, digest, size = Path(content["model"]), str(content["sha256"]), int(content["size_bytes"])
     except (ValueError, KeyError, TypeError) as error:
-        hint = f"sr2tflite check MODEL --profile integrity --data DIR --write-baseline {path}"
+        hint = f"sr2tflite check MODEL --profile integrity --data DIR --write-baseline {quoted(path)}"
         raise InputError("is no baseline", where=str(path), hint=hint) from error
     return Baseline(path.parent / model, digest, size, quality)
 
@@ -132,13 +132,24 @@ def judged(target: Path, baseline: Baseline, where: Path, bounds: Bounds, *, pro
     """
     data = bounds.data if bounds.max_drop is not None else ()
     now = measured(target, data, bounds.limit, progress=progress)
+    quality, latency = _drop(now, baseline, bounds, where), _slowdown(now, baseline, bounds, where, progress)
     rules = (
-        RuleResult("quality", "quality has not dropped", True, _drop(now, baseline, bounds, where)),
-        RuleResult("latency", "it is not slower", True, _slowdown(now, baseline, bounds, where, progress)),
+        RuleResult("quality", "quality has not dropped", True, quality),
+        RuleResult("latency", "it is not slower", True, latency),
         RuleResult("size", "the file that is timed", True, _size(now, baseline)),
     )
-    following = f"sr2tflite bench {baseline.model} {target} --ops"
+    following = _following(baseline.model, target, is_slower=bool(latency.findings))
     return Report("baseline", target, now.sha256, where, None, following, rules)
+
+
+def _following(before: Path, target: Path, *, is_slower: bool) -> str:
+    """What shows where the two part; what lies in an archive cannot be typed as a file."""
+    files = [one / FIXED if one.is_dir() and not (one / FOLDER).exists() else one for one in (before, target)]
+    files = [one / FOLDER / FIXED if one.is_dir() else one for one in files]
+    if any(one.suffix != ".tflite" for one in files):
+        return "sr2tflite package RUN --profile mai2026 -o submission.zip"
+    old, new = map(quoted, files)
+    return f"sr2tflite bench {old} {new} --ops" if is_slower else f"sr2tflite diff {old} {new}"
 
 
 def with_baseline(gate: Gate, path: Path, bounds: Bounds, *, progress: Progress = silent) -> Gate:
@@ -163,7 +174,8 @@ def _drop(now: Baseline, before: Baseline, bounds: Bounds, where: Path) -> Check
         return left_out("no --max-drop")
     if now.quality is None or before.quality is None:
         missing = "no images: give --data DIR" if now.quality is None else f"{where} holds no quality"
-        return Checked(missing, (Finding("error", Place(), missing, "a quality on both sides"),))
+        hint = f"sr2tflite check MODEL --profile integrity --data DIR --write-baseline {quoted(where)}"
+        return Checked(missing, (Finding("error", Place(), missing, "a quality on both sides", hint=hint),))
     drop, ssim = now.quality.drop_from(before.quality)
     said = f"{now.quality.psnr:.4f} dB, before {before.quality.psnr:.4f} dB; SSIM {-ssim:+.5f}"
     if drop <= bounds.max_drop:

@@ -11,7 +11,7 @@ from sr2tflite.export.backends import Spec
 from sr2tflite.export.challenges import FIXED, FLOAT, FOLDER, FREE, Challenge, challenge_named
 from sr2tflite.export.cross_check import SIZE, check_images, output
 from sr2tflite.export.kinds import Backend
-from sr2tflite.files import make_folder, read_bytes
+from sr2tflite.files import make_folder, quoted, read_bytes
 from sr2tflite.graph import Graph, onnx
 from sr2tflite.graph.passes.clip_output import with_clipped_output
 from sr2tflite.graph.passes.dequantize import dequantized
@@ -118,7 +118,7 @@ def _check(graph: Graph, model: Path, name: str, rules: Challenge) -> None:
         raise InputError(
             "holds no scales: it is float, and the challenge's files hold integers",
             where=str(model),
-            hint=f"sr2tflite ptq {model} --calibrate DIR -o ptq.onnx",
+            hint=f"sr2tflite ptq {quoted(model)} --calibrate DIR -o ptq.onnx",
         )
     if graph.scale_factor != rules.scale:
         raise InputError(f"enlarges by {graph.scale_factor}; {name} asks for {rules.scale}", where=str(model))

@@ -11,7 +11,9 @@ from sr2tflite.check.gate import Gate
 from sr2tflite.check.package import Package, Tried, file_in
 from sr2tflite.check.profile import Profile, load_profile, profiles
 from sr2tflite.errors import InputError
+from sr2tflite.files import quoted
 from sr2tflite.progress import Progress, silent
+from sr2tflite.run.folder import MANIFEST
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _following(target: Path, asked: Sequence[Profile], reports: Sequence[Report]
         return (failed or packed)[0].following
     if target.is_dir() or target.suffix == ".tflite":
         return reports[-1].following
-    return f"sr2tflite check {target} --profile mai2026"
+    return f"sr2tflite check {quoted(target)} --profile mai2026"
 
 
 def _refuse(given: Given) -> None:
@@ -82,7 +84,7 @@ def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Re
             limit=given.tried.limit,
             progress=progress,
             data=data,
-            remake=f"sr2tflite package RUN --profile mai2026 -o {target}" if is_packed else None,
+            remake=f"sr2tflite package RUN --profile mai2026 -o {quoted(target)}" if is_packed else None,
         )
         return ask(profile, case)
     if target.suffix == ".tflite" and not target.is_dir():
@@ -91,4 +93,5 @@ def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Re
             where=str(target),
             hint=f"sr2tflite package RUN --profile {profile.name} -o submission.zip",
         )
-    return ask_package(profile, Package(target, profile.challenge, given.tried, progress=progress))
+    source = quoted(target) if (target / MANIFEST).is_file() else "RUN"
+    return ask_package(profile, Package(target, profile.challenge, given.tried, source=source, progress=progress))

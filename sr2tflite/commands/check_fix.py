@@ -9,8 +9,10 @@ from sr2tflite.check.case import Case
 from sr2tflite.check.fix import Fix, fix
 from sr2tflite.check.gate import Gate
 from sr2tflite.check.package import file_in
+from sr2tflite.check.profile import load_profile
 from sr2tflite.commands.check import Given, check
-from sr2tflite.files import write_bytes
+from sr2tflite.errors import InputError
+from sr2tflite.files import quoted, write_bytes
 from sr2tflite.progress import Progress, silent
 
 SCHEMA = "sr2tflite.fix/1"
@@ -82,13 +84,19 @@ def check_fix(
         progress: Told what is looked at.
 
     Raises:
-        InputError: The file is damaged or of another kind, or LiteRT does not run it.
+        InputError: The file is damaged or of another kind, LiteRT does not run it, or a profile is about submissions.
         RecipeError: A profile is unknown or wrong.
         UnsupportedError: It holds an op that is not written here.
         VerificationError: Rewrites that must change no byte changed one; nothing is written.
         StorageError: The new file cannot be written.
     """
     given = given or Given()
+    if packed := [name for name in names if load_profile(name).challenge]:
+        raise InputError(
+            f"{packed[0]} is about submissions; what is rewritten is one file",
+            where=str(target),
+            hint=f"sr2tflite check MODEL.tflite --profile nnapi --fix -o {quoted(output)}",
+        )
     path, data = file_in(target, "fixed")
     before = check(target, names, given, progress=progress)
     case = Case(path, data=data, folders=given.tried.images, limit=given.tried.limit, progress=progress)

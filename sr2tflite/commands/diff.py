@@ -13,7 +13,7 @@ from sr2tflite.check.engine import RuleResult, ask
 from sr2tflite.check.finding import ErrorMap
 from sr2tflite.check.profile import Profile
 from sr2tflite.check.rules import RULES
-from sr2tflite.errors import UnsupportedError, VerificationError
+from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.graph import Graph, Tensor
 from sr2tflite.graph.ops import Opaque
 from sr2tflite.graph.shapes import with_size
@@ -170,11 +170,12 @@ def _values(case: Comparison) -> Values:
         return Values("not compared: one is float; sr2tflite budget says what quantization costs")
     find = trace.first_against_expected if graph.is_quantized else trace.first_in_runtime
     sized = expected if case.free is None else with_size(expected, None, None)
+    images = case.samples.images
     try:
-        for done, sample in enumerate(case.samples.images):
-            case.progress("comparing", done, len(case.samples), sample.name)
+        for done, sample in enumerate(images):
+            case.progress("comparing", done, len(images), sample.name)
             if found := find(case, sample, sized):
                 return Values(f"image {sample.name}", found)
-    except (UnsupportedError, VerificationError) as error:
+    except (InputError, UnsupportedError, VerificationError) as error:  # a size that one of them does not take, too
         return Values(f"not compared: {error.where}: {error.message}")
     return Values(f"0 values of {len(case.pairing.matched())} tensors differ, {case.samples.words}")

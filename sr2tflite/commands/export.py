@@ -9,7 +9,7 @@ from sr2tflite.export.backends import Made, Spec, make
 from sr2tflite.export.cross_check import CrossCheck, compare_backends
 from sr2tflite.export.kinds import Backend, Kind, backend_for, ends_for, has_two_backends, needs_scales
 from sr2tflite.export.proof import Proof
-from sr2tflite.files import read_bytes, sha256, write_bytes
+from sr2tflite.files import quoted, read_bytes, sha256, write_bytes
 from sr2tflite.graph import Graph, Shape, onnx
 from sr2tflite.graph.passes.file_io import FileIO
 from sr2tflite.progress import Progress, silent
@@ -157,7 +157,7 @@ def _check_scales(graph: Graph, model: Path, kind: Kind) -> None:
         raise InputError(
             f"holds no scales: it is float, and a file of kind {kind} needs a quantized model",
             where=str(model),
-            hint=f"sr2tflite ptq {model} --calibrate DIR -o ptq.onnx",
+            hint=f"sr2tflite ptq {quoted(model)} --calibrate DIR -o ptq.onnx",
         )
     if not needs_scales(kind) and graph.is_quantized:
         raise InputError("is quantized; expected a float model", where=str(model), hint="give the deploy.onnx")

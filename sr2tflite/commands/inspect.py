@@ -9,7 +9,7 @@ from typing import Any
 from sr2tflite.commands.inspect_run import inspect_run
 from sr2tflite.commands.inspection import Costs, Inspection, Said
 from sr2tflite.errors import InputError, Sr2TfliteError
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import other_kind, quoted, read_bytes, sha256
 from sr2tflite.graph import Graph, onnx
 from sr2tflite.graph.listing import Listing, of_graph
 from sr2tflite.graph.onnx import listing as onnx_listing
@@ -43,14 +43,21 @@ def inspect(path: Path, size: tuple[int, int] = SIZE) -> Inspection:
     if path.is_dir():
         return inspect_run(path, lambda file: inspect(file, size))
     if path.suffix not in SUFFIXES:
-        raise InputError(
-            f"is a {path.suffix or 'nameless'} file; expected {', '.join(SUFFIXES)} or a run folder",
-            where=str(path),
-            hint="sr2tflite fuse FILE.pth -o deploy.onnx reads PyTorch's own files",
-        )
+        raise other_kind(path, f"{', '.join(SUFFIXES)} or a run folder", _elsewhere(path))
     data = read_bytes(path)
     look = {".tflite": _tflite, ".onnx": _onnx, ".safetensors": _checkpoint}[path.suffix]
     return replace(look(path, data, size), size_bytes=len(data), sha256=sha256(data))
+
+
+def _elsewhere(path: Path) -> str:
+    """The verb for a file that this one does not know."""
+    verbs = {
+        ".pt": "sr2tflite fuse {} -o deploy.onnx reads PyTorch's own files",
+        ".yaml": "sr2tflite recipe show {}",
+        ".zip": "sr2tflite check {} --profile mai2026",
+    }
+    suffix = {".pth": ".pt", ".yml": ".yaml"}.get(path.suffix, path.suffix)
+    return verbs.get(suffix, "name a network's file").format(quoted(path))
 
 
 def _tflite(path: Path, data: bytes, size: tuple[int, int]) -> Inspection:

@@ -11,7 +11,7 @@ from sr2tflite.check.engine import Report, ask
 from sr2tflite.check.finding import Finding
 from sr2tflite.check.profile import load_profile
 from sr2tflite.errors import InputError, StorageError
-from sr2tflite.files import write_bytes
+from sr2tflite.files import other_kind, quoted, write_bytes
 from sr2tflite.progress import Progress, silent
 
 PROFILE = "integrity"
@@ -48,11 +48,7 @@ def verify(
         UnsupportedError: A tensor's type is outside the deploy graph, or it has several inputs or outputs.
     """
     if model.suffix != ".tflite":
-        raise InputError(
-            f"is a {model.suffix or 'nameless'} file; expected .tflite",
-            where=str(model),
-            hint="sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite",
-        )
+        raise other_kind(model, ".tflite", "sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite")
     if min_runtime is not None and not re.fullmatch(r"\d+(\.\d+)+", min_runtime):
         raise InputError(f"--min-runtime is {min_runtime!r}; expected a release, as 2.14")
     profile = load_profile(PROFILE, {} if min_runtime is None else {"op_versions": {"min_runtime": min_runtime}})
@@ -74,7 +70,7 @@ def _refuse_unverifiable(case: Case) -> None:
         raise InputError(
             "holds no integers: it is a float file; expected a quantized one",
             where=str(case.path),
-            hint=f"sr2tflite eval {case.path} --data DIR judges its quality",
+            hint=f"sr2tflite eval {quoted(case.path)} --data DIR judges its quality",
         )
     _ = case.samples
     if case.against is not None:

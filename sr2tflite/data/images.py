@@ -144,7 +144,7 @@ def list_images(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
-        raise InputError("no such folder", where=str(folder), hint="give a folder of images, or an image")
+        raise InputError("no such folder or image", where=str(folder), hint="give a folder of images, or an image")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
         known = ", ".join(sorted(SUFFIXES))

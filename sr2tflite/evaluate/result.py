@@ -9,7 +9,7 @@ from sr2tflite.evaluate.metrics import StepHistogram
 from sr2tflite.evaluate.protocols import Score
 from sr2tflite.registry import nearest
 
-SCHEMA = 1
+SCHEMA = "sr2tflite.eval/1"
 BICUBIC = "bicubic"
 """The name of the baseline's rows."""
 

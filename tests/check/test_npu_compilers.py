@@ -52,8 +52,9 @@ def test_ops_that_a_compiler_leaves_are_counted_and_advised(file: Path) -> None:
 def test_what_is_no_file_ends_in_a_message(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.tflite"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="gave no partitions"):
+    with pytest.raises(InputError, match="gave no partitions") as caught:
         INTEL.partitions(path)
+    assert caught.value.hint is None  # it is installed
 
 
 @needs_intel

@@ -20,7 +20,8 @@ from sr2tflite.data.images import write_image
 from sr2tflite.graph import onnx
 
 ROOT = Path(__file__).parents[2]
-ACTION: dict[str, Any] = yaml.safe_load((ROOT / ".github/actions/sr2tflite-check/action.yml").read_text())
+FILE = ROOT / ".github/actions/sr2tflite-check/action.yml"
+ACTION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,14 @@ def test_every_step_takes_its_inputs_by_environment_and_none_by_text() -> None:
     for step in ACTION["runs"]["steps"]:
         assert "${{" not in step["run"], step["name"]
         assert step["shell"] == "bash"
+
+
+def test_the_example_on_top_says_what_is_an_input() -> None:
+    lines = [line[2:] for line in FILE.read_text().splitlines() if line.startswith("#   ")]
+    (example,) = yaml.safe_load("\n".join(lines))
+    assert (ROOT / example["uses"] / "action.yml").samefile(FILE)
+    assert set(example["with"]) <= set(ACTION["inputs"])
+    assert all(name in example["with"] for name, told in ACTION["inputs"].items() if told.get("required"))
 
 
 def test_a_file_that_passes_leaves_its_page_and_an_output() -> None:

@@ -95,6 +95,13 @@ def test_what_cannot_be_measured_does_not_pass() -> None:
     assert asked(max_drop=1.0).errors[0].found == f"{LINE} holds no quality"
 
 
+def test_what_comes_next_shows_where_the_two_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    another(gain=0.2)
+    assert asked(max_drop=0.02).following == "sr2tflite diff base/model.tflite model.tflite"
+    monkeypatch.setattr(baseline, "_timed", lambda *_: RATIOS["slower, and surely"][0])
+    assert asked(max_slowdown=0.03).following == "sr2tflite bench base/model.tflite model.tflite --ops"
+
+
 def test_other_images_are_refused() -> None:
     write_image(PICTURES[0] / "2.png", clouds(90, 96, 2))
     with pytest.raises(InputError, match="cannot be compared"):
@@ -129,6 +136,7 @@ def test_what_is_no_baseline_is_refused(case: str) -> None:
 WORDS = {
     "bounds without a baseline": ("--max-drop", "0.02dB"),
     "a baseline without bounds": ("--baseline", "base/line.json"),
+    "a drop without images": ("--baseline", "base/line.json", "--max-drop", "0.02dB"),
     "no percentage": ("--baseline", "base/line.json", "--max-slowdown", "fast"),
 }
 

@@ -86,3 +86,17 @@ def test_options_that_do_not_go_together_are_a_usage_error(words: tuple[str, ...
     write()
     assert ran(*CHECK, *words)[0] == 2
     assert not Path("fixed.tflite").exists()
+
+
+REFUSED = {
+    "another kind of file": ("--profile", "nnapi", "-o", "fixed.onnx"),
+    "a profile of submissions": ("--profile", "nnapi", "--profile", "mai2026", "-o", "fixed.tflite"),
+    "a baseline to write": ("--profile", "nnapi", "-o", "fixed.tflite", "--write-baseline", "line.json"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_go_with_a_fix_is_refused_before_anything_is_written(case: str, ran: Ran) -> None:
+    write()
+    assert ran("check", "model.tflite", "--fix", *REFUSED[case])[0] == 2
+    assert sorted(path.name for path in Path().iterdir()) == ["model.tflite"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kit.graphs import float_sr_graph, per_tensor, quantized_sr_graph
+from kit.students import deployed
 
 from sr2tflite.cli import status_of
 from sr2tflite.cli.verbs import group
@@ -145,3 +146,31 @@ def test_what_no_graph_can_be_made_of_is_refused(
     Path("b.txt").write_text("x")
     assert status_of(lambda: group.main(["diff", "a.onnx", "b.txt"], standalone_mode=False)) == 2
     assert "b.txt: is a .txt file; expected .onnx or .tflite" in capfd.readouterr().err
+
+
+def renamed(graph: Graph, names: dict[str, str]) -> Graph:
+    """A copy whose tensors have other names."""
+    result = Graph(name=graph.name, value_range=graph.value_range)
+    for tensor in graph.tensors.values():
+        result.add_tensor(replace(tensor, name=names.get(tensor.name, tensor.name)))
+    for node in graph.nodes:
+        ends = (tuple(names.get(name, name) for name in one) for one in (node.inputs, node.outputs))
+        result.nodes.append(Node(node.op, *ends))
+    result.inputs, result.outputs = graph.inputs, graph.outputs
+    return result
+
+
+def test_another_network_with_some_of_the_names_is_told_apart(compare: Compare) -> None:
+    graph = quantized_sr_graph(4, 1, skip="nearest")
+    other = renamed(quantized_sr_graph(4, 1), {"body.0": "features"})  # its tail is met by name alone
+    status, told, out = compare(graph, other)
+    assert (status, told["equal"]) == (4, False)
+    assert "A and B differ" in out
+
+
+def test_two_networks_are_tried_on_images_that_both_take(compare: Compare) -> None:
+    unet = deployed("efm", 1)  # sides are multiples of four
+    other = float_sr_graph(4, 1, value_range=unet.value_range)
+    status, told, _ = compare(unet, renamed(other, {"stem": unet.nodes[0].output}))
+    assert status == 4
+    assert told["values"]["seen"].endswith("differ, 7 generated images of 24×36")

@@ -51,7 +51,7 @@ def test_json_goes_to_stdout_and_nothing_else_is_written(end: End, run_folder: P
     before = {path: path.stat().st_mtime_ns for path in run_folder.rglob("*")}
     status, out, err = end("report", run_folder, "--json")
     assert (status, err) == (0, "")
-    assert json.loads(out)["schema"] == 1
+    assert json.loads(out)["schema"] == "sr2tflite.report/1"
     assert {path: path.stat().st_mtime_ns for path in run_folder.rglob("*")} == before
 
 

@@ -111,6 +111,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_verified_is_refused_in_one_message(case: str, end: End) -> None:
     Path("cut.tflite").write_bytes(Path("model.tflite").read_bytes()[:999])
+    Path("x.pth").write_bytes(b"x")
     words, expected, message = REFUSED[case]
     status, _, err = end(*words)
     assert (status, message in err) == (expected, True), err

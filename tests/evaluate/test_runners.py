@@ -79,8 +79,13 @@ def test_a_foreign_output_scale_is_applied(tmp_path, quantized_network, noise):
 
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"cannot run a \.bin file"):
+    (tmp_path / "model.bin").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"is a \.bin file; expected \.onnx"):
         open_runner(tmp_path / "model.bin")
+    with pytest.raises(InputError, match="is a folder; expected"):
+        open_runner(tmp_path)
+    with pytest.raises(InputError, match="No such file"):
+        open_runner(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "model.onnx", "model.pth", "model.safetensors"])

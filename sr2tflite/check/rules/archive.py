@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sr2tflite.check.finding import Place
+from sr2tflite.check.finding import Place, counted
 from sr2tflite.check.package import Package
 from sr2tflite.check.rules import RULES, Checked, PackageRule
 
@@ -23,4 +23,6 @@ class Archive(PackageRule):
             self.finding(Place(file=fault.name or package.path.name), fault.found, fault.expected, hint=package.remake)
             for fault in contents.faults
         ]
-        return Checked(f"{len(contents.names)} files, {contents.size_bytes:,} bytes", tuple(findings))
+        files = counted(len(contents.names), "file")
+        seen = f"a folder of {files}" if package.path.is_dir() else f"{files}, {contents.size_bytes:,} bytes"
+        return Checked(seen, tuple(findings))

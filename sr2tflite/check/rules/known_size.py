@@ -23,6 +23,6 @@ class KnownSize(UnitRule):
         shape = "×".join("?" if size is None else str(size) for size in tensor.shape)
         if None not in tensor.shape:
             return Checked(shape)
-        hint = "write it for one size: sr2tflite export QDQ.onnx --int8 --height H --width W"
+        hint = case.remake.replace("--free-shape", "--height 720 --width 1280")
         found = self.finding(Place(tensor=tensor.name), f"takes {shape}", "height and width", hint=hint)
         return Checked(shape, (found,))

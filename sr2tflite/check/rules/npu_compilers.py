@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.finding import Finding, Place, Severity
+from sr2tflite.check.finding import Finding, Place, Severity, counted
 from sr2tflite.check.npu_compilers import COMPILERS, Compiler
 from sr2tflite.check.rules import RULES, Checked, Rule, left_out
 from sr2tflite.errors import InputError
@@ -53,7 +53,7 @@ class NpuCompilers(Rule):
             found = compiler.partitions(file, chip)
         except InputError as error:
             return f"{name}: not known", [self.finding(Place(), f"{name} {error.message}", hint=error.hint)]
-        words = f"{name}: {found.selected} of {found.total} ops in {found.count} partition{'s' * (found.count != 1)}"
+        words = f"{name}: {found.selected} of {found.total} ops in {counted(found.count, 'partition')}"
         if found.selected == found.total and found.count == 1:
             return words, []
         return words, [self.finding(Place(), words, "all ops in one partition")]

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sr2tflite.check.finding import Finding, error_map
+from sr2tflite.check.finding import Finding, counted, error_map
 from sr2tflite.check.images import Sample, fitted
 from sr2tflite.check.package import Package
 from sr2tflite.check.rules import RULES, Checked, PackageRule, left_out
@@ -40,7 +40,7 @@ class PackageAgrees(PackageRule):
                 return Checked(f"image {sample.name}", (found,))
             values += found
         where = "their own sizes" if size is None else f"{size[0]}×{size[1]}"
-        return Checked(f"0 of {values:,} bytes differ on {len(images)} images of {where}")
+        return Checked(f"0 of {values:,} bytes differ on {counted(len(images), 'image')} of {where}")
 
     def _compare(self, package: Package, sample: Sample, size: tuple[int, int] | None) -> Finding | int:
         """How many values are equal, or the difference."""

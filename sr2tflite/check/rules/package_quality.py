@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from sr2tflite.check.finding import counted
 from sr2tflite.check.package import Package
 from sr2tflite.check.rules import RULES, Checked, PackageRule, left_out
 from sr2tflite.errors import InputError
@@ -40,4 +41,5 @@ class PackageQuality(PackageRule):
         if not psnr >= floor:
             what = "bicubic enlargement" if self.least_psnr is None else "the floor"
             findings.append(self.finding(place, f"{psnr:.4f} dB", f"at least {floor:.4f} dB, {what}"))
-        return Checked(f"{psnr:.4f} dB on {len(package.pairs.pairs)} images, bicubic {bicubic:.4f} dB", tuple(findings))
+        images = counted(len(package.pairs.pairs), "image")
+        return Checked(f"{psnr:.4f} dB on {images}, bicubic {bicubic:.4f} dB", tuple(findings))

@@ -27,7 +27,10 @@ class PackageScales(PackageRule):
                 said.append(_said(end))
                 if said[-1] != wanted:
                     findings.append(self.finding(package.place(role, end.name), said[-1], wanted, hint=package.remake))
-        return Checked("; ".join(dict.fromkeys(said)), tuple(findings)) if said else left_out("no end is an integer")
+        if not said:
+            absent = f"no integer file has {package.challenge.io} ends" if there else "no integer file can be read"
+            return left_out(absent)
+        return Checked("; ".join(dict.fromkeys(said)), tuple(findings))
 
 
 def _said(end: Tensor) -> str:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sr2tflite.check.finding import counted
 from sr2tflite.check.package import Package
 from sr2tflite.check.rules import RULES, Checked, PackageRule, left_out
 from sr2tflite.errors import InputError
@@ -40,7 +41,7 @@ class PackageTwin(PackageRule):
                 return left_out("they enlarge by different factors")
             values.append(np.square(pictures[0].astype(np.int32) - pictures[1]).mean())
         decibels = psnr(np.sqrt(np.asarray(values)), np.zeros(len(values)))
-        said = f"{decibels:.2f} dB on {len(values)} images"
+        said = f"{decibels:.2f} dB on {counted(len(values), 'image')}"
         if decibels >= self.least_psnr:
             return Checked(said)
         expected = f"at least {self.least_psnr:g} dB from {NAMES['free']}"

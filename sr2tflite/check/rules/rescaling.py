@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from sr2tflite.check.case import Case
+from sr2tflite.check.finding import counted
 from sr2tflite.check.rules import RULES, Checked
 from sr2tflite.check.rules._unit import UnitRule, kind
 from sr2tflite.graph import Graph, Node
@@ -28,7 +29,7 @@ class Rescaling(UnitRule):
             for node in found
             if (pair := _grids(graph, node)) is not None
         ]
-        return Checked(f"{len(found)} ops of {', '.join(self.ops)}", tuple(findings))
+        return Checked(f"{counted(len(found), 'op')} of {', '.join(self.ops)}", tuple(findings))
 
 
 def _grids(graph: Graph, node: Node) -> tuple[str, str] | None:

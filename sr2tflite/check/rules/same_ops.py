@@ -52,8 +52,9 @@ class SameOps(Rule):
         if ours != theirs or len(other.inputs) != len(node.inputs):
             return self.finding(case.place(other), *_apart(ours, theirs, other, node), hint=again(case))
         for name, found in zip(node.inputs, other.inputs, strict=True):
-            if not expected.tensors[name].is_constant and walk.places[name] != found:
-                return self.finding(case.place(other), f"reads {found}", f"what stands for {name}, {walk.places[name]}")
+            wanted = walk.places.get(name, found)  # without a place it lies behind a difference
+            if not expected.tensors[name].is_constant and wanted != found:
+                return self.finding(case.place(other), f"reads {found}", f"what stands for {name}, {wanted}")
         return None
 
     def _ends(self, graph: Graph, expected: Graph) -> list[Finding]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Literal
 
-SCHEMA = 1
+SCHEMA = "sr2tflite.budget/1"
 
 
 @dataclass(frozen=True)

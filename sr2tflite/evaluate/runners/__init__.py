@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.data.borders import extended
 from sr2tflite.errors import InputError
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import other_kind, read_bytes, sha256
 from sr2tflite.graph import Graph
 from sr2tflite.provenance import seen
 
@@ -99,9 +99,7 @@ def open_runner(path: Path, *, threads: int = 2) -> Runner:
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise InputError(
-            f"cannot run a {path.suffix or 'nameless'} file", where=str(path), hint=f"one of: {_suffixes()}"
-        )
+        raise other_kind(path, _suffixes(), "name a network's file")
     return runner_of(path, kind, read_bytes(path), threads)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import onnx
 
 from sr2tflite.errors import InputError, UnsupportedError
+from sr2tflite.files import quoted
 from sr2tflite.fuse.foreign.weights import Array, array, embed
 from sr2tflite.graph.onnx.proto import is_ours, opset_of, parse_model
 
@@ -68,7 +69,7 @@ def open_foreign(path: Path, data: bytes) -> Foreign:
         raise InputError(
             "is a deploy graph already: there is nothing to fuse",
             where=where,
-            hint=f"sr2tflite ptq {path} --calibrate DIR -o ptq.onnx",
+            hint=f"sr2tflite ptq {quoted(path)} --calibrate DIR -o ptq.onnx",
         )
     opset = _opset(model, where)
     _embed_all(model, path)

@@ -1,6 +1,7 @@
 """The protobuf itself, opened with suspicion, and the few records that writer and reader share."""
 
 import math
+import shlex
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ def parse_model(data: bytes, where: str) -> Any:
     try:
         model = onnx.ModelProto.FromString(data)
     except DecodeError as error:
-        raise InputError("not an ONNX file, or damaged", where=where, hint=_HINT) from error
+        hint = _HINT if where.endswith(".onnx") else "give a .onnx file, as fuse, ptq and qat write"
+        raise InputError("not an ONNX file, or damaged", where=where, hint=hint) from error
     if not model.HasField("graph") or not model.graph.node or not model.opset_import:
         raise InputError("not an ONNX model: it has no graph", where=where, hint="give a whole .onnx file")
     if not _names_are_text(model):
@@ -50,7 +52,7 @@ def open_model(data: bytes, where: str, *, only_ours: bool = True) -> Any:
     """
     model = parse_model(data, where)
     if only_ours and not is_ours(model):
-        hint = f"sr2tflite fuse {where} -o deploy.onnx"
+        hint = f"sr2tflite fuse {shlex.quote(where)} -o deploy.onnx"
         raise UnsupportedError("another tool wrote it; expected a deploy graph", where=where, hint=hint)
     if opset_of(model) < _OLDEST_OPSET:
         hint = "export it again with a newer opset"

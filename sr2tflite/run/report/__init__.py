@@ -11,7 +11,7 @@ from sr2tflite.run.report.told.findings import Checked
 from sr2tflite.run.report.told.latency import Bench
 from sr2tflite.run.report.told.quality import Evaluation
 
-SCHEMA = 1
+SCHEMA = "sr2tflite.report/1"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(made_run: Path) -> N
 
 def test_data_holds_every_part(made_run: Path) -> None:
     data = json.loads(json.dumps(gather(made_run).to_json(), allow_nan=False))
-    assert data["schema"] == 1
+    assert data["schema"] == "sr2tflite.report/1"
     assert {one["file"] for one in data["artifacts"]} >= {"deploy.onnx", "qat.onnx", "model.tflite"}
     assert data["graph"]["ops"][0]["writes"][0]["scale"] > 0
     assert data["checks"][0]["passed"] is True
