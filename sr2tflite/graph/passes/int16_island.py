@@ -1,0 +1,182 @@
+"""Activations of 16 bits in a graph of 8: what writes them, and the convolutions that read them, compute int16×8."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from sr2tflite.errors import UnsupportedError
+from sr2tflite.graph import ops
+from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.numerics.fixed_point import WIDE_LIMITS
+from sr2tflite.numerics.qparams import LIMITS, QuantParams, bias_params
+
+LIFT = 2**7
+"""Steps of a lifted int16 tensor in one of int8: centered codes, −255…255, times this stay within 16 bits."""
+
+LIFTED, UNROUNDED, ROUNDED, WIDE = ".lifted", ".unrounded", ".rounded", ".int64"
+"""What is put after the names of int8 tensors lifted to int16, of int16 results before they become int8 tensors, of
+int16 activations rounded to int8 for the others that read them, and of biases."""
+
+_WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
+_WHY_NOT = {
+    "ADD": "its int16 kernel rounds the last values of an image otherwise, so that tiles would not equal the whole",
+    "SUB": "its int16 kernel rounds the last values of an image otherwise, so that tiles would not equal the whole",
+    "CONCATENATION": "int16 codes are joined as they are, whatever their scales",
+    "DEPTH_TO_SPACE": "it has no int16 kernel",
+    "PRELU": "it has no int16 kernel",
+}
+_LARGEST_BIAS = LIMITS["int32"][1]
+
+
+def declined(graph: Graph, name: str) -> str | None:
+    """Why an activation cannot be an island; None where it can.
+
+    A convolution must write it and one read it. Whatever else reads it gets it rounded to int8.
+
+    Args:
+        graph: A quantized graph of int8 activations.
+        name: Of the activation.
+    """
+    writer, readers = graph.producer(name), graph.consumers(name)
+    if writer is None or name in graph.outputs:
+        return "holds pixels: int16 adds nothing to them"
+    kinds = sorted({getattr(reader.op, "name", reader.op.kind) for reader in readers})
+    if not isinstance(writer.op, _WINDOWS):
+        kind = getattr(writer.op, "name", writer.op.kind)
+        return f"is written by {kind}: {_WHY_NOT.get(kind, 'int16×8 is of convolutions')}"
+    if not any(isinstance(reader.op, _WINDOWS) for reader in readers):
+        return f"is read by {', '.join(kinds) or 'nothing'} alone; expected a convolution"
+    return next(filter(None, (_window_fault(graph, node) for node in (writer, *readers))), None)
+
+
+def _window_fault(graph: Graph, node: Node) -> str | None:
+    """What LiteRT would compute wrongly, or what our ONNX files have no form for."""
+    if not isinstance(node.op, _WINDOWS):
+        return None
+    x, weight, bias = (graph.tensors[name] for name in node.inputs)
+    if isinstance(node.op, ops.DepthwiseConv2D) and weight.dtype != "int8":
+        return f"{node.output} has {weight.dtype} weights, which DEPTHWISE_CONV_2D of int16 reads as int8"
+    if (x.dtype, bias.dtype) != ("int8", "int32"):
+        return f"{node.output} reads {x.dtype} with {bias.dtype} biases; expected int8 and int32"
+    return None
+
+
+def enclosed(graph: Graph, names: Collection[str]) -> list[str]:
+    """The activations between islands: all that writes and reads them is int16×8 anyway, so they may be int16 too."""
+    return [
+        node.output
+        for node in graph.nodes
+        if node.output not in names
+        and declined(graph, node.output) is None
+        and all(_is_wide(reader, names) for reader in (node, *graph.consumers(node.output)))
+    ]
+
+
+def int16_islands(graph: Graph, scales: Mapping[str, float]) -> Graph:
+    """The same quantized graph with some activations in int16, zero point 0.
+
+    The convolutions that write or read one keep their weights, codes and scales, and compute int16×8 with int64 biases
+    of scale ``s_x·s_w``. An int8 tensor that such a convolution reads is lifted by QUANTIZE to ``s/2⁷``, which is exact:
+    ``(q − z)·2⁷`` fits. One that it writes is written on that grid and rounded by QUANTIZE: it saturates as it did.
+    Neighbors that are both islands need no QUANTIZE between them. ``s`` of an int8 tensor has 16 significant bits, so
+    every scale stays exact.
+
+    Args:
+        graph: A quantized graph of int8 activations.
+        scales: Of each activation that becomes int16.
+
+    Raises:
+        UnsupportedError: An activation cannot be one, or a bias or a multiplier is outside what the kernels, or our
+            ONNX files, hold; the message names it.
+    """
+    for name in scales:
+        if (reason := declined(graph, name)) is not None:
+            raise UnsupportedError(reason, where=name, hint="leave it int8")
+    return _Widening(graph, scales).result()
+
+
+def _is_wide(node: Node, names: Collection[str]) -> bool:
+    """Whether a node computes int16×8 where some activations are int16."""
+    return isinstance(node.op, _WINDOWS) and (node.inputs[0] in names or node.output in names)
+
+
+class _Widening:
+    """Walks the nodes in order and puts in a QUANTIZE wherever the width changes."""
+
+    def __init__(self, graph: Graph, scales: Mapping[str, float]) -> None:
+        self._before, self._scales = graph, scales
+        self._graph = replace(graph.copy(), nodes=[])
+
+    def result(self) -> Graph:
+        for name, scale in self._scales.items():
+            self._graph.update(name, dtype="int16", quant=QuantParams((scale,), (0,)))
+        for node in self._before.nodes:
+            self._graph.nodes.extend(list(self._rewritten(node)))
+        self._graph.drop_unused()
+        return self._graph
+
+    def _rewritten(self, node: Node) -> Iterator[Node]:
+        if not _is_wide(node, self._scales):
+            inputs = (f"{name}{ROUNDED}" if name in self._scales else name for name in node.inputs)
+            yield replace(node, inputs=tuple(inputs))
+            return
+        source, weight, bias = node.inputs
+        if source not in self._scales:
+            yield from self._lifted(source)
+            source = f"{source}{LIFTED}"
+        output = node.output
+        if output not in self._scales:
+            output = self._grid_of(output, UNROUNDED)
+        yield Node(node.op, (source, weight, self._bias(node, source, bias, output)), (output,))
+        yield from self._as_int8(node, output)
+
+    def _as_int8(self, node: Node, output: str) -> Iterator[Node]:
+        """What makes int8 of a wide result, where anything reads it so."""
+        name = node.output
+        if output != name:
+            yield Node(ops.Quantize(), (output,), (name,))
+        elif any(not _is_wide(reader, self._scales) for reader in self._before.consumers(name)):
+            rounded = replace(self._before.tensors[name], name=f"{name}{ROUNDED}")
+            yield Node(ops.Quantize(), (name,), (self._graph.add_tensor(rounded).name,))
+
+    def _lifted(self, name: str) -> Iterator[Node]:
+        if f"{name}{LIFTED}" not in self._graph.tensors:
+            yield Node(ops.Quantize(), (name,), (self._grid_of(name, LIFTED),))
+
+    def _grid_of(self, name: str, ending: str) -> str:
+        """An int16 tensor whose steps are parts of an int8 one's."""
+        (scale,) = _params(self._before.tensors[name]).scale
+        shape, quant = self._before.tensors[name].shape, QuantParams((scale / LIFT,), (0,))
+        return self._graph.add_tensor(Tensor(f"{name}{ending}", shape, "int16", quant)).name
+
+    def _bias(self, node: Node, source: str, name: str, output: str) -> str:
+        """The same real values in steps of ``s_x·s_w``: ``round_half_even(q·s / s')`` in float64."""
+        bias, weight = self._before.tensors[name], self._before.tensors[node.inputs[1]]
+        assert bias.data is not None
+        params = bias_params(_params(self._graph.tensors[source]).scale[0], _params(weight))
+        _refuse_multipliers(node, params, self._graph.tensors[output])
+        ratio = np.asarray(_params(bias).scale) / np.asarray(params.scale)
+        codes = np.rint(bias.data.astype(np.float64) * ratio)
+        if np.abs(codes).max() > _LARGEST_BIAS:
+            raise UnsupportedError(
+                f"int16×8 takes a bias of {np.abs(codes).max():.3g} steps; expected at most {_LARGEST_BIAS}",
+                where=node.output,
+                hint="leave what it reads int8",
+            )
+        return self._graph.constant(f"{name}{WIDE}", codes.astype(np.int64), params)
+
+
+def _params(tensor: Tensor) -> QuantParams:
+    assert tensor.quant is not None
+    return tensor.quant
+
+
+def _refuse_multipliers(node: Node, biases: QuantParams, output: Tensor) -> None:
+    largest = max(biases.scale) / _params(output).scale[0]
+    if not largest < WIDE_LIMITS[1]:
+        raise UnsupportedError(
+            f"int16×8 multiplies sums by {largest:.3g}; expected under {WIDE_LIMITS[1]:.0f}",
+            where=node.output,
+            hint="leave it int8",
+        )
