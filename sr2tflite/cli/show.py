@@ -121,18 +121,15 @@ def branches(layers: Sequence["Branching"]) -> None:
 
 def islands(layers: Sequence["Island"], gain_db: float | None) -> None:
     """The width of every activation, where islands were asked for."""
-    rows = [
-        (
-            one.tensor,
-            "" if one.gain_db is None else f"{one.gain_db:+.2f}",
-            "int16" if one.is_int16 else "int8",
-            one.why,
-        )
-        for one in layers
-    ]
+    rows = [(one.tensor, _gain(one.gain_db), "int16" if one.is_int16 else "int8", one.why) for one in layers]
     if rows:
-        table(("activation", "gain, dB", "type", "why"), rows)
-        click.echo(f"islands: {counted([one for one in layers if one.is_int16], 'activation')}, {gain_db:+.2f} dB in all")
+        table(("activation", "gain, dB", "type", "why"), rows, numbers=False)
+        chosen = counted([one for one in layers if one.is_int16], "activation")
+        click.echo(f"int16: {chosen}, together {_gain(gain_db)} dB nearer to float")
+
+
+def _gain(gain_db: float | None) -> str:
+    return "" if gain_db is None else f"{gain_db:+.2f}"
 
 
 def exported(result: "ExportResult") -> None:

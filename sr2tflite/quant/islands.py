@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph
-from sr2tflite.graph.passes.int16_island import declined, enclosed, int16_islands
-from sr2tflite.numerics.qparams import LIMITS, SCALE_BITS, round_scale
+from sr2tflite.graph.passes.int16_island import declined, enclosed, int16_islands, power_of_two_from
+from sr2tflite.numerics.qparams import LIMITS, SCALE_BITS
 from sr2tflite.progress import Progress, silent
 from sr2tflite.quant.branches import patches
 from sr2tflite.quant.limits import NARROWEST, Range
@@ -29,8 +29,8 @@ Enlarge = Callable[[Image], Image]
 Simulate = Callable[[Graph], Enlarge]
 """From a quantized graph to what the device makes of an image, height × width × 3, byte for byte."""
 
-HEADROOM = 2.0
-"""How many times as far as calibration saw an island's codes reach: one of 16 bits, so that other images fit too."""
+HEADROOM = 1.5
+"""How many times as far as calibration saw an island's codes reach at least, so that other images fit too."""
 
 _LARGEST = LIMITS["int16"][1]
 
@@ -76,9 +76,9 @@ def choose_islands(
     """Make the activations int16 that gain most, each measured alone, until one gains too little or there are enough.
 
     The gain is of PSNR between the quantized network, as the device runs it, and the float one, on the middles of some
-    of the images. An island's scale is ``2·max|x| / 32767`` of all of them, without cutting outliers; where saturation
-    stands for a clip, the scale that saturates there. What lies between two chosen islands joins them: all that
-    computes it is int16×8 by then.
+    of the images. An island's scale is the power of two from ``1.5·max|x| / 32767`` of all of them: outliers are whole,
+    and of 16 bits at least 13 are left; where saturation stands for a clip, the scale that saturates there. What lies
+    between two chosen islands joins them: all that computes it is wide by then.
 
     Args:
         view: What the graph was frozen from.
@@ -118,7 +118,7 @@ def island_scale(group: Group, seen: Range, *, rectified: bool) -> float | None:
     """
     floor = -inf if rectified and group.low >= 0 else group.low
     if floor == -inf and group.high == inf:
-        return float(round_scale(HEADROOM * max(-seen.low, seen.high, NARROWEST) / _LARGEST))
+        return power_of_two_from(HEADROOM * max(-seen.low, seen.high, NARROWEST) / _LARGEST)
     if rectified and floor == -inf:
         return _cut(group.high / _LARGEST)
     return _cut(group.high / (_LARGEST + 1)) if floor == -group.high else None

@@ -73,8 +73,10 @@ class BranchSettings(Settings):
 
 
 class IslandSettings(Settings):
-    """When an activation becomes int16, and the convolutions that write and read it int16×8: outliers and small values
-    then both fit, but those convolutions leave XNNPACK for the builtin kernel, which is slower."""
+    """When an activation becomes int16, and with it the convolutions and sums that write and read it.
+
+    Outliers and small values both fit then; but those ops leave XNNPACK for the builtin kernels, which are slower.
+    """
 
     gain_db: float = Field(default=0.5, ge=0)
     """How much nearer to the float network that must bring the output, in dB, for each one alone."""
@@ -113,7 +115,7 @@ class PtqSettings(Settings):
     """Whether, and when, outliers of a ReLU's output get a branch of their own; None splits nothing."""
 
     islands: IslandSettings | None = None
-    """Whether, and when, activations become int16 in an int8 network; None leaves all of them int8. Of ``ptq`` alone."""
+    """Whether, and when, activations become int16 in an int8 network; None leaves all int8. Of ``ptq`` alone."""
 
     finetune: FinetuneSettings | None = None
     """Whether, and how, ranges are then moved until the network is nearer to the float one; None leaves them."""

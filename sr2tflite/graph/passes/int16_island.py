@@ -1,38 +1,39 @@
-"""Activations of 16 bits in a graph of 8: what writes them, and the convolutions that read them, compute int16×8."""
+"""Activations of 16 bits in a graph of 8: the convolutions and sums that write or read them compute in 16 bits."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from math import frexp
 
 import numpy as np
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.numerics.builtin import SUM_BITS, shifts_alone
 from sr2tflite.numerics.fixed_point import WIDE_LIMITS
 from sr2tflite.numerics.qparams import LIMITS, QuantParams, bias_params
 
 LIFT = 2**7
 """Steps of a lifted int16 tensor in one of int8: centered codes, −255…255, times this stay within 16 bits."""
 
-LIFTED, UNROUNDED, ROUNDED, WIDE = ".lifted", ".unrounded", ".rounded", ".int64"
-"""What is put after the names of int8 tensors lifted to int16, of int16 results before they become int8 tensors, of
-int16 activations rounded to int8 for the others that read them, and of biases."""
+LIFTED, SUMMAND, UNROUNDED, ROUNDED, WIDE = ".lifted", ".summand", ".unrounded", ".rounded", ".int64"
+"""What is put after the names of int8 tensors lifted to int16 for a convolution, or for a sum; of int16 results before
+they become int8 tensors; of int16 activations rounded to int8 for what else reads them; and of biases."""
 
 _WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D)
+_LARGEST_BIAS = LIMITS["int32"][1]
 _WHY_NOT = {
-    "ADD": "its int16 kernel rounds the last values of an image otherwise, so that tiles would not equal the whole",
-    "SUB": "its int16 kernel rounds the last values of an image otherwise, so that tiles would not equal the whole",
     "CONCATENATION": "int16 codes are joined as they are, whatever their scales",
     "DEPTH_TO_SPACE": "it has no int16 kernel",
     "PRELU": "it has no int16 kernel",
 }
-_LARGEST_BIAS = LIMITS["int32"][1]
 
 
 def declined(graph: Graph, name: str) -> str | None:
     """Why an activation cannot be an island; None where it can.
 
-    A convolution must write it and one read it. Whatever else reads it gets it rounded to int8.
+    A convolution, or an ADD of two activations, must write it and one read it. Whatever else reads it gets it rounded
+    to int8.
 
     Args:
         graph: A quantized graph of int8 activations.
@@ -41,17 +42,23 @@ def declined(graph: Graph, name: str) -> str | None:
     writer, readers = graph.producer(name), graph.consumers(name)
     if writer is None or name in graph.outputs:
         return "holds pixels: int16 adds nothing to them"
-    kinds = sorted({getattr(reader.op, "name", reader.op.kind) for reader in readers})
-    if not isinstance(writer.op, _WINDOWS):
+    if not _has_wide_kernel(graph, writer):
         kind = getattr(writer.op, "name", writer.op.kind)
-        return f"is written by {kind}: {_WHY_NOT.get(kind, 'int16×8 is of convolutions')}"
-    if not any(isinstance(reader.op, _WINDOWS) for reader in readers):
-        return f"is read by {', '.join(kinds) or 'nothing'} alone; expected a convolution"
+        return f"is written by {kind}: {_WHY_NOT.get(kind, 'int16 is of convolutions and of sums of two activations')}"
+    if not any(_has_wide_kernel(graph, reader) for reader in readers):
+        kinds = sorted({str(getattr(reader.op, "name", reader.op.kind)) for reader in readers})
+        return f"is read by {', '.join(kinds) or 'nothing'} alone; expected a convolution or a sum"
     return next(filter(None, (_window_fault(graph, node) for node in (writer, *readers))), None)
 
 
+def _has_wide_kernel(graph: Graph, node: Node) -> bool:
+    if isinstance(node.op, ops.Add):
+        return len(graph.activations(node)) == 2
+    return isinstance(node.op, _WINDOWS)
+
+
 def _window_fault(graph: Graph, node: Node) -> str | None:
-    """What LiteRT would compute wrongly, or what our ONNX files have no form for."""
+    """What LiteRT would compute wrongly, or what is not int8."""
     if not isinstance(node.op, _WINDOWS):
         return None
     x, weight, bias = (graph.tensors[name] for name in node.inputs)
@@ -63,13 +70,13 @@ def _window_fault(graph: Graph, node: Node) -> str | None:
 
 
 def enclosed(graph: Graph, names: Collection[str]) -> list[str]:
-    """The activations between islands: all that writes and reads them is int16×8 anyway, so they may be int16 too."""
+    """The activations between islands: all that writes and reads them is wide anyway, so they may be int16 too."""
     return [
         node.output
         for node in graph.nodes
         if node.output not in names
         and declined(graph, node.output) is None
-        and all(_is_wide(reader, names) for reader in (node, *graph.consumers(node.output)))
+        and all(_is_wide(graph, reader, names) for reader in (node, *graph.consumers(node.output)))
     ]
 
 
@@ -77,18 +84,21 @@ def int16_islands(graph: Graph, scales: Mapping[str, float]) -> Graph:
     """The same quantized graph with some activations in int16, zero point 0.
 
     The convolutions that write or read one keep their weights, codes and scales, and compute int16×8 with int64 biases
-    of scale ``s_x·s_w``. An int8 tensor that such a convolution reads is lifted by QUANTIZE to ``s/2⁷``, which is exact:
-    ``(q − z)·2⁷`` fits. One that it writes is written on that grid and rounded by QUANTIZE: it saturates as it did.
-    Neighbors that are both islands need no QUANTIZE between them. ``s`` of an int8 tensor has 16 significant bits, so
-    every scale stays exact.
+    of scale ``s_x·s_w``. An int8 tensor that such a convolution reads is lifted by QUANTIZE to ``s/2⁷``, which is
+    exact: ``(q − z)·2⁷`` fits, and s has 16 significant bits. One that it writes is written on that grid and rounded by
+    QUANTIZE: it saturates as it did. Neighbors that are both islands need no QUANTIZE between them.
+
+    A sum that writes or reads one is an int16 ADD. Its kernel rounds an input of smaller scale otherwise in the last
+    values of an image, so that tiles would not equal the whole; not where the scales' ratio is a power of two. int8
+    summands are therefore lifted to the next power of two from ``s/2⁷``, at most half such a step away.
 
     Args:
         graph: A quantized graph of int8 activations.
-        scales: Of each activation that becomes int16.
+        scales: Of each activation that becomes int16; powers of two where a sum reads it.
 
     Raises:
-        UnsupportedError: An activation cannot be one, or a bias or a multiplier is outside what the kernels, or our
-            ONNX files, hold; the message names it.
+        UnsupportedError: An activation cannot be one, or a bias or a ratio of scales is outside what the kernels, or
+            our ONNX files, hold; the message names it.
     """
     for name in scales:
         if (reason := declined(graph, name)) is not None:
@@ -96,9 +106,9 @@ def int16_islands(graph: Graph, scales: Mapping[str, float]) -> Graph:
     return _Widening(graph, scales).result()
 
 
-def _is_wide(node: Node, names: Collection[str]) -> bool:
-    """Whether a node computes int16×8 where some activations are int16."""
-    return isinstance(node.op, _WINDOWS) and (node.inputs[0] in names or node.output in names)
+def _is_wide(graph: Graph, node: Node, names: Collection[str]) -> bool:
+    """Whether a node computes in 16 bits where some activations are int16."""
+    return _has_wide_kernel(graph, node) and any(name in names for name in (*node.inputs, node.output))
 
 
 class _Widening:
@@ -117,47 +127,56 @@ class _Widening:
         return self._graph
 
     def _rewritten(self, node: Node) -> Iterator[Node]:
-        if not _is_wide(node, self._scales):
+        if not _is_wide(self._before, node, self._scales):
             inputs = (f"{name}{ROUNDED}" if name in self._scales else name for name in node.inputs)
             yield replace(node, inputs=tuple(inputs))
             return
-        source, weight, bias = node.inputs
-        if source not in self._scales:
-            yield from self._lifted(source)
-            source = f"{source}{LIFTED}"
         output = node.output
         if output not in self._scales:
-            output = self._grid_of(output, UNROUNDED)
-        yield Node(node.op, (source, weight, self._bias(node, source, bias, output)), (output,))
+            output = self._int16_of(output, UNROUNDED, _scale(self._before.tensors[output]) / LIFT)
+        yield from self._summed(node, output) if isinstance(node.op, ops.Add) else self._convolved(node, output)
         yield from self._as_int8(node, output)
+
+    def _convolved(self, node: Node, output: str) -> Iterator[Node]:
+        source, weight, bias = node.inputs
+        if source not in self._scales:
+            yield from self._lifted(source, LIFTED, _scale(self._before.tensors[source]) / LIFT)
+            source = f"{source}{LIFTED}"
+        yield Node(node.op, (source, weight, self._bias(node, source, bias, output)), (output,))
+
+    def _summed(self, node: Node, output: str) -> Iterator[Node]:
+        for name in (name for name in node.inputs if name not in self._scales):
+            yield from self._lifted(name, SUMMAND, power_of_two_from(_scale(self._before.tensors[name]) / LIFT))
+        inputs = tuple(name if name in self._scales else f"{name}{SUMMAND}" for name in node.inputs)
+        _refuse_ratios(node, *(self._graph.tensors[name] for name in (*inputs, output)))
+        yield Node(node.op, inputs, (output,))
 
     def _as_int8(self, node: Node, output: str) -> Iterator[Node]:
         """What makes int8 of a wide result, where anything reads it so."""
         name = node.output
         if output != name:
             yield Node(ops.Quantize(), (output,), (name,))
-        elif any(not _is_wide(reader, self._scales) for reader in self._before.consumers(name)):
+        elif any(not _is_wide(self._before, reader, self._scales) for reader in self._before.consumers(name)):
             rounded = replace(self._before.tensors[name], name=f"{name}{ROUNDED}")
             yield Node(ops.Quantize(), (name,), (self._graph.add_tensor(rounded).name,))
 
-    def _lifted(self, name: str) -> Iterator[Node]:
-        if f"{name}{LIFTED}" not in self._graph.tensors:
-            yield Node(ops.Quantize(), (name,), (self._grid_of(name, LIFTED),))
+    def _lifted(self, name: str, ending: str, scale: float) -> Iterator[Node]:
+        if f"{name}{ending}" not in self._graph.tensors:
+            yield Node(ops.Quantize(), (name,), (self._int16_of(name, ending, scale),))
 
-    def _grid_of(self, name: str, ending: str) -> str:
-        """An int16 tensor whose steps are parts of an int8 one's."""
-        (scale,) = _params(self._before.tensors[name]).scale
-        shape, quant = self._before.tensors[name].shape, QuantParams((scale / LIFT,), (0,))
-        return self._graph.add_tensor(Tensor(f"{name}{ending}", shape, "int16", quant)).name
+    def _int16_of(self, name: str, ending: str, scale: float) -> str:
+        shape = self._before.tensors[name].shape
+        return self._graph.add_tensor(Tensor(f"{name}{ending}", shape, "int16", QuantParams((scale,), (0,)))).name
 
     def _bias(self, node: Node, source: str, name: str, output: str) -> str:
         """The same real values in steps of ``s_x·s_w``: ``round_half_even(q·s / s')`` in float64."""
-        bias, weight = self._before.tensors[name], self._before.tensors[node.inputs[1]]
+        bias, weight = self._before.tensors[name], self._before.tensors[node.inputs[1]].quant
         assert bias.data is not None
-        params = bias_params(_params(self._graph.tensors[source]).scale[0], _params(weight))
+        assert bias.quant is not None
+        assert weight is not None
+        params = bias_params(_scale(self._graph.tensors[source]), weight)
         _refuse_multipliers(node, params, self._graph.tensors[output])
-        ratio = np.asarray(_params(bias).scale) / np.asarray(params.scale)
-        codes = np.rint(bias.data.astype(np.float64) * ratio)
+        codes = np.rint(bias.data.astype(np.float64) * (np.asarray(bias.quant.scale) / np.asarray(params.scale)))
         if np.abs(codes).max() > _LARGEST_BIAS:
             raise UnsupportedError(
                 f"int16×8 takes a bias of {np.abs(codes).max():.3g} steps; expected at most {_LARGEST_BIAS}",
@@ -167,16 +186,34 @@ class _Widening:
         return self._graph.constant(f"{name}{WIDE}", codes.astype(np.int64), params)
 
 
-def _params(tensor: Tensor) -> QuantParams:
+def power_of_two_from(scale: float) -> float:
+    """The smallest power of two that is not smaller."""
+    fraction, exponent = frexp(scale)
+    return 2.0 ** (exponent - 1 if fraction == 0.5 else exponent)
+
+
+def _scale(tensor: Tensor) -> float:
     assert tensor.quant is not None
-    return tensor.quant
+    return tensor.quant.scale[0]
 
 
 def _refuse_multipliers(node: Node, biases: QuantParams, output: Tensor) -> None:
-    largest = max(biases.scale) / _params(output).scale[0]
+    largest = max(biases.scale) / _scale(output)
     if not largest < WIDE_LIMITS[1]:
         raise UnsupportedError(
             f"int16×8 multiplies sums by {largest:.3g}; expected under {WIDE_LIMITS[1]:.0f}",
+            where=node.output,
+            hint="leave it int8",
+        )
+
+
+def _refuse_ratios(node: Node, *tensors: Tensor) -> None:
+    """Of an int16 ADD: two summands and the sum."""
+    a, b, out = map(_scale, tensors)
+    if not shifts_alone(a, b) or not max(a, b) / out < 2.0 ** (SUM_BITS["int16"] - 1):
+        raise UnsupportedError(
+            f"int16 ADD has input/output scale ratios {a / out:.3g} and {b / out:.3g}; "
+            "expected under 2^14, and inputs a power of two apart",
             where=node.output,
             hint="leave it int8",
         )
