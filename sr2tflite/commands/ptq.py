@@ -80,13 +80,14 @@ def ptq(
     graph = read_float(model)
     seen = calibration_images(calibrate, graph, settings.images)
     view = QuantizedView.from_float(graph, seen.images, settings, progress=progress)
-    quantized, islands, gain_db = view.freeze(), (), None
+    quantized, found = view.freeze(), None
     if settings.islands is not None:
         found = choose_islands(view, quantized, seen.images, settings.islands, on_device, progress=progress)
-        quantized, islands, gain_db = found.graph, found.layers, found.gain_db
+        quantized = found.graph
     quantized.metadata[CALIBRATED_ON] = listed(seen.ids)
     write_bytes(out, onnx.write(quantized))
-    return PtqResult(out, len(seen.images), quantized.summary(), view.branchings, islands, gain_db)
+    layers, gain_db = (found.layers, found.gain_db) if found else ((), None)
+    return PtqResult(out, len(seen.images), quantized.summary(), view.branchings, layers, gain_db)
 
 
 def on_device(graph: Graph) -> "Enlarge":
@@ -96,8 +97,8 @@ def on_device(graph: Graph) -> "Enlarge":
     network = Interpreter(graph)
 
     def enlarge(image: Image) -> Image:
-        codes = network.run((image.astype(np.int16) - 128).astype(np.int8)[None])
-        return (codes[0].astype(np.int16) + 128).astype(np.uint8)
+        codes: NDArray[np.int8] = network.run((image.astype(np.int16) - 128).astype(np.int8)[None])[0]
+        return (codes.astype(np.int16) + 128).astype(np.uint8)
 
     return enlarge
 
