@@ -91,15 +91,15 @@ def choose_islands(
     Raises:
         UnsupportedError: The network has no plain kernel for what it holds.
     """
-    search = _Search(view, graph, images, simulate)
+    search = _Search(view, graph, images, settings, simulate)
     plain, gains = search.distance(graph), dict[str, float]()
     for done, (name, scale) in enumerate(search.scales.items(), start=1):
-        gains[name] = 10 * log10(plain / search.distance(int16_islands(graph, {name: scale})))
+        gains[name] = 10 * log10(plain / search.distance(search.with_islands({name: scale})))
         progress("looking for islands", done, len(search.scales), f"{name}: {gains[name]:+.2f} dB")
     order = sorted(gains, key=lambda name: -gains[name])
     chosen = search.fitting([name for name in order if gains[name] >= settings.gain_db], settings.most)
     joined = search.joined(chosen)
-    result = int16_islands(graph, search.chosen_scales([*chosen, *joined]))
+    result = search.with_islands(search.chosen_scales([*chosen, *joined]))
     layers = [
         Island(name, gains[name], name in (*chosen, *joined), "between two islands" if name in joined else "")
         for name in order
@@ -133,8 +133,15 @@ def _cut(scale: float) -> float:
 class _Search:
     """What can be an island, and what that does to the distance from float on some patches."""
 
-    def __init__(self, view: "QuantizedView", graph: Graph, images: Sequence[Image], simulate: Simulate) -> None:
-        self._graph, self._simulate = graph, simulate
+    def __init__(
+        self,
+        view: "QuantizedView",
+        graph: Graph,
+        images: Sequence[Image],
+        settings: IslandSettings,
+        simulate: Simulate,
+    ) -> None:
+        self._graph, self._simulate, self._sums_alone = graph, simulate, settings.sums_alone
         pixels = patches(images)
         self._patches = [patch[0].permute(1, 2, 0).numpy().astype(np.uint8) for patch in pixels]
         with torch.no_grad():
@@ -151,7 +158,7 @@ class _Search:
                 self.left_out[node.output] = found
 
     def _scale_or_reason(self, view: "QuantizedView", name: str, seen: Mapping[int, Range]) -> float | str:
-        if (reason := declined(self._graph, name)) is not None:
+        if (reason := declined(self._graph, name, sums_alone=self._sums_alone)) is not None:
             return reason
         index, node = view.plan.group_of[name], self._graph.producer(name)
         group = view.plan.groups[index]
@@ -164,10 +171,14 @@ class _Search:
 
     def _fault(self, scales: Mapping[str, float]) -> str | None:
         try:
-            int16_islands(self._graph, scales)
+            self.with_islands(scales)
         except UnsupportedError as error:
             return f"{error.where}: {error.message}"
         return None
+
+    def with_islands(self, scales: Mapping[str, float]) -> Graph:
+        """The graph with some activations in int16."""
+        return int16_islands(self._graph, scales, sums_alone=self._sums_alone)
 
     def distance(self, graph: Graph) -> float:
         """Mean squared difference from the float network's images."""
@@ -186,7 +197,7 @@ class _Search:
 
     def joined(self, chosen: Sequence[str]) -> list[str]:
         """What lies between islands and may be one."""
-        between = [name for name in enclosed(self._graph, chosen) if name in self.scales]
+        between = [name for name in enclosed(self._graph, chosen, sums_alone=self._sums_alone) if name in self.scales]
         return between if self._fault(self.chosen_scales([*chosen, *between])) is None else []
 
     def chosen_scales(self, names: Iterable[str]) -> dict[str, float]:

@@ -84,6 +84,10 @@ class IslandSettings(Settings):
     most: int = Field(default=4, gt=0)
     """How many are chosen at most; one that lies between two chosen ones is int16 for nothing and does not count."""
 
+    sums_alone: bool = False
+    """Whether islands are what sums add, as skips are: convolutions that read one read it rounded to int8 and stay with
+    XNNPACK. The runtime has no fast convolution of int16, so this is what costs little."""
+
 
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""

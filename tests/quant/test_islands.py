@@ -114,6 +114,16 @@ def test_residual_networks_are_exact_and_their_stream_stays_in_16_bits() -> None
     assert found.gain_db > 0.5
 
 
+def test_a_skip_in_16_bits_leaves_most_convolutions_to_xnnpack() -> None:
+    view = _view(float_sr_graph(depth=3))
+    found = _found(view, IslandSettings(gain_db=0.1, sums_alone=True))
+    assert [layer.tensor for layer in found.layers if layer.is_int16] == ["stem"]
+    wide = [node for node in found.graph.nodes if found.graph.tensors[node.output].dtype == "int16"]
+    assert [node.op.kind for node in wide] == ["QUANTIZE", "CONV_2D", "QUANTIZE", "ADD"]
+    assert found.gain_db > 0.3
+    _assert_exact(found.graph)
+
+
 def test_depthwise_and_grouped_convolutions_are_exact() -> None:
     put = Islander(0, 8)
     stem = put.conv("input", "int32", op=ops.Conv2D(activation="RELU"))

@@ -29,7 +29,7 @@ _WHY_NOT = {
 }
 
 
-def declined(graph: Graph, name: str) -> str | None:
+def declined(graph: Graph, name: str, *, sums_alone: bool = False) -> str | None:
     """Why an activation cannot be an island; None where it can.
 
     A convolution, or an ADD of two activations, must write it and one read it. Whatever else reads it gets it rounded
@@ -38,6 +38,7 @@ def declined(graph: Graph, name: str) -> str | None:
     Args:
         graph: A quantized graph of int8 activations.
         name: Of the activation.
+        sums_alone: Whether an ADD must read it.
     """
     writer, readers = graph.producer(name), graph.consumers(name)
     if writer is None or name in graph.outputs:
@@ -45,9 +46,10 @@ def declined(graph: Graph, name: str) -> str | None:
     if not _has_wide_kernel(graph, writer):
         kind = getattr(writer.op, "name", writer.op.kind)
         return f"is written by {kind}: {_WHY_NOT.get(kind, 'int16 is of convolutions and of sums of two activations')}"
-    if not any(_has_wide_kernel(graph, reader) for reader in readers):
+    if not any(_is_wide(graph, reader, [name], sums_alone) for reader in readers):
         kinds = sorted({str(getattr(reader.op, "name", reader.op.kind)) for reader in readers})
-        return f"is read by {', '.join(kinds) or 'nothing'} alone; expected a convolution or a sum"
+        wanted = "a sum" if sums_alone else "a convolution or a sum"
+        return f"is read by {', '.join(kinds) or 'nothing'} alone; expected {wanted}"
     return next(filter(None, (_window_fault(graph, node) for node in (writer, *readers))), None)
 
 
@@ -69,18 +71,18 @@ def _window_fault(graph: Graph, node: Node) -> str | None:
     return None
 
 
-def enclosed(graph: Graph, names: Collection[str]) -> list[str]:
+def enclosed(graph: Graph, names: Collection[str], *, sums_alone: bool = False) -> list[str]:
     """The activations between islands: all that writes and reads them is wide anyway, so they may be int16 too."""
     return [
         node.output
         for node in graph.nodes
         if node.output not in names
-        and declined(graph, node.output) is None
-        and all(_is_wide(graph, reader, names) for reader in (node, *graph.consumers(node.output)))
+        and declined(graph, node.output, sums_alone=sums_alone) is None
+        and all(_is_wide(graph, reader, names, sums_alone) for reader in (node, *graph.consumers(node.output)))
     ]
 
 
-def int16_islands(graph: Graph, scales: Mapping[str, float]) -> Graph:
+def int16_islands(graph: Graph, scales: Mapping[str, float], *, sums_alone: bool = False) -> Graph:
     """The same quantized graph with some activations in int16, zero point 0.
 
     The convolutions that write or read one keep their weights, codes and scales, and compute int16×8 with int64 biases
@@ -95,27 +97,31 @@ def int16_islands(graph: Graph, scales: Mapping[str, float]) -> Graph:
     Args:
         graph: A quantized graph of int8 activations.
         scales: Of each activation that becomes int16; powers of two where a sum reads it.
+        sums_alone: Whether convolutions that read an island, and do not write one, read it rounded and stay int8.
 
     Raises:
         UnsupportedError: An activation cannot be one, or a bias or a ratio of scales is outside what the kernels, or
             our ONNX files, hold; the message names it.
     """
     for name in scales:
-        if (reason := declined(graph, name)) is not None:
+        if (reason := declined(graph, name, sums_alone=sums_alone)) is not None:
             raise UnsupportedError(reason, where=name, hint="leave it int8")
-    return _Widening(graph, scales).result()
+    return _Widening(graph, scales, sums_alone).result()
 
 
-def _is_wide(graph: Graph, node: Node, names: Collection[str]) -> bool:
+def _is_wide(graph: Graph, node: Node, names: Collection[str], sums_alone: bool) -> bool:
     """Whether a node computes in 16 bits where some activations are int16."""
-    return _has_wide_kernel(graph, node) and any(name in names for name in (*node.inputs, node.output))
+    if not _has_wide_kernel(graph, node):
+        return False
+    reads = any(name in names for name in node.inputs)
+    return node.output in names or (reads and (isinstance(node.op, ops.Add) or not sums_alone))
 
 
 class _Widening:
     """Walks the nodes in order and puts in a QUANTIZE wherever the width changes."""
 
-    def __init__(self, graph: Graph, scales: Mapping[str, float]) -> None:
-        self._before, self._scales = graph, scales
+    def __init__(self, graph: Graph, scales: Mapping[str, float], sums_alone: bool) -> None:
+        self._before, self._scales, self._sums_alone = graph, scales, sums_alone
         self._graph = replace(graph.copy(), nodes=[])
 
     def result(self) -> Graph:
@@ -126,8 +132,11 @@ class _Widening:
         self._graph.drop_unused()
         return self._graph
 
+    def _is_wide(self, node: Node) -> bool:
+        return _is_wide(self._before, node, self._scales, self._sums_alone)
+
     def _rewritten(self, node: Node) -> Iterator[Node]:
-        if not _is_wide(self._before, node, self._scales):
+        if not self._is_wide(node):
             inputs = (f"{name}{ROUNDED}" if name in self._scales else name for name in node.inputs)
             yield replace(node, inputs=tuple(inputs))
             return
@@ -156,7 +165,7 @@ class _Widening:
         name = node.output
         if output != name:
             yield Node(ops.Quantize(), (output,), (name,))
-        elif any(not _is_wide(self._before, reader, self._scales) for reader in self._before.consumers(name)):
+        elif any(not self._is_wide(reader) for reader in self._before.consumers(name)):
             rounded = replace(self._before.tensors[name], name=f"{name}{ROUNDED}")
             yield Node(ops.Quantize(), (name,), (self._graph.add_tensor(rounded).name,))
 

@@ -97,6 +97,17 @@ def test_a_sum_adds_in_16_bits_on_scales_a_power_of_two_apart() -> None:
     assert low.scale[0] / 128 <= high < low.scale[0] / 64
 
 
+def test_islands_for_sums_alone_leave_the_convolutions_that_read_them_int8() -> None:
+    graph = quantized_sr_graph(skip="add", depth=3)
+    island = int16_islands(graph, {"stem": STEP}, sums_alone=True)
+    widths = {node.output: island.tensors[node.output].dtype for node in island.nodes}
+    assert (widths["stem"], widths["body.0"], widths["trunk.unrounded"]) == ("int16", "int8", "int16")
+    assert {node.output: node.inputs[0] for node in island.nodes}["body.0"] == "stem.rounded"
+    with pytest.raises(UnsupportedError, match="expected a sum") as refusal:
+        int16_islands(graph, {"body.0": STEP}, sums_alone=True)
+    assert refusal.value.where == "body.0"
+
+
 @given(st.integers(0, 999), st.integers(-14, 14), st.floats(0.01, 100), st.floats(0.01, 100))
 def test_where_shifts_are_exact_the_last_values_of_an_image_are_summed_as_all_others(
     seed: int, exponent: int, scale: float, scale_out: float
