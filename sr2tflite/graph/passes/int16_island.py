@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import frexp
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import ops
@@ -16,7 +17,7 @@ from sr2tflite.numerics.qparams import LIMITS, QuantParams, bias_params
 LIFT = 2**7
 """Steps of a lifted int16 tensor in one of int8: centered codes, −255…255, times this stay within 16 bits."""
 
-LIFTED, SUMMAND, UNROUNDED, ROUNDED, WIDE = ".lifted", ".summand", ".unrounded", ".rounded", ".int64"
+LIFTED, SUMMAND, UNROUNDED, ROUNDED, WIDE = ".lifted", ".summand", ".unrounded", ".rounded", ".wide"
 """What is put after the names of int8 tensors lifted to int16 for a convolution, or for a sum; of int16 results before
 they become int8 tensors; of int16 activations rounded to int8 for what else reads them; and of biases."""
 
@@ -85,10 +86,11 @@ def enclosed(graph: Graph, names: Collection[str], *, sums_alone: bool = False) 
 def int16_islands(graph: Graph, scales: Mapping[str, float], *, sums_alone: bool = False) -> Graph:
     """The same quantized graph with some activations in int16, zero point 0.
 
-    The convolutions that write or read one keep their weights, codes and scales, and compute int16×8 with int64 biases
-    of scale ``s_x·s_w``. An int8 tensor that such a convolution reads is lifted by QUANTIZE to ``s/2⁷``, which is
-    exact: ``(q − z)·2⁷`` fits, and s has 16 significant bits. One that it writes is written on that grid and rounded by
-    QUANTIZE: it saturates as it did. Neighbors that are both islands need no QUANTIZE between them.
+    The convolutions that write or read one keep their weights, codes and scales, and compute int16×8 with biases of
+    scale ``s_x·s_w``: int32 where sums fit, for LiteRT's fast kernel knows no other, else int64. An int8 tensor that
+    such a convolution reads is lifted by QUANTIZE to ``s/2⁷``, which is exact: ``(q − z)·2⁷`` fits, and s has 16
+    significant bits. One that it writes is written on that grid and rounded by QUANTIZE: it saturates as it did.
+    Neighbors that are both islands need no QUANTIZE between them.
 
     A sum that writes or reads one is an int16 ADD. Its kernel rounds an input of smaller scale otherwise in the last
     values of an image, so that tiles would not equal the whole; not where the scales' ratio is a power of two. int8
@@ -192,7 +194,18 @@ class _Widening:
                 where=node.output,
                 hint="leave what it reads int8",
             )
-        return self._graph.constant(f"{name}{WIDE}", codes.astype(np.int64), params)
+        dtype = np.int32 if _fits_32_bits(self._before, node, codes) else np.int64
+        return self._graph.constant(f"{name}{WIDE}", codes.astype(dtype), params)
+
+
+def _fits_32_bits(graph: Graph, node: Node, bias: NDArray[np.float64]) -> bool:
+    """Whether a kernel takes int32 biases, alike in all families, and no sum of a convolution of int16 leaves int32."""
+    x, weight = (graph.tensors[name] for name in node.inputs[:2])
+    assert weight.data is not None
+    if not isinstance(node.op, ops.Conv2D) or weight.channels != x.channels:
+        return False
+    sums = -LIMITS["int16"][0] * np.abs(weight.data.astype(np.int64)).sum((1, 2, 3)) + np.abs(bias)
+    return bool(sums.max() <= LIMITS["int32"][1])
 
 
 def power_of_two_from(scale: float) -> float:

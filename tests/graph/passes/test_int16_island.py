@@ -65,11 +65,18 @@ def test_weights_stay_and_biases_are_the_same_values_in_finer_steps() -> None:
     island = int16_islands(graph, {"body.1": STEP})
     for name, is_lifted in (("body.1", True), ("body.2", False)):
         assert island.tensors[f"{name}.weight"] == graph.tensors[f"{name}.weight"]
-        before, after = graph.tensors[f"{name}.bias"], island.tensors[f"{name}.bias.int64"]
-        assert after.dtype == "int64"
+        before, after = graph.tensors[f"{name}.bias"], island.tensors[f"{name}.bias.wide"]
+        assert after.dtype == "int32"
         apart = after.data * np.array(after.quant.scale) - before.data * np.array(before.quant.scale)  # type: ignore[operator,union-attr]
         assert (np.abs(apart) <= np.array(after.quant.scale) * 0.5000001).all()  # type: ignore[union-attr]
         assert not is_lifted or (after.data == 128 * before.data.astype(np.int64)).all()  # type: ignore[union-attr]
+
+
+def test_sums_that_leave_32_bits_get_biases_of_64() -> None:
+    for size, dtype in ((8, "int32"), (64, "int64")):
+        wide = quantized_sr_graph(channels=size, skip="none", depth=3)
+        wide.update("body.1.weight", data=np.full(wide.tensors["body.1.weight"].shape, 127, np.int8))
+        assert int16_islands(wide, {"body.1": 64.0}).tensors["body.1.bias.wide"].dtype == dtype
 
 
 def test_neighbors_have_no_quantize_between_them() -> None:
