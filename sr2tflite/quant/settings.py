@@ -86,7 +86,7 @@ class IslandSettings(Settings):
 
     sums_alone: bool = False
     """Whether islands are what sums add, as skips are: convolutions that read one read it rounded to int8 and stay with
-    XNNPACK. The runtime has no fast convolution of int16, so this is what costs little."""
+    XNNPACK, which has no int16. That costs least."""
 
 
 class PtqSettings(Settings):
