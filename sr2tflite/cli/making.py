@@ -145,6 +145,7 @@ def ptq(
         return show.as_json(result, "ptq")
     click.echo(f"{result.path}: {result.summary}, ranges from images: {result.images}")
     show.branches(result.layers)
+    show.islands(result.islands, result.islands_gain_db)
     return show.next_step(f"sr2tflite export {quoted(result.path)} --int8 --height 720 --width 1280 -o model.tflite")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sr2tflite.commands.upscale import UpscaleResult
     from sr2tflite.fuse.certificate import Integers
     from sr2tflite.quant.branches import Branching
+    from sr2tflite.quant.islands import Island
     from sr2tflite.run.report import Report
     from sr2tflite.train.loop import Fitted
 
@@ -116,6 +117,19 @@ def branches(layers: Sequence["Branching"]) -> None:
     ]
     if rows:
         table(("activation", "breakpoint", "gain, dB", "branches"), rows)
+
+
+def islands(layers: Sequence["Island"], gain_db: float | None) -> None:
+    """The width of every activation, where islands were asked for."""
+    rows = [(one.tensor, _gain(one.gain_db), "int16" if one.is_int16 else "int8", one.why) for one in layers]
+    if rows:
+        table(("activation", "gain, dB", "type", "why"), rows, numbers=False)
+        chosen = counted([one for one in layers if one.is_int16], "activation")
+        click.echo(f"int16: {chosen}, together {_gain(gain_db)} dB nearer to float")
+
+
+def _gain(gain_db: float | None) -> str:
+    return "" if gain_db is None else f"{gain_db:+.2f}"
 
 
 def exported(result: "ExportResult") -> None:

@@ -22,6 +22,7 @@ from sr2tflite.graph.shapes import with_size
 from sr2tflite.numerics.qparams import LIMITS, QuantParams
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import seen
+from sr2tflite.quant.read_back import refuse_islands
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,13 @@ def read_quantized(model: Path) -> Graph:
 
     Raises:
         InputError: The file cannot be read, is not quantized, or its ends are not raw pixels.
-        UnsupportedError: It holds an op that no integer kernel runs.
+        UnsupportedError: It holds an op that no integer kernel runs, or int16 activations.
     """
     codec = tflite if model.suffix == ".tflite" else onnx
     graph = codec.read(read_bytes(model), str(model))
     if not graph.is_quantized:
         raise InputError("is a float model; expected a quantized one", where=str(model), hint="sr2tflite ptq | qat")
+    refuse_islands(graph)
     graph = without_io(graph)
     for tensor in (graph.input, graph.output):
         if tensor.dtype not in LIMITS or tensor.quant != QuantParams((1.0,), (LIMITS[tensor.dtype][0],)):

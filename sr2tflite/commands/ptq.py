@@ -18,6 +18,7 @@ from sr2tflite.quant.settings import PtqSettings
 
 if TYPE_CHECKING:
     from sr2tflite.quant.branches import Branching
+    from sr2tflite.quant.islands import Enlarge, Island
 
 Image = NDArray[np.uint8]
 
@@ -33,6 +34,12 @@ class PtqResult:
     """Its ops."""
     layers: tuple["Branching", ...] = ()
     """Activations that could be split in two branches, and whether they are; none where that was not asked for."""
+
+    islands: tuple["Island", ...] = ()
+    """Activations, and whether they are int16; none where that was not asked for."""
+
+    islands_gain_db: float | None = None
+    """By how much nearer to float all of those that are int16 bring the output, on calibration images."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ def ptq(
         UnsupportedError: An op cannot be quantized; the message names it.
     """
     from sr2tflite.graph import onnx
+    from sr2tflite.quant.islands import choose_islands
     from sr2tflite.quant.view import QuantizedView
 
     keep_apart(model, out)
@@ -72,10 +80,27 @@ def ptq(
     graph = read_float(model)
     seen = calibration_images(calibrate, graph, settings.images)
     view = QuantizedView.from_float(graph, seen.images, settings, progress=progress)
-    quantized = view.freeze()
+    quantized, found = view.freeze(), None
+    if settings.islands is not None:
+        found = choose_islands(view, quantized, seen.images, settings.islands, on_device, progress=progress)
+        quantized = found.graph
     quantized.metadata[CALIBRATED_ON] = listed(seen.ids)
     write_bytes(out, onnx.write(quantized))
-    return PtqResult(out, len(seen.images), quantized.summary(), view.branchings)
+    layers, gain_db = (found.layers, found.gain_db) if found else ((), None)
+    return PtqResult(out, len(seen.images), quantized.summary(), view.branchings, layers, gain_db)
+
+
+def on_device(graph: Graph) -> "Enlarge":
+    """What the device makes of an image with a quantized graph whose ends are pixels − 128."""
+    from sr2tflite.interpret import Interpreter
+
+    network = Interpreter(graph)
+
+    def enlarge(image: Image) -> Image:
+        codes: NDArray[np.int8] = network.run((image.astype(np.int16) - 128).astype(np.int8)[None])[0]
+        return (codes.astype(np.int16) + 128).astype(np.uint8)
+
+    return enlarge
 
 
 def read_float(model: Path) -> Graph:

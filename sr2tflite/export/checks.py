@@ -11,6 +11,7 @@ from sr2tflite.errors import UnsupportedError, VerificationError
 from sr2tflite.graph import Graph, Node, Tensor, ops
 from sr2tflite.interpret.kernels import kernel
 from sr2tflite.interpret.site import Site, affine, quant
+from sr2tflite.numerics.builtin import shifts_alone
 from sr2tflite.numerics.elementwise import LARGEST_BUILTIN_RATIO
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT, WEIGHT_ZERO, bias_params
 from sr2tflite.numerics.requantize import CONV_MULTIPLIERS, conv_multipliers
@@ -33,11 +34,17 @@ def check_integers(graph: Graph) -> None:
             _PROMISES[site.op.kind](site)
 
 
+_OF_ISLANDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "QUANTIZE")
+"""Ops that may be int16: an output does not depend on where in an image it is, where ``_check_sum`` holds."""
+
+
 def _check_widths(graph: Graph, node: Node) -> None:
-    """Training computes with 8 bits, and with int4 weights where a kernel takes them: of others, no proof says."""
+    """Files hold 8 bits, int4 weights where a kernel takes them, and int16 where convolutions and sums are islands."""
     for name in (*node.inputs, *node.outputs):
         found = graph.tensors[name].dtype
         if found == "int4" and takes_int4(graph, node):
+            continue
+        if found in ("int16", "int64") and node.op.kind in _OF_ISLANDS:
             continue
         if found in ("int4", "int16", "int64"):
             raise UnsupportedError(
@@ -92,13 +99,25 @@ def _ratios(*tensors: Tensor) -> tuple[float, ...]:
 
 
 def _check_sum(site: Site) -> None:
-    """Builtin kernels would round it otherwise than training did."""
-    if not kernel(site.op, site.where).is_delegated(site):
+    """Builtin kernels would round it otherwise than training did; of int16, not alike everywhere in an image."""
+    if site.output.dtype == "int16":
+        _check_wide_sum(site)
+    elif not kernel(site.op, site.where).is_delegated(site):
         a, b = _ratios(*site.inputs, site.output)
         raise UnsupportedError(
             f"{site.op.kind} has input/output scale ratios {a:.3g} and {b:.3g}; expected 2^-10 … 2^8",
             where=site.output.name,
             hint="the ranges of the two inputs are too far apart; calibrate again",
+        )
+
+
+def _check_wide_sum(site: Site) -> None:
+    a, b = (affine(tensor)[0] for tensor in site.inputs)
+    if not shifts_alone(a, b):
+        raise UnsupportedError(
+            f"int16 ADD has inputs of scales {a:.3g} and {b:.3g}, and would round the last values of an image"
+            " otherwise; expected a power of two between them",
+            where=site.output.name,
         )
 
 

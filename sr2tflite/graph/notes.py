@@ -29,7 +29,7 @@ class Notes:
     """Tensor → channel axis, where one scale is a per-channel one."""
 
     dtypes: dict[str, str] = field(default_factory=dict)
-    """Constant → its type, where the format's is wider: int4."""
+    """Constant → its type, where the format has it in another: int4 in int8, int64 in int32."""
 
     def to_json(self) -> str:
         """Text that is the same for equal notes; empty parts are left out."""

@@ -81,6 +81,16 @@ def add_in_vectors(
     return rescale(left + right, twice / ((1 << bits) * scale_out))
 
 
+def shifts_alone(scale_a: float, scale_b: float) -> bool:
+    """Whether int16 ADD shifts its inputs without rounding them, so that ``add`` and ``add_in_vectors`` agree.
+
+    Their ratio is a power of two, at most 2¹⁴: ``v·2¹⁵·(s/2s')`` is then whole. Elsewhere an output depends on whether
+    it is among the last few of an image, which no vector takes.
+    """
+    fraction, exponent = np.frexp(max(scale_a, scale_b) / min(scale_a, scale_b))
+    return bool(fraction == 0.5 and exponent <= SUM_BITS["int16"])
+
+
 def _scaled(v: NDArray[np.int64], factor: FixedPoint, shifts_first: bool, bits: int) -> Codes:
     exponent = int(factor.shift)
     if not shifts_first:

@@ -83,7 +83,7 @@ def branch(
         forward: How a plan computes.
         progress: Told after each activation.
     """
-    found = _Search(plan, ranges, _patches(images), settings.percentile, bits, forward)
+    found = _Search(plan, ranges, patches(images), settings.percentile, bits, forward)
     plain, names = found.distance({}), list(found.breakpoints)
     gains: dict[str, float] = {}
     for done, name in enumerate(names, start=1):
@@ -168,6 +168,7 @@ def _has_both(regions: Regions) -> bool:
     return float(regions.high) * SMALLEST_SHARE < float(regions.breakpoint) < float(regions.high)
 
 
-def _patches(images: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
+def patches(images: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
+    """The middles of some images, evenly spread, each 1 × 3 × height × width."""
     count = min(IMAGES, len(images))
     return [middle(images[index * len(images) // count], PATCH) for index in range(count)]

@@ -12,6 +12,21 @@ FEWER_STEPS = {127 - steps: steps for steps in map(steps_of, (4, 3, 2))}
 """By the zero point of a ReLU's output that has 4, 3 or 2 bits."""
 
 
+def refuse_islands(graph: Graph) -> None:
+    """Refuse activations of 16 bits, with which nothing here computes.
+
+    Raises:
+        UnsupportedError: There is one.
+    """
+    for tensor in graph.tensors.values():
+        if tensor.dtype == "int16":
+            raise UnsupportedError(
+                "is int16, an island of post-training quantization; expected int8 activations alone",
+                where=tensor.name,
+                hint="quantize the float network again without islands: sr2tflite ptq",
+            )
+
+
 def packed_in(graph: Graph) -> frozenset[str]:
     """The outputs of convolutions with int4 weights.
 

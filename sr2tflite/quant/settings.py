@@ -72,6 +72,23 @@ class BranchSettings(Settings):
     """Share of the magnitudes, in percent, that the first branch takes."""
 
 
+class IslandSettings(Settings):
+    """When an activation becomes int16, and with it the convolutions and sums that write and read it.
+
+    Outliers and small values both fit then; but those ops leave XNNPACK for the builtin kernels, which are slower.
+    """
+
+    gain_db: float = Field(default=0.5, ge=0)
+    """How much nearer to the float network that must bring the output, in dB, for each one alone."""
+
+    most: int = Field(default=4, gt=0)
+    """How many are chosen at most; one that lies between two chosen ones is int16 for nothing and does not count."""
+
+    sums_alone: bool = False
+    """Whether islands are what sums add, as skips are: convolutions that read one read it rounded to int8 and stay with
+    XNNPACK, which has no int16. That costs least."""
+
+
 class PtqSettings(Settings):
     """How calibration turns what it saw into ranges."""
 
@@ -101,6 +118,9 @@ class PtqSettings(Settings):
     branches: BranchSettings | None = None
     """Whether, and when, outliers of a ReLU's output get a branch of their own; None splits nothing."""
 
+    islands: IslandSettings | None = None
+    """Whether, and when, activations become int16 in an int8 network; None leaves all int8. Of ``ptq`` alone."""
+
     finetune: FinetuneSettings | None = None
     """Whether, and how, ranges are then moved until the network is nearer to the float one; None leaves them."""
 
@@ -118,6 +138,14 @@ class PtqSettings(Settings):
     def _simulates_what_papers_do(self) -> Self:
         if self.placement == "paper" and (self.method == "mse" or self.equalize):
             raise ValueError("placement: paper needs method: minmax or percentile, and equalize: false")
+        return self
+
+    @model_validator(mode="after")
+    def _widens_what_a_file_holds(self) -> Self:
+        if self.islands is not None and self.placement == "paper":
+            raise ValueError("islands: a simulation has no int16 kernels; expected placement: tflite")
+        if self.islands is not None and self.branches is not None:
+            raise ValueError("islands and branches: two remedies for the same outliers; expected one of them")
         return self
 
 
@@ -197,4 +225,10 @@ class QatSettings(Settings):
     def _observes_before_it_freezes(self) -> Self:
         if self.observe_until > self.ranges_until:
             raise ValueError(f"observe_until is {self.observe_until:g}; expected at most ranges_until")
+        return self
+
+    @model_validator(mode="after")
+    def _computes_with_eight_bits(self) -> Self:
+        if self.ptq.islands is not None:
+            raise ValueError("ptq.islands: quantized training computes with 8 bits; expected islands in ptq alone")
         return self

@@ -24,7 +24,7 @@ from sr2tflite.quant.functions import PLAIN
 from sr2tflite.quant.layers import ConvLayer
 from sr2tflite.quant.limits import Range, settle
 from sr2tflite.quant.plan import Plan, plan_as_it_is, span
-from sr2tflite.quant.read_back import packed_in, shared_params, with_steps
+from sr2tflite.quant.read_back import packed_in, refuse_islands, shared_params, with_steps
 from sr2tflite.quant.settings import PtqSettings, WeightGrid
 from sr2tflite.quant.simulation import compute_real, frozen
 from sr2tflite.quant.slopes import SlopeLayer
@@ -114,6 +114,7 @@ class QuantizedView(nn.Module):
             raise InputError(
                 "the graph has no quantization parameters", where=graph.name, hint="quantize it first: sr2tflite ptq"
             )
+        refuse_islands(graph)
         graph = own_constants(graph)
         plan = plan_as_it_is(dequantized(graph))
         groups = tuple(with_steps(graph, group) for group in plan.groups)

@@ -32,7 +32,7 @@ A_BLOCK = {"efm": 3, "edsr_baseline": 2, "rdn": 8, "srresnet": 2}
 """Convolutions larger than 1×1 that a block fuses to, where an activation lies between them."""
 
 FEWER = {"rdn": {"depth": 1}}
-"""Of a network whose 128 dense layers take many minutes to calibrate: as wide as published, and one block of sixteen."""
+"""Of a network whose 128 dense layers calibrate for many minutes: as wide as published, one block of sixteen."""
 
 every_student = pytest.mark.parametrize("name", STUDENTS.names())
 at_every_scale = pytest.mark.parametrize(

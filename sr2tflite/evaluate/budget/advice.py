@@ -45,7 +45,8 @@ def _fixes(row: Row, model: Path, source: Path, *, is_added: bool) -> Iterator[F
     tries = f"sr2tflite budget {model} --float {source} --data DIR --try --calibrate OTHER_IMAGES"
     if row.facts.saturated >= SATURATES:
         yield Fix(f"a wider range: {100 * row.facts.saturated:.2f} % of its values saturate", tries, "advised")
-    yield Fix("16 bits for this tensor alone (an int16 island)", None, "estimated", row.cost)
+    islands = f"sr2tflite ptq {source} --calibrate OTHER_IMAGES --set islands.gain_db=0.1 -o islands.onnx"
+    yield Fix("16 bits for this tensor alone (an int16 island)", islands, "estimated", row.cost)
     if is_added:
         clip = "--set weight_clip.kind=sigma --set weight_clip.k=3"
         yield Fix("a smaller range of what is added, by clipping weights in training", f"{train} {clip}", "advised")

@@ -30,10 +30,17 @@ def _faults(graph: Graph) -> Iterator[Declined]:
         if fault := _op_fault(graph, node):
             yield Declined(node.output, fault)
     if graph.is_quantized:
+        yield from _islands(graph)
         weights = {node.inputs[1] for node in graph.nodes if _is_conv(node)}
         for tensor in graph.tensors.values():
             if fault := _bias_fault(tensor) or _scale_fault(tensor, tensor.name in weights):
                 yield Declined(tensor.name, fault)
+
+
+def _islands(graph: Graph) -> Iterator[Declined]:
+    for tensor in graph.tensors.values():
+        if tensor.dtype == "int16":
+            yield Declined(tensor.name, "is int16 beside int8 ones; the converter gives all activations one type")
 
 
 def _is_conv(node: Node) -> bool:

@@ -17,6 +17,7 @@ _DTYPES = {
     onnx.TensorProto.FLOAT: "float32",
     onnx.TensorProto.INT8: "int8",
     onnx.TensorProto.UINT8: "uint8",
+    onnx.TensorProto.INT16: "int16",
     onnx.TensorProto.INT32: "int32",
 }
 _OLDEST_OPSET = 13
@@ -101,7 +102,8 @@ def _array(tensor: Any, where: str) -> NDArray[Any]:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         raise InputError("lies in another file", where=where, hint="save the model with its weights inside")
     if tensor.data_type not in _DTYPES:
-        raise UnsupportedError(f"has data type {tensor.data_type}; expected float32, int8, uint8 or int32", where=where)
+        known = ", ".join(_DTYPES.values())
+        raise UnsupportedError(f"has data type {tensor.data_type}; expected one of {known}", where=where)
     dtype = np.dtype(_DTYPES[tensor.data_type])
     content = tensor.raw_data or _listed(tensor, dtype, where)
     wanted = dtype.itemsize * math.prod(tensor.dims)

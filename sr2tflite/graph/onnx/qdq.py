@@ -50,7 +50,7 @@ def pair_params(quantize: Any, dequantize: Any, constants: Constants, where: str
     _, scale, zero_point = _operands(quantize, constants, where)
     same = list(quantize.input[1:]) == list(dequantize.input[1:])
     dtype = "none" if zero_point is None else zero_point.dtype.name
-    if not same or quantize.attribute or dequantize.attribute or dtype not in ("int8", "uint8"):
+    if not same or quantize.attribute or dequantize.attribute or dtype not in ("int8", "uint8", "int16"):
         raise UnsupportedError("QuantizeLinear and DequantizeLinear do not say the same", where=where)
     if scale.ndim != 0:
         raise UnsupportedError(f"activation has {scale.size} scales; expected one for the tensor", where=where)

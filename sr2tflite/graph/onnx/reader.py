@@ -164,10 +164,11 @@ class _Reader:
         except ValueError as error:
             raise InputError(f"constant {name} does not fit: {error}", where=where, hint=_HINT) from error
         self._graph.constant(name, data, constant.quant(axis))
-        if (narrower := self._notes.dtypes.get(name)) is not None:
-            if (data.dtype.name, narrower) != ("int8", "int4"):
-                raise InputError(f"constant {name} of {data.dtype} is called {narrower}", where=where, hint=_HINT)
-            self._graph.update(name, dtype="int4")
+        if (dtype := self._notes.dtypes.get(name)) is not None:
+            if (data.dtype.name, dtype) not in (("int8", "int4"), ("int32", "int64")):
+                raise InputError(f"constant {name} of {data.dtype} is called {dtype}", where=where, hint=_HINT)
+            held = self._graph.update(name, dtype=dtype)
+            self._graph.update(name, data=data.astype(held.storage))
 
 
 def _with_activation(op: ops.Op, activation: str, where: str) -> ops.Op:

@@ -23,11 +23,13 @@ from sr2tflite.graph.onnx.optable import ACTIVATIONS, UNSPELLED, Context, Spelli
 from sr2tflite.graph.onnx.proto import initializer, value_info
 from sr2tflite.graph.shapes import output_shape
 from sr2tflite.graph.validate import validate
+from sr2tflite.numerics.qparams import LIMITS
 
-OPSET = 17
-"""The lowest that has every op in the form used; older tools read it too."""
+OPSET, IR_VERSION = 17, 8
+"""The lowest that have every op in the form used; older tools read them too."""
 
-IR_VERSION = 8
+WIDE_OPSET, WIDE_IR_VERSION = 21, 10
+"""The same where activations are int16."""
 
 
 def write(graph: Graph) -> bytes:
@@ -49,7 +51,7 @@ def _refuse_what_would_not_come_back(graph: Graph) -> None:
             raise InputError("tensor name has an ending that the ONNX file needs", where=name, hint="rename the tensor")
         if tensor.quant is None and tensor.dtype != "float32":
             raise UnsupportedError(f"{tensor.dtype} tensor without a scale has no QDQ form", where=name)
-        if tensor.dtype in ("int16", "int64") or (tensor.dtype == "int4" and not tensor.is_constant):
+        if tensor.dtype in ("int4", "int64") and not tensor.is_constant:
             raise UnsupportedError(f"{tensor.dtype} tensor has no QDQ form that is read back", where=name)
     for node in graph.nodes:
         if isinstance(node.op, ops.Opaque):
@@ -94,11 +96,12 @@ class _Writer:
             [value_info(name, _image(graph.tensors[name])) for name in graph.outputs],
             self._initializers,
         )
+        is_wide = any(tensor.dtype == "int16" for tensor in graph.tensors.values())
         model = onnx.helper.make_model(
             content,
             producer_name=notes.KEY,
-            ir_version=IR_VERSION,
-            opset_imports=[onnx.helper.make_operatorsetid("", OPSET)],
+            ir_version=WIDE_IR_VERSION if is_wide else IR_VERSION,
+            opset_imports=[onnx.helper.make_operatorsetid("", WIDE_OPSET if is_wide else OPSET)],
         )
         said = notes.Notes(graph.value_range, graph.metadata, self._kinds, self._shapes, dtypes=self._dtypes)
         onnx.helper.set_model_props(model, {notes.KEY: said.to_json()})
@@ -187,17 +190,26 @@ class _Writer:
         if tensor.quant is None:
             self._initializers.append(initializer(tensor.name, value))
             return
-        if tensor.storage != tensor.dtype:  # opset 17 has no int4
+        if value.dtype == np.int64:
+            value = _in_32_bits(tensor, value)
+        storage = value.dtype.name
+        if storage != tensor.dtype:  # opset 17 has no int4, and no DequantizeLinear reads int64
             self._dtypes[tensor.name] = tensor.dtype
-        scale, zero_point = np.array(tensor.quant.scale, np.float32), np.array(tensor.quant.zero_point, tensor.storage)
+        scale, zero_point = np.array(tensor.quant.scale, np.float32), np.array(tensor.quant.zero_point, storage)
         params = {f"{tensor.name}{QUANTIZED}": value, f"{tensor.name}{SCALE}": scale if axis is not None else scale[0]}
-        if tensor.dtype != "int32":
+        if storage != "int32":
             params[f"{tensor.name}{ZERO_POINT}"] = zero_point if axis is not None else zero_point[0]
         elif zero_point.any():
-            raise UnsupportedError("int32 constant with a zero point has no QDQ form", where=tensor.name)
+            raise UnsupportedError(f"{tensor.dtype} constant with a zero point has no QDQ form", where=tensor.name)
         self._initializers += [initializer(name, np.asarray(part)) for name, part in params.items()]
         attributes = {} if axis is None else {"axis": axis}
         self._emit(Spelling("DequantizeLinear", attributes), list(params), tensor.name, tensor.name)
+
+
+def _in_32_bits(tensor: Tensor, codes: NDArray[np.int64]) -> NDArray[np.int32]:
+    if np.abs(codes).max() > LIMITS["int32"][1]:
+        raise UnsupportedError("int64 constant beyond 32 bits has no QDQ form", where=tensor.name)
+    return codes.astype(np.int32)
 
 
 def _image(tensor: Tensor) -> tuple[int | None, ...]:

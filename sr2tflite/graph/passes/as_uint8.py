@@ -32,9 +32,10 @@ def as_uint8(graph: Graph) -> Graph:
 
     Raises:
         UnsupportedError: Weights have a scale per channel, which uint8 kernels do not know; an op is not one of
-            ``SHIFTED``; or the ends are not int8 pixels − 128.
+            ``SHIFTED``; an activation is int16; or the ends are not int8 pixels − 128.
     """
     result = with_io(graph, "int8")
+    _refuse_islands(result)
     for node in result.nodes:
         if not isinstance(node.op, SHIFTED):
             allowed = ", ".join(op.kind for op in SHIFTED)
@@ -42,6 +43,16 @@ def as_uint8(graph: Graph) -> Graph:
             raise UnsupportedError(f"op {kind} has no uint8 form here; expected one of: {allowed}", where=node.output)
     result.tensors = {name: shifted(tensor) for name, tensor in result.tensors.items()}
     return result
+
+
+def _refuse_islands(graph: Graph) -> None:
+    for tensor in graph.tensors.values():
+        if tensor.dtype == "int16":
+            raise UnsupportedError(
+                "is int16; accelerators that know uint8 know 8 bits alone",
+                where=tensor.name,
+                hint="quantize the model without islands: sr2tflite ptq",
+            )
 
 
 def shifted(tensor: Tensor) -> Tensor:

@@ -40,17 +40,22 @@ def with_io(graph: Graph, io: FileIO) -> Graph:
 
 
 def without_io(graph: Graph) -> Graph:
-    """A copy of a file's graph without the QUANTIZE and DEQUANTIZE that ``with_io`` puts at its ends."""
+    """A copy of a file's graph without the QUANTIZE and DEQUANTIZE that ``with_io`` puts at its ends.
+
+    Those of int16 islands stay.
+    """
     result = graph.copy()
     first, last = graph.nodes[0], graph.nodes[-1]
     if (
         isinstance(first.op, ops.Quantize)
         and first.inputs == graph.inputs
+        and graph.tensors[first.output].dtype != "int16"
         and len(graph.consumers(graph.inputs[0])) == 1
     ):
         result.nodes.remove(first)
         result.inputs = first.outputs
-    if isinstance(last.op, ops.Quantize | ops.Dequantize) and last.outputs == graph.outputs:
+    is_end = isinstance(last.op, ops.Quantize | ops.Dequantize) and last.outputs == graph.outputs
+    if is_end and graph.tensors[last.inputs[0]].dtype != "int16":
         result.nodes.remove(last)
         result.outputs = last.inputs
     result.drop_unused()
