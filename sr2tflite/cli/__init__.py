@@ -41,8 +41,8 @@ def status_of(call: Callable[[], Any], *, as_json: bool = False) -> int:
         if not _number():
             click.echo("interrupted; to go on, type the same command again", err=True)
         return INTERRUPTED
-    except SystemExit:  # how Click ends where stdout's reader is gone
-        return UNREAD
+    except SystemExit as stop:  # how Click ends a completion, with 0, and where stdout's reader is gone
+        return UNREAD if stop.code else 0
     except Sr2TfliteError as error:
         return _fail(error, as_json)
     except OSError as error:

@@ -79,6 +79,14 @@ def test_the_example_on_top_says_what_is_an_input() -> None:
     assert all(name in example["with"] for name, told in ACTION["inputs"].items() if told.get("required"))
 
 
+def test_this_project_asks_its_own_files_through_the_action_and_by_its_inputs() -> None:
+    (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    (used,) = (step for step in job["steps"] if step.get("uses", "").startswith("./"))
+    assert ROOT / used["uses"] == FILE.parent
+    assert set(used["with"]) <= set(ACTION["inputs"])
+    assert used["with"]["target"] in (ROOT / ".ci/run").read_text().replace("$demo", "build/gate")
+
+
 def test_a_file_that_passes_leaves_its_page_and_an_output() -> None:
     ended = run("Check", target="model.tflite", against="qat.onnx")
     assert (ended.status, ended.outputs["passed"]) == (0, "true"), ended.log
