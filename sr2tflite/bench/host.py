@@ -1,6 +1,7 @@
 """Timing ``.tflite`` files on this machine: each round in a fresh process, files, sizes and threads taking turns."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -126,6 +127,7 @@ def _argv(module: str, one: Contender, plan: Plan, **other: float) -> tuple[str,
         "warmup": plan.warmup,
         "runs": plan.runs,
         "seconds": plan.seconds,
+        "parent": os.getpid(),
         **other,
     }
     # -P: no file of the working folder is taken for one of Python's modules

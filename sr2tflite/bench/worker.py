@@ -1,8 +1,8 @@
 """One pass over one model in a process of its own: ``python -m sr2tflite.bench.worker JOB``.
 
-The job is JSON: ``{"model", "size", "resize", "threads", "cpus", "warmup", "runs", "seconds"}``; the answer, one line
-of JSON on stdout, is what ``bench.host`` makes a ``Round`` of. Imports NumPy and LiteRT only, so that the memory and
-the start-up measured are the model's.
+The job is JSON: ``{"model", "size", "resize", "threads", "cpus", "warmup", "runs", "seconds", "parent"}``; the answer,
+one line of JSON on stdout, is what ``bench.host`` makes a ``Round`` of. Imports NumPy and LiteRT only, so that the
+memory and the start-up measured are the model's.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from sr2tflite.bench.ending import end_with
 from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.signals import between, counters, peak_memory_kib
 from sr2tflite.errors import InputError, Sr2TfliteError
@@ -99,6 +100,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 def answer(action: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Answer the job on the command line; a refusal is an answer too."""
     job = json.loads(sys.argv[1])
+    end_with(job["parent"])
     if job["cpus"] is not None:
         os.sched_setaffinity(0, job["cpus"])  # before the runtime starts any thread
     try:

@@ -146,7 +146,8 @@ def test_the_timed_process_is_held_on_the_processors_that_were_asked_for():
     asked = "answer(lambda _: {'cpus': sorted(os.sched_getaffinity(0))})"
     code = f"import os; from sr2tflite.bench.worker import answer; {asked}"
     (last,) = sorted(os.sched_getaffinity(0))[-1:]
-    done = subprocess.run([sys.executable, "-c", code, json.dumps({"cpus": [last]})], capture_output=True, check=True)
+    job = json.dumps({"cpus": [last], "parent": os.getpid()})
+    done = subprocess.run([sys.executable, "-c", code, job], capture_output=True, check=True)
     assert json.loads(done.stdout) == {"cpus": [last]}
 
 
@@ -156,17 +157,23 @@ def test_the_result_says_where_its_processes_were_held(model):
     assert result.affinity == str(last)
 
 
-def test_a_polite_end_ends_the_timed_process_too(model):
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_an_end_polite_or_not_ends_the_timed_process_too(how, status, model):
     command = [sys.executable, "-c", "from sr2tflite.cli import main; main()", "bench", str(model("m.tflite"))]
     words = ["--height", "8", "--width", "8", "--rounds", "1", "--runs", "100000000", "--warmup", "0"]
     with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as process:
-        timed = awaited(
+        (timed,) = awaited(
             lambda: [one for one in psutil.Process(process.pid).children() if "worker" in str(one.cmdline())]
         )
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(how)
         _, err = process.communicate(timeout=30)
-    assert (process.returncode, "interrupted" in err) == (130, True)
-    assert awaited(lambda: not timed[0].is_running())
+    assert (process.returncode, "interrupted" in err) == (status, how == signal.SIGTERM)
+    assert awaited(lambda: _is_gone(timed))
+
+
+def _is_gone(process):
+    """Whether it has ended, whoever should take note of that or not."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def awaited(found):

@@ -163,9 +163,16 @@ def test_codes_beyond_four_bits_are_no_int4_weights() -> None:
         tflite.write(graph)
 
 
-def test_neither_export_nor_onnx_takes_other_widths() -> None:
-    for graph in (island_graph(), one(ops.Relu()), one(ops.Quantize())):
-        with pytest.raises(UnsupportedError, match=r"int16|int4"):
+def test_export_refuses_int16_where_no_kernel_or_no_tiling_is_exact() -> None:
+    for graph, message in ((island_graph(), "int16 ADD has inputs"), (one(ops.Relu()), "RELU has a tensor of int16")):
+        with pytest.raises(UnsupportedError, match=message):
             check_integers(graph)
-        with pytest.raises(UnsupportedError, match=r"int16|int4"):
-            onnx.write(graph)
+
+
+def test_onnx_holds_int16_activations_and_what_they_are() -> None:
+    for graph in (island_graph(), one(ops.Relu()), one(ops.Quantize())):
+        again = onnx.read(onnx.write(graph), "again.onnx")
+        activations = {name: tensor for name, tensor in graph.tensors.items() if not tensor.is_constant}
+        assert "int16" in {tensor.dtype for tensor in activations.values()}
+        for name, tensor in activations.items():
+            assert (again.tensors[name].dtype, again.tensors[name].quant) == (tensor.dtype, tensor.quant)
