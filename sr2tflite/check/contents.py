@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sr2tflite.files import other_kind, read_bytes, read_range, sha256, unreadable
+from sr2tflite.errors import InputError
+from sr2tflite.export.challenges import FIXED, FOLDER, NAMES, Role
+from sr2tflite.files import other_kind, quoted, read_bytes, read_range, sha256, unreadable
+
+WANTED = frozenset(f"{FOLDER}/{name}" for name in NAMES.values())
+"""Names of the files within a submission."""
 
 MOST_ENTRIES = 2000
 """Of a submission: three files, their sources and a paper."""
@@ -98,3 +103,22 @@ def _listed(folder: Path) -> list[str]:
             return sorted(entry.name for entry in islice(entries, MOST_ENTRIES))
     except OSError as error:
         raise unreadable(folder, error) from error
+
+
+def file_in(target: Path, role: Role) -> tuple[Path, bytes]:
+    """One file of a submission, a folder's ``model.tflite`` where it is none, or the target itself.
+
+    Raises:
+        InputError: It is not there, an archive is not safe to read, or the target is of another kind.
+    """
+    if target.suffix == ".tflite" and not target.is_dir():
+        return target, read_bytes(target)
+    if target.is_dir() and not (target / FOLDER).exists():
+        return target / FIXED, read_bytes(target / FIXED)
+    contents, name = read_contents(target, WANTED), f"{FOLDER}/{NAMES[role]}"
+    if name in contents.data:
+        return target / name, contents.data[name]
+    found = (
+        f"{fault.name or 'it'} {fault.found}" if (fault := next(iter(contents.faults), None)) else f"holds no {name}"
+    )
+    raise InputError(found, where=str(target), hint=f"sr2tflite check {quoted(target)} --profile mai2026")

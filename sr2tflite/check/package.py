@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.contents import Contents, read_contents
+from sr2tflite.check.contents import WANTED, Contents, read_contents
 from sr2tflite.check.finding import Place, counted
 from sr2tflite.check.images import GENERATED_SIZE, Sample, Samples, clouds, samples
 from sr2tflite.errors import InputError, UnsupportedError
@@ -19,9 +19,8 @@ from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.evaluate.result import BICUBIC
 from sr2tflite.evaluate.runners import Runner, runner_of, to_pixels
 from sr2tflite.evaluate.runners.tflite import survived
-from sr2tflite.export.challenges import FIXED, FOLDER, NAMES, PROTOCOL, Challenge, Role
+from sr2tflite.export.challenges import FOLDER, NAMES, PROTOCOL, Challenge, Role
 from sr2tflite.export.cross_check import raw_pixels
-from sr2tflite.files import quoted, read_bytes
 from sr2tflite.graph import Graph
 from sr2tflite.graph.model import Shape
 from sr2tflite.graph.multiples import size_multiple
@@ -33,9 +32,6 @@ Pixels = NDArray[np.uint8]
 ROLES: tuple[Role, ...] = ("fixed", "free", "float")
 
 INTEGERS: tuple[Role, ...] = ("fixed", "free")
-
-WANTED = frozenset(f"{FOLDER}/{name}" for name in NAMES.values())
-"""Names of the files within a submission."""
 
 _CLOUDS = (64, 96)
 """Height and width of images that stand in for photographs."""
@@ -63,25 +59,6 @@ class Tried:
     """Judge even on images the file was made with."""
 
     threads: int = 2
-
-
-def file_in(target: Path, role: Role) -> tuple[Path, bytes]:
-    """One file of a submission, a folder's ``model.tflite`` where it is none, or the target itself.
-
-    Raises:
-        InputError: It is not there, an archive is not safe to read, or the target is of another kind.
-    """
-    if target.suffix == ".tflite" and not target.is_dir():
-        return target, read_bytes(target)
-    if target.is_dir() and not (target / FOLDER).exists():
-        return target / FIXED, read_bytes(target / FIXED)
-    contents, name = read_contents(target, WANTED), f"{FOLDER}/{NAMES[role]}"
-    if name in contents.data:
-        return target / name, contents.data[name]
-    found = (
-        f"{fault.name or 'it'} {fault.found}" if (fault := next(iter(contents.faults), None)) else f"holds no {name}"
-    )
-    raise InputError(found, where=str(target), hint=f"sr2tflite check {quoted(target)} --profile mai2026")
 
 
 class Package:

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from sr2tflite.bench.judged import Ratio
 from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.ratio import CONFIDENCE
+from sr2tflite.check.contents import file_in
 from sr2tflite.check.engine import Report, RuleResult
 from sr2tflite.check.finding import Finding, Place
 from sr2tflite.check.gate import Gate
-from sr2tflite.check.package import file_in
 from sr2tflite.check.rules import Checked, left_out
 from sr2tflite.commands.bench import bench
 from sr2tflite.errors import InputError

@@ -6,9 +6,10 @@ from math import isfinite
 from pathlib import Path
 
 from sr2tflite.check.case import Case
+from sr2tflite.check.contents import file_in
 from sr2tflite.check.engine import Report, ask, ask_package
 from sr2tflite.check.gate import Gate
-from sr2tflite.check.package import Package, Tried, file_in
+from sr2tflite.check.package import Package, Tried
 from sr2tflite.check.profile import Profile, load_profile, profiles
 from sr2tflite.errors import InputError
 from sr2tflite.files import quoted

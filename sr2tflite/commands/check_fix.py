@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sr2tflite.check.case import Case
+from sr2tflite.check.contents import file_in
 from sr2tflite.check.fix import Fix, fix
 from sr2tflite.check.gate import Gate
-from sr2tflite.check.package import file_in
 from sr2tflite.check.profile import load_profile
 from sr2tflite.commands.check import Given, check
 from sr2tflite.errors import InputError
