@@ -51,6 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "ranges observed, learned, frozen": {"losses": HALVES, **PHASES},
     "with DCT": {"losses": [*HALVES, {"name": "dct", "weight": 0.015}]},
     "with features": {"losses": [*HALVES, {"name": "feature", "weight": 0.003}]},
+    "skip lifted": {"losses": HALVES, "ptq": {"lift_skips": True}},
     "losses and phases of the paper": {"losses": PAPER, **PHASES},
 }
 

@@ -91,7 +91,7 @@ def budget(
     if not on.allow_leak:
         _refuse_seen(graph, model, samples)
     subject = Subject(graph, float_graph, protocol)
-    result = advised(_measured(subject, samples, model, source, progress), model, source)
+    result = advised(_measured(subject, samples, model, source, progress), model, source, subject.liftable())
     if plot is not None:
         write_bytes(plot, chart(result))
     return result if trial is None else tried(trial, result, subject, samples, source, progress)

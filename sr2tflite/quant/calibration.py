@@ -43,8 +43,11 @@ def planned(
         InputError: There are no images.
         UnsupportedError: An op cannot be quantized here.
     """
-    plan_for = plan_simulation if settings.placement == "paper" else plan_quantization
-    plan, ranges = _with_ranges(plan_for(graph, settings.bits), images, settings, settings.equalize, progress)
+    if settings.placement == "paper":
+        start = plan_simulation(graph, settings.bits)
+    else:
+        start = plan_quantization(graph, settings.bits, lift_skips=settings.lift_skips)
+    plan, ranges = _with_ranges(start, images, settings, settings.equalize, progress)
     if settings.branches is None:
         return Branched(plan, ranges, ())
     found = branch(plan, ranges, images, settings.branches, settings.bits, forward, progress=progress)

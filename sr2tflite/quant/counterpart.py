@@ -6,7 +6,7 @@ those that bring the float weights nearest to the integers are the file's but fo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.pixel_units import PIXEL_RANGE
-from sr2tflite.quant.gains import apply_gain, gain_sets
-from sr2tflite.quant.plan import SHARING, plan_quantization
+from sr2tflite.quant.gains import apply_gain, gain_sets, joined
+from sr2tflite.quant.plan import SHARING, Plan, plan_quantization
 from sr2tflite.quant.turn import turn_slopes
 
 ROUNDED = 0.6
@@ -75,10 +75,10 @@ def counterpart(quantized: Graph, source: Graph) -> Counterpart:
         InputError: The two are of different networks.
         UnsupportedError: The float graph holds an op that cannot be quantized.
     """
-    plan = plan_quantization(source)
+    plan = _plan_of(quantized, source)
     pairs = _pairs(quantized, plan.graph)
     candidates = [plan.graph, turn_slopes(plan.graph)] if "PRELU" in plan.graph.counts() else [plan.graph]
-    aligned = [_aligned(quantized, graph, pairs) for graph in candidates]
+    aligned = [_aligned(quantized, replace(plan, graph=graph), pairs) for graph in candidates]
     graph, apart = min(aligned, key=lambda found: found[1])
     groups = {theirs.output: plan.groups[plan.group_of[ours.output]] for theirs, ours in pairs}
     ends = {name: (group.low, group.high) for name, group in groups.items()}
@@ -91,6 +91,13 @@ def counterpart(quantized: Graph, source: Graph) -> Counterpart:
         {name: found for name, found in ends.items() if found != (-inf, inf)},
         apart,
     )
+
+
+def _plan_of(quantized: Graph, source: Graph) -> Plan:
+    """The plan of the float graph, its skips lifted where the quantized graph's are."""
+    plan, kind = plan_quantization(source), ops.Concatenation.kind
+    is_lifted = quantized.counts().get(kind, 0) > plan.graph.counts().get(kind, 0)
+    return plan_quantization(source, lift_skips=True) if is_lifted else plan
 
 
 def _last_rounded(graph: Graph) -> str:
@@ -141,14 +148,15 @@ def _constants(quantized: Graph, source: Graph, pairs: Pairs) -> Iterator[tuple[
                 yield name, data
 
 
-def _aligned(quantized: Graph, source: Graph, pairs: Pairs) -> tuple[Graph, float]:
+def _aligned(quantized: Graph, plan: Plan, pairs: Pairs) -> tuple[Graph, float]:
     """The float graph with the gains that bring it nearest to some integers, and how far apart they stay.
 
     Minimized by Gauss–Newton over the logarithms g of the gains: ``Σ (q − W·exp(g_o − g_i)/s_o)²``. Gains that explain
     no more than chance are left at 1.
     """
-    graph, sets = source.copy(), gain_sets(source)
-    problem = _Problem(quantized, source, pairs, sets)
+    graph = plan.graph.copy()
+    sets = [members for members in gain_sets(graph) if plan.copies.isdisjoint(members)]
+    problem = _Problem(quantized, plan.graph, pairs, sets)
     logs = problem.solved()
     if problem.apart(logs) > 0.99 * problem.apart(np.zeros_like(logs)):
         return graph, problem.apart(np.zeros_like(logs))
@@ -169,6 +177,16 @@ class _Problem:
             self.size += width
         windows = [pair for pair in pairs if isinstance(pair[1].op, ops.Conv2D | ops.DepthwiseConv2D)]
         self._layers = [(*_in_steps(quantized, source, *pair), pair[1]) for pair in windows]
+        self._read = {node.output: self._read_by(source, node) for _, node in windows}
+
+    def _read_by(self, source: Graph, node: Node) -> list[tuple[slice, slice]]:
+        """(input channels of a convolution, where the logarithms of their gains are), where they have gains."""
+        found, first = [], 0
+        for part in joined(source, node.inputs[0]):
+            channels = slice(first, first := first + source.tensors[part].channels)
+            if part in self.place:
+                found.append((channels, self.place[part]))
+        return found
 
     def apart(self, logs: NDArray[np.float64]) -> float:
         """Root mean square distance, in steps."""
@@ -187,8 +205,9 @@ class _Problem:
     def _scaled(self, steps: NDArray[np.float64], node: Node, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         if node.output in self.place:
             steps = steps * np.exp(logs[self.place[node.output]])[:, None, None, None]
-        if node.inputs[0] in self.place:
-            steps = steps * np.exp(-logs[self.place[node.inputs[0]]])
+        for channels, read in self._read[node.output]:
+            steps = steps.copy()
+            steps[..., channels] *= np.exp(-logs[read])
         return steps
 
     def _normal(self, logs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -197,16 +216,16 @@ class _Problem:
         for codes, steps, node in self._layers:
             expected = self._scaled(steps, node, logs)
             square, moved = (expected**2).sum((1, 2)), (expected * (codes - expected)).sum((1, 2))
-            written, read = self.place.get(node.output), self.place.get(node.inputs[0])
+            written = self.place.get(node.output)
             if written is not None:
                 np.einsum("ii->i", matrix[written, written])[:] += square.sum(1)
                 slope[written] += moved.sum(1)
-            if read is not None:
-                np.einsum("ii->i", matrix[read, read])[:] += square.sum(0)
-                slope[read] -= moved.sum(0)
-            if written is not None and read is not None:
-                matrix[written, read] -= square
-                matrix[read, written] -= square.T
+            for channels, read in self._read[node.output]:
+                np.einsum("ii->i", matrix[read, read])[:] += square.sum(0)[channels]
+                slope[read] -= moved.sum(0)[channels]
+                if written is not None:
+                    matrix[written, read] -= square[:, channels]
+                    matrix[read, written] -= square[:, channels].T
         return matrix, slope
 
 

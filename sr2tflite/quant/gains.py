@@ -15,7 +15,8 @@ def gain_sets(graph: Graph) -> list[set[str]]:
     """Activations whose channels may be given gains: those that lie between convolutions, with only such ops between.
 
     A positive gain per channel passes through RELU, PRELU, LEAKY_RELU, ADD and SUB:
-    ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``. Tensors of one set meet in such an op and share their gains.
+    ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``. Tensors of one set meet in such an op and share their gains. What
+    is joined with others along the channels keeps its own.
     """
     return [members for members in _meeting(graph) if all(_passes_gains(graph, name) for name in members)]
 
@@ -43,7 +44,17 @@ def _passes_gains(graph: Graph, name: str) -> bool:
 def _reads_gains(graph: Graph, node: Node) -> bool:
     if isinstance(node.op, ops.Conv2D):
         return graph.tensors[node.inputs[1]].channels == graph.tensors[node.inputs[0]].channels  # one group
+    if isinstance(node.op, ops.Concatenation):
+        readers = graph.consumers(node.output)
+        is_last = node.output in graph.outputs or not all(isinstance(reader.op, ops.Conv2D) for reader in readers)
+        return not is_last and all(_reads_gains(graph, reader) for reader in readers)
     return _carries_gains(graph, node)
+
+
+def joined(graph: Graph, name: str) -> tuple[str, ...]:
+    """The tensors whose channels a tensor holds: those that CONCATENATION joins, or itself."""
+    node = graph.producer(name)
+    return node.inputs if node is not None and isinstance(node.op, ops.Concatenation) else (name,)
 
 
 def _carries_gains(graph: Graph, node: Node) -> bool:
@@ -62,8 +73,10 @@ def apply_gain(graph: Graph, members: set[str], gain: Channels) -> None:
     for node in graph.nodes:
         if isinstance(node.op, ops.Conv2D):
             weight, bias = node.inputs[1:]
-            if node.inputs[0] in members:
-                _multiply(graph, weight, 1 / gain)
+            parts = joined(graph, node.inputs[0])
+            if not members.isdisjoint(parts):
+                read = [gain if part in members else np.ones(graph.tensors[part].channels) for part in parts]
+                _multiply(graph, weight, 1 / np.concatenate(read))
             if node.output in members:
                 _multiply(graph, weight, gain[:, None, None, None])
                 _multiply(graph, bias, gain)

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from sr2tflite.graph import Graph, ops
 from sr2tflite.numerics.qparams import WEIGHT_LIMIT
+from sr2tflite.quant.gains import joined
 from sr2tflite.quant.moments import Moments
-from sr2tflite.quant.plan import Plan, roots
+from sr2tflite.quant.plan import Plan, roots, span
 from sr2tflite.quant.settings import WeightGrid
 
 CLIPPED_TOGETHER = 3.0
@@ -46,8 +47,20 @@ class Noise:
         self._steps = [plan.groups[index].steps for index in self.learned]
         self._moments, self._per_channel = moments, weights == "per-channel"
         self._set_of = {name: index for index, members in enumerate(sets) for name in members}
+        held = [(roots(plan.graph, group.tensors), group.steps, group.given) for group in plan.groups]
+        self._held = [
+            ([name for name in names if name in self._set_of], steps, *span(given, steps))
+            for names, steps, given in held
+            if given is not None
+        ]
+        """Of groups whose ends are not asked for: what has gains, steps and ends."""
         self._convolutions = [
-            (node, *_magnitudes(plan.graph, node.inputs[1]), plan.limits.get(node.output, WEIGHT_LIMIT))
+            (
+                node,
+                joined(plan.graph, node.inputs[0]),
+                *_magnitudes(plan.graph, node.inputs[1]),
+                plan.limits.get(node.output, WEIGHT_LIMIT),
+            )
             for node in plan.graph.nodes
             if isinstance(node.op, ops.Conv2D)
         ]
@@ -67,7 +80,9 @@ class Noise:
         return torch.stack([nothing, *self._of_activations(gains, ends), *self._of_weights(gains)]).sum()
 
     def _of_activations(self, gains: Gains, ends: Tensor) -> Iterator[Tensor]:
-        for names, steps, (low, high) in zip(self._roots, self._steps, ends, strict=True):
+        learned = zip(self._roots, self._steps, ends, strict=True)
+        held = ((names, steps, torch.tensor((-low, high), dtype=torch.float64)) for names, steps, low, high in self._held)
+        for names, steps, (low, high) in (*learned, *held):
             for name in names:
                 seen = self._moments[name]
                 if not seen.sensitivity.any():
@@ -77,9 +92,10 @@ class Noise:
                 yield CLIPPED_TOGETHER * (seen.above.cost(high / gain) + seen.below.cost(low / gain)).sum()
 
     def _of_weights(self, gains: Gains) -> Iterator[Tensor]:
-        for node, magnitudes, taps, limit in self._convolutions:
+        for node, parts, magnitudes, taps, limit in self._convolutions:
             source, output = node.inputs[0], node.output
-            read, written = self._gain(source, gains), self._gain(output, gains)
+            read = torch.cat([self._gain(part, gains).expand_as(self._moments[part].high) for part in parts])
+            written = self._gain(output, gains)
             steps = (magnitudes * written.reshape(-1, 1) / read).amax(1) / limit
             step = steps if self._per_channel else steps.amax()
             power = taps * (self._moments[source].variance * read.square()).mean() / 12

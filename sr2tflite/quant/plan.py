@@ -16,13 +16,12 @@ import numpy as np
 
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
-from sr2tflite.graph.passes.absorb_clip import absorb_clip
-from sr2tflite.graph.passes.merge_clips import Bounds, clip_bounds, merge_clips
-from sr2tflite.graph.passes.own_constants import own_constants
-from sr2tflite.graph.passes.pixel_units import to_pixel_units
+from sr2tflite.graph.passes.lift_skips import Lifted
+from sr2tflite.graph.passes.merge_clips import Bounds, clip_bounds
 from sr2tflite.numerics.elementwise import LOGISTIC_PARAMS
 from sr2tflite.numerics.qparams import STEPS, QuantParams, operand
 from sr2tflite.quant.bits import packed, rectified_steps, weight_limits
+from sr2tflite.quant.prepare import in_pixels, with_lifted_skips
 from sr2tflite.quant.settings import Bits
 
 PIXELS = QuantParams((1.0,), (-128,))
@@ -92,6 +91,9 @@ class Plan:
     packed: frozenset[str] = frozenset()
     """The outputs of convolutions whose weights lie two to a byte, int4."""
 
+    copies: frozenset[str] = frozenset()
+    """The outputs of convolutions that only move pixels: nothing is learned there."""
+
     @cached_property
     def simulates(self) -> bool:
         """Whether some activations stay real, as in no file."""
@@ -134,19 +136,21 @@ def constant_operand(graph: Graph, node: Node) -> str | None:
     return next((name for name in node.inputs if graph.tensors[name].is_constant), None)
 
 
-def plan_quantization(graph: Graph, bits: Bits | None = None) -> Plan:
+def plan_quantization(graph: Graph, bits: Bits | None = None, *, lift_skips: bool = False) -> Plan:
     """Decide the groups: fixed at the ends, tied through ops that move or compare codes, own elsewhere.
 
     Args:
         graph: A float graph in 0…1 or 0…255.
         bits: Of weights and activations; 8 when None.
+        lift_skips: Whether a skip from the first convolution to the last becomes copies of pixels.
 
     Raises:
-        UnsupportedError: An op cannot be quantized; the message names it.
+        UnsupportedError: An op cannot be quantized, or no skip lifted; the message names it.
     """
-    pixels = own_constants(merge_clips(absorb_clip(to_pixel_units(graph))))
-    plan = plan_as_it_is(pixels)
-    bits = bits or Bits()
+    start = in_pixels(graph)
+    found = with_lifted_skips(start) if lift_skips else Lifted(start)
+    pixels, bits = found.graph, bits or Bits()
+    plan = plan_as_it_is(pixels, found.copies)
     groups = tuple(_with_steps(pixels, _bounded(pixels, group), bits) for group in plan.groups)
     owner = {name: group for group in groups for name in group.tensors}
     absorbed = frozenset(n.output for n in pixels.nodes if _is_absorbed(pixels, n, owner[n.output]))
@@ -154,20 +158,24 @@ def plan_quantization(graph: Graph, bits: Bits | None = None) -> Plan:
     return replace(plan, groups=groups, absorbed=absorbed, limits=limits, packed=packed(pixels, limits, bits))
 
 
-def plan_as_it_is(graph: Graph) -> Plan:
+def plan_as_it_is(graph: Graph, copies: frozenset[str] = frozenset()) -> Plan:
     """The groups of a graph in pixel units whose ops all stay: that of a quantized one.
+
+    Args:
+        graph: In pixel units.
+        copies: What holds pixels only; it and what it is joined with lie on the grid of pixels.
 
     Raises:
         UnsupportedError: An op cannot be quantized; the message names it.
     """
     for node in graph.nodes:
         _refuse_unsupported(graph, node)
-    return Plan(graph, tuple(_group(graph, names) for names in _tied(graph)))
+    return Plan(graph, tuple(_group(graph, names, copies) for names in _tied(graph)), copies=copies)
 
 
-def _group(graph: Graph, names: tuple[str, ...]) -> Group:
+def _group(graph: Graph, names: tuple[str, ...], copies: frozenset[str]) -> Group:
     low = min(_floor(graph, name) for name in roots(graph, names))
-    return Group(names, _given(graph, names), low)
+    return Group(names, _given(graph, names, copies), low)
 
 
 def roots(graph: Graph, names: tuple[str, ...]) -> list[str]:
@@ -205,10 +213,10 @@ def _is_absorbed(graph: Graph, node: Node, group: Group) -> bool:
     return bounds.low <= group.low and group.high <= bounds.high
 
 
-def _given(graph: Graph, names: tuple[str, ...]) -> QuantParams | None:
+def _given(graph: Graph, names: tuple[str, ...], copies: frozenset[str]) -> QuantParams | None:
     writers = [graph.producer(name) for name in names]
     plain = [node.output for node in writers if node is not None and isinstance(node.op, ops.Logistic)]
-    is_end = not {*graph.inputs, *graph.outputs}.isdisjoint(names)
+    is_end = not {*graph.inputs, *graph.outputs, *copies}.isdisjoint(names)
     others = [n for n in writers if n is None or not isinstance(n.op, (*SHARING, ops.Logistic))]
     if plain and (is_end or others):
         raise UnsupportedError(

@@ -115,6 +115,10 @@ class PtqSettings(Settings):
     equalize: bool = True
     """Whether channels are first enlarged or made small so that rounding costs least: the float function stays."""
 
+    lift_skips: bool = False
+    """Whether a skip from the first convolution to the last becomes copies of pixels, which are exact: all stays int8;
+    the last convolution reads a stem's window more, 28 channels for 3×3 and RGB."""
+
     branches: BranchSettings | None = None
     """Whether, and when, outliers of a ReLU's output get a branch of their own; None splits nothing."""
 
@@ -138,6 +142,12 @@ class PtqSettings(Settings):
     def _simulates_what_papers_do(self) -> Self:
         if self.placement == "paper" and (self.method == "mse" or self.equalize):
             raise ValueError("placement: paper needs method: minmax or percentile, and equalize: false")
+        return self
+
+    @model_validator(mode="after")
+    def _lifts_where_gains_can_follow(self) -> Self:
+        if self.lift_skips and (self.placement == "paper" or not self.equalize or self.branches is not None):
+            raise ValueError("lift_skips: expected placement: tflite, equalize: true and no branches")
         return self
 
     @model_validator(mode="after")

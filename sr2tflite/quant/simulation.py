@@ -18,14 +18,11 @@ from torch import Tensor
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph import Tensor as GraphTensor
-from sr2tflite.graph.passes.absorb_clip import absorb_clip
-from sr2tflite.graph.passes.merge_clips import merge_clips
-from sr2tflite.graph.passes.own_constants import own_constants
-from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.numerics.qparams import QuantParams
 from sr2tflite.quant.bits import largest_code, steps_of
 from sr2tflite.quant.blocks import trunk_convolutions
 from sr2tflite.quant.plan import REAL, Group, Plan, plan_as_it_is
+from sr2tflite.quant.prepare import in_pixels
 from sr2tflite.quant.settings import Bits
 from sr2tflite.torch_view import apply, to_channels_first
 
@@ -49,7 +46,7 @@ def plan_simulation(graph: Graph, bits: Bits) -> Plan:
     Raises:
         UnsupportedError: There is no trunk, or an op cannot be quantized; the message names it.
     """
-    pixels = own_constants(merge_clips(absorb_clip(to_pixel_units(graph))))
+    pixels = in_pixels(graph)
     plan_as_it_is(pixels)  # refuses what no placement knows
     trunk = trunk_convolutions(pixels)
     if not trunk:

@@ -56,6 +56,7 @@ class QuantizedView(nn.Module):
             cast(ConvLayer, layer).is_packed = node.output in plan.packed
             cast(ConvLayer, layer).is_real = plan.simulates and node.output not in plan.limits
             cast(ConvLayer, layer).rounds_bias = not plan.simulates
+            layer.requires_grad_(node.output not in plan.copies)
         self._layer_of = dict(zip((node.output for node in convolutions), self.layers, strict=True))
         sloped = [node for node in plan.graph.nodes if isinstance(node.op, ops.PRelu)]
         self.slopes = nn.ModuleList(SlopeLayer(plan.graph, node) for node in sloped)

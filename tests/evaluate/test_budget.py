@@ -32,7 +32,7 @@ from sr2tflite.runtime import LiteRT
 from sr2tflite.torch_view import FloatView
 
 RGB = protocol_named("rgb")
-SKIPS = ("none", "add", "concat", "nearest")
+SKIPS = ("none", "add", "features", "concat", "nearest")
 
 
 def photo(seed: int, height: int = 8, width: int = 10, block: int = 3) -> np.ndarray:
@@ -319,6 +319,16 @@ def test_the_chart_is_a_picture_of_the_most_expensive_rows(files):
     more = (tall.shape[0] - small.shape[0]) / (MOST_ROWS - len(found.rows))
     assert more == pytest.approx(0.26 * 120, abs=1)
     assert np.ptp(small) == 255
+
+
+@pytest.mark.parametrize("skip", ["features", "add"])
+def test_a_skip_that_can_be_copies_of_pixels_is_told(files, skip):
+    source = float_sr_graph(skip=skip, depth=3)
+    (files / "deploy.onnx").write_bytes(onnx.write(source))
+    (files / "ptq.onnx").write_bytes(onnx.write(view_of(source, trunk=40.0).freeze()))
+    row = next(row for row in measured(files).rows if row.tensor == "trunk")
+    told = [fix for fix in row.fixes if "--set lift_skips=true" in fix.command]
+    assert len(told) == (skip == "features")
 
 
 # fixes that are tried

@@ -16,8 +16,9 @@ from sr2tflite.numerics.qparams import (
 )
 from sr2tflite.numerics.requantize import conv_multipliers
 
-Skip = Literal["none", "add", "concat", "nearest"]
-"""What joins the trunk: nothing, the stem's output, or (nearest) the input itself before DEPTH_TO_SPACE."""
+Skip = Literal["none", "add", "features", "concat", "nearest"]
+"""What joins the trunk: nothing, the stem's output (features: without any activation, as aio_mai's), or (nearest) the
+input itself before DEPTH_TO_SPACE."""
 
 PIXELS = QuantParams((1.0,), (-128,))
 """Raw pixels minus 128."""
@@ -65,11 +66,12 @@ def float_sr_graph(
     graph = Graph(name="sr", value_range=value_range, metadata={"student": "kit", "seed": str(seed)})
     graph.add_tensor(Tensor("input", (1, *size, 3)))
     graph.inputs = ("input",)
-    stem = trunk = _conv(graph, "input", "stem", channels, rng, activation="RELU")
+    joint: ops.Activation = "NONE" if skip == "features" else "RELU"
+    stem = trunk = _conv(graph, "input", "stem", channels, rng, activation=joint)
     for index in range(depth):
         trunk = _conv(graph, trunk, f"body.{index}", channels, rng, activation="RELU")
-    if skip == "add":
-        trunk = _add(graph, "trunk", trunk, stem, "RELU")
+    if skip in ("add", "features"):
+        trunk = _add(graph, "trunk", trunk, stem, joint)
     elif skip == "concat":
         graph.append(ops.Concatenation(), (trunk, stem), Tensor("trunk", (1, *size, 2 * channels)))
         trunk = "trunk"

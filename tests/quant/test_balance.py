@@ -24,6 +24,7 @@ IMAGES = [np.random.default_rng(seed).integers(0, 256, (40, 36, 3), np.uint8) fo
 GRAPHS = {
     "plain": float_sr_graph(skip="none"),
     "skip": float_sr_graph(skip="add"),
+    "features": float_sr_graph(skip="features"),
     "concatenation": float_sr_graph(skip="concat"),
     "anchor": float_sr_graph(skip="nearest"),
     "nothing to gain": float_sr_graph(depth=0, skip="concat"),

@@ -41,6 +41,7 @@ def with_steep_slopes() -> Graph:
 
 GRAPHS = {
     "add": lambda: uneven(skip="add"),
+    "features": lambda: uneven(skip="features"),
     "concat": lambda: uneven(skip="concat"),
     "nearest": lambda: uneven(skip="nearest", depth=3),
     "white is 1": lambda: uneven(skip="add", value_range=(0.0, 1.0)),

@@ -15,22 +15,31 @@ SATURATES = 1e-3
 _SUMS = ("ADD", "SUB")
 
 
-def advised(budget: Budget, model: Path, source: Path) -> Budget:
+def advised(budget: Budget, model: Path, source: Path, liftable: frozenset[str] = frozenset()) -> Budget:
     """The budget with fixes for every row that is worth one.
 
     Args:
         budget: Without fixes.
         model: The quantized file's path, for commands.
         source: The float file's.
+        liftable: Sums whose skip could be copies of pixels.
     """
-    added = {
-        name for row in budget.rows if row.op in _SUMS and len(row.reads) == 2 for name in (*row.reads, row.tensor)
-    }
+    sums = [row for row in budget.rows if row.op in _SUMS and len(row.reads) == 2]
+    added = {name for row in sums for name in (*row.reads, row.tensor)}
+    lifted = {name for row in sums if row.tensor in liftable for name in (*row.reads, row.tensor)}
     rows = (
-        row.with_fixes(*_fixes(row, model, source, is_added=row.tensor in added)) if _is_worth(row) else row
+        row.with_fixes(*_lifting(row, source, lifted), *_fixes(row, model, source, is_added=row.tensor in added))
+        if _is_worth(row)
+        else row
         for row in budget.rows
     )
     return replace(budget, rows=tuple(rows))
+
+
+def _lifting(row: Row, source: Path, lifted: set[str]) -> Iterator[Fix]:
+    if row.tensor in lifted and row.kind != "weights":
+        lift = f"sr2tflite ptq {source} --calibrate OTHER_IMAGES --set lift_skips=true -o lifted.onnx"
+        yield Fix("the skip as copies of pixels, which are exact, all int8", lift, "advised")
 
 
 def _is_worth(row: Row) -> bool:
