@@ -31,8 +31,15 @@ def this_machine(root: Path = Path("/")) -> Device:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+    return Device("host", _name(told), {key: value for key, value in facts.items() if value is not None})
+
+
+def _name(told: dict[str, str]) -> str:
+    """The processor's name; with its family and model where it tells them, for rented ones are all called the same."""
     name = told.get("model name") or platform.processor() or platform.machine()
-    return Device("host", name, {key: value for key, value in facts.items() if value is not None})
+    if "cpu family" not in told or "model" not in told:
+        return name
+    return f"{name} (family {told['cpu family']}, model {told['model']})"
 
 
 def state(root: Path = Path("/")) -> State:

@@ -83,3 +83,9 @@ def test_a_machine_that_tells_nothing_has_an_unknown_state(tmp_path):
 def test_the_machine_names_its_processor_and_what_decides_its_kernels(tmp_path):
     found = this_machine(lay(tmp_path, SYS))
     assert (found.kind, found.name, found.facts["features"]) == ("host", "Processor 7", "avx2 avx512_vnni")
+
+
+def test_processors_of_one_name_are_told_apart_by_family_and_model(tmp_path):
+    told = "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Rented\n"
+    found = this_machine(lay(tmp_path, {**SYS, "proc/cpuinfo": told}))
+    assert found.name == "Rented (family 25, model 17)"
