@@ -26,6 +26,10 @@ LIMITS: dict[str, tuple[int, int]] = {
 WEIGHT_LIMIT = 127
 """Weights use −127…127: the grid is symmetric, and −128 · −128 cannot occur in the kernels."""
 
+LARGEST_BIAS_CODE = 2**22
+"""A weight scale is raised where the bias needs a larger code. float32 accumulators hold four times as much; in
+converters' files codes travel as float32 ``q · s_b``, where two roundings of 2^-24 each must not move them by half."""
+
 STEPS = 255
 """Steps between the 256 codes of an activation."""
 

@@ -11,15 +11,12 @@ from torch import Tensor, nn
 
 from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.numerics.fixed_point import FixedPoint, fixed_points
-from sr2tflite.numerics.qparams import WEIGHT_LIMIT, QuantParams, bias_params, symmetric
+from sr2tflite.numerics.qparams import LARGEST_BIAS_CODE, WEIGHT_LIMIT, QuantParams, bias_params, symmetric
 from sr2tflite.numerics.requantize import builtin_multipliers, conv_multipliers
 from sr2tflite.quant.functions import PLAIN, real
 from sr2tflite.quant.specs import Arithmetic, ConvGeometry, ConvSpec, OutputGrid
 from sr2tflite.quant.weights import WeightCodes, WeightQuantizer
 from sr2tflite.torch_view import activate, same_padding
-
-LARGEST_BIAS_CODE = 2.0**23
-"""A weight scale is raised where the bias needs a larger code: float32 accumulators and int32 then both hold it."""
 
 EXACT_IN_FLOAT32 = 2.0**24
 """Integers up to here are exact in float32."""
@@ -97,7 +94,7 @@ class ConvLayer(nn.Module):
         return weight, bias
 
     def weight_params(self, input_scale: float) -> QuantParams:
-        """The quantizer's, per output channel or of all, or what keeps the bias within 2²³ steps of ``s_x·s_w``."""
+        """The quantizer's, per output channel or of all, or what keeps the bias within 2²² steps of ``s_x·s_w``."""
         return self._params(input_scale)[0]
 
     def _params(self, input_scale: float) -> tuple[QuantParams, NDArray[np.bool_]]:

@@ -81,7 +81,7 @@ class Noise:
 
     def _of_activations(self, gains: Gains, ends: Tensor) -> Iterator[Tensor]:
         learned = zip(self._roots, self._steps, ends, strict=True)
-        held = ((names, steps, torch.tensor((-low, high), dtype=torch.float64)) for names, steps, low, high in self._held)
+        held = ((names, steps, ends.new_tensor((-low, high))) for names, steps, low, high in self._held)
         for names, steps, (low, high) in (*learned, *held):
             for name in names:
                 seen = self._moments[name]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from kit.graphs import quantized_sr_graph
 from kit.one_op import CASES, quantized_one_op_graph
 
-from sr2tflite.export.onnx2tf.fitness import LARGEST_BIAS, declined
-from sr2tflite.numerics.qparams import QuantParams, round_scale
+from sr2tflite.export.onnx2tf.fitness import declined
+from sr2tflite.numerics.qparams import LARGEST_BIAS_CODE, QuantParams, round_scale
 
 UNFIT = {"prelu": "PRELU", "relu_0_to_1": "RELU_0_TO_1", "conv_one_channel_groups": "DEPTHWISE_CONV_2D"}
 
@@ -25,7 +25,7 @@ def test_an_op_that_comes_out_otherwise_is_declined_and_the_others_are_not(case:
 def test_a_bias_that_float32_cannot_carry_is_declined() -> None:
     graph = quantized_sr_graph()
     data = graph.tensors["tail.bias"].data.copy()
-    for code, reason in ((LARGEST_BIAS, None), (-LARGEST_BIAS - 1, "float32 carries codes to")):
+    for code, reason in ((LARGEST_BIAS_CODE, None), (-LARGEST_BIAS_CODE - 1, "float32 carries codes to")):
         data[4] = code
         graph.update("tail.bias", data=data.copy())
         found = declined(graph)

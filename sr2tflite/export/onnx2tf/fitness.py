@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sr2tflite.graph import Graph, Node, Tensor, ops
-from sr2tflite.numerics.qparams import LIMITS, WEIGHT_LIMIT, QuantParams
-
-LARGEST_BIAS = 2**22
-"""Bias codes travel as float32 values ``q · s_b``, and two roundings of 2^-24 each may not move them by half a step."""
+from sr2tflite.numerics.qparams import LARGEST_BIAS_CODE, LIMITS, WEIGHT_LIMIT, QuantParams
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,8 @@ def _bias_fault(tensor: Tensor) -> str | None:
     if tensor.dtype != "int32" or tensor.data is None:
         return None
     largest = int(np.abs(tensor.data.astype(np.int64)).max())
-    return f"holds code {largest}; float32 carries codes to {LARGEST_BIAS}" if largest > LARGEST_BIAS else None
+    fits = largest <= LARGEST_BIAS_CODE
+    return None if fits else f"holds code {largest}; float32 carries codes to {LARGEST_BIAS_CODE}"
 
 
 def _scale_fault(tensor: Tensor, is_weight: bool) -> str | None:
