@@ -12,7 +12,13 @@ from kit.one_op import CASES, quantized_one_op_graph
 from sr2tflite.export.onnx2tf.fitness import declined
 from sr2tflite.numerics.qparams import LARGEST_BIAS_CODE, QuantParams, round_scale
 
-UNFIT = {"prelu": "PRELU", "relu_0_to_1": "RELU_0_TO_1", "conv_one_channel_groups": "DEPTHWISE_CONV_2D"}
+UNFIT = {
+    "prelu": "PRELU",
+    "relu_0_to_1": "RELU_0_TO_1",
+    "tanh": "TANH",
+    "space_to_depth": "SPACE_TO_DEPTH",
+    "conv_one_channel_groups": "DEPTHWISE_CONV_2D",
+}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -50,6 +50,10 @@ def _op_fault(graph: Graph, node: Node) -> str | None:
             return "the converter drops the scale of PRELU's slopes and computes it in float"
         case ops.Relu0To1():
             return "the converter splits RELU_0_TO_1 into MINIMUM and RELU"
+        case ops.Tanh() if graph.is_quantized:
+            return "the converter writes QUANTIZE in place of TANH"
+        case ops.SpaceToDepth():
+            return "onnx2tf gives SPACE_TO_DEPTH a block of 1"
         case ops.Conv2D():
             weight, x = graph.tensors[node.inputs[1]], graph.tensors[node.inputs[0]]
             if weight.channels == 1 < x.channels:
