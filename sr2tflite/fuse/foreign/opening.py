@@ -66,10 +66,16 @@ def open_foreign(path: Path, data: bytes) -> Foreign:
     where = str(path)
     model = parse_model(data, where)
     if is_ours(model):
+        quantized = any(node.op_type == "DequantizeLinear" for node in model.graph.node)
+        then = (
+            "export {} --int8 --height 720 --width 1280 -o model.tflite"
+            if quantized
+            else "ptq {} --calibrate DIR -o ptq.onnx"
+        )
         raise InputError(
-            "is a deploy graph already: there is nothing to fuse",
+            f"is a {'quantized ' if quantized else ''}deploy graph already: there is nothing to fuse",
             where=where,
-            hint=f"sr2tflite ptq {quoted(path)} --calibrate DIR -o ptq.onnx",
+            hint=f"sr2tflite {then.format(quoted(path))}",
         )
     opset = _opset(model, where)
     _embed_all(model, path)

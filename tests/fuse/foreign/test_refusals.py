@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from kit.foreign import Draft, conv_then
-from kit.graphs import float_sr_graph
+from kit.graphs import float_sr_graph, quantized_sr_graph
 from onnx import TensorProto, helper
 
 from sr2tflite.errors import InputError, Sr2TfliteError, UnsupportedError, VerificationError
@@ -171,6 +171,7 @@ def test_our_own_file_has_nothing_to_fuse() -> None:
     assert error.exit_status == 2
     assert "nothing to fuse" in str(error)
     assert "sr2tflite ptq net.onnx" in str(error)
+    assert "sr2tflite export net.onnx --int8" in str(refusal(codec.write(quantized_sr_graph())))
 
 
 def test_another_tools_file_is_no_deploy_graph_and_the_hint_says_what_to_type() -> None:
