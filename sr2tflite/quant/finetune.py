@@ -91,7 +91,8 @@ class _Scales:
     """One factor for each scale of the weights: what is multiplied is weights and grid together, so that codes stay."""
 
     def __init__(self, view: "QuantizedView") -> None:
-        self._layers = [view.layer(name) for name in view.layer_names()]
+        layers = [view.layer(name) for name in view.layer_names()]
+        self._layers = [layer for layer in layers if layer.weight.requires_grad]  # copies of pixels learn nothing
         self.gains = [nn.Parameter(torch.ones(len(one.weight) if one.per_channel else 1)) for one in self._layers]
         self._applied = [gain.detach().clone() for gain in self.gains]
 

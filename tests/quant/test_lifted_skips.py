@@ -14,7 +14,7 @@ from sr2tflite.interpret import Interpreter
 from sr2tflite.quant.counterpart import counterpart
 from sr2tflite.quant.islands import choose_islands
 from sr2tflite.quant.plan import PIXELS as PIXEL_PARAMS
-from sr2tflite.quant.settings import Bits, BranchSettings, IslandSettings, PtqSettings
+from sr2tflite.quant.settings import Bits, BranchSettings, FinetuneSettings, IslandSettings, PtqSettings
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.runtime import LiteRT
 from sr2tflite.torch_view import FloatView
@@ -56,7 +56,18 @@ def test_a_lifted_skip_comes_nearer_to_float() -> None:
     assert 0 < noise(view_of(LIFTED)) < 0.75 * noise(view_of(PtqSettings()))
 
 
-@pytest.mark.parametrize("told", [{}, {"weights": "per-tensor"}, {"bits": Bits(weights=4, activations=4)}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"weights": "per-tensor"},
+        {"bits": Bits(weights=4, activations=4)},
+        {"bits": Bits(weights=4, activations=4, ends=4, container="int4")},
+        {"weight_range": "mse"},
+        {"rounding": "adaround"},
+        {"finetune": FinetuneSettings(epochs=2)},
+    ],
+)
 @pytest.mark.parametrize("white", [1.0, 255.0])
 def test_the_file_holds_pixels_and_equals_the_training_forward(white: float, told: dict[str, object]) -> None:
     view = view_of(LIFTED.model_copy(update=told), image_like((0.0, white)))
