@@ -94,12 +94,17 @@ class Noise:
     def _of_weights(self, gains: Gains) -> Iterator[Tensor]:
         for node, parts, magnitudes, taps, limit in self._convolutions:
             source, output = node.inputs[0], node.output
-            read = torch.cat([self._gain(part, gains).expand_as(self._moments[part].high) for part in parts])
-            written = self._gain(output, gains)
+            read, written = self._read(parts, gains), self._gain(output, gains)
             steps = (magnitudes * written.reshape(-1, 1) / read).amax(1) / limit
             step = steps if self._per_channel else steps.amax()
             power = taps * (self._moments[source].variance * read.square()).mean() / 12
             yield (self._moments[output].sensitivity * (step / written).square()).sum() * power
+
+    def _read(self, parts: tuple[str, ...], gains: Gains) -> Tensor:
+        """The gains of what a convolution reads, joined of some activations."""
+        if self._set_of.keys().isdisjoint(parts):
+            return torch.ones(1, dtype=torch.float64)  # for convolutions with groups, too, whose channels are fewer
+        return torch.cat([self._gain(part, gains).expand_as(self._moments[part].high) for part in parts])
 
     def _gain(self, name: str, gains: Gains) -> Tensor:
         index = self._set_of.get(name)

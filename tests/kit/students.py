@@ -28,7 +28,9 @@ def small(name: str, scale: int) -> Student:
 def randomized(student: Student, seed: int = 0) -> nn.Module:
     """The student's module, every parameter moved from its first value: nothing is zero or one by birth."""
     generator = torch.Generator().manual_seed(seed)
-    module = student.build()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = student.build()
     with torch.no_grad():
         for value in module.parameters():
             spread = (

@@ -106,7 +106,7 @@ def test_steep_slopes_lose_less_when_turned() -> None:
 
 
 @pytest.mark.parametrize("weights", ["per-channel", "per-tensor"])
-@pytest.mark.parametrize("skip", ["none", "add", "nearest"])
+@pytest.mark.parametrize("skip", ["none", "add", "features", "concat", "nearest"])
 def test_uneven_channels_lose_less_after_balancing(skip: Skip, weights: WeightGrid) -> None:
     graph = uneven(float_sr_graph(channels=16, depth=3, skip=skip))
     plain = PtqSettings(weights=weights, rounding="nearest", bias_correction=False)
