@@ -46,7 +46,7 @@ def randomized(student: Student, seed: int = 0) -> nn.Module:
     return with_random_statistics(module)
 
 
-def deployed(name: str, scale: int, **more: Any) -> Graph:
+def deployed(name: str, scale: int, seed: int = 0, **more: Any) -> Graph:
     """The deploy graph of a small student with random weights, and with more settings."""
     student = small(name, scale).model_copy(update=more)
-    return fuse_module(randomized(student), value_range=student.value_range, source=name).graph
+    return fuse_module(randomized(student, seed), value_range=student.value_range, source=name).graph

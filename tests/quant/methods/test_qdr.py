@@ -34,7 +34,7 @@ START = PtqSettings(method="minmax", equalize=False, rounding="nearest", bias_co
 
 @pytest.fixture(scope="module")
 def unet() -> Graph:
-    return deployed("efm", 1)
+    return deployed("efm", 1, seed=1)  # with seed 0 no pixel passes the ReLU of one gate, and no gradient either
 
 
 def _installed(graph: Graph, method: Qdr) -> QuantizedView:
