@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Node, ops
+from sr2tflite.graph.passes.lift_skips import lift_skips
 from sr2tflite.graph.passes.pixel_units import PIXEL_RANGE
 from sr2tflite.quant.gains import apply_gain, gain_sets, joined
 from sr2tflite.quant.plan import SHARING, Plan, plan_quantization
@@ -94,9 +95,10 @@ def counterpart(quantized: Graph, source: Graph) -> Counterpart:
 
 
 def _plan_of(quantized: Graph, source: Graph) -> Plan:
-    """The plan of the float graph, its skips lifted where the quantized graph's are."""
+    """The plan of the float graph, its skips lifted where the quantized graph joins what that would join."""
     plan, kind = plan_quantization(source), ops.Concatenation.kind
-    is_lifted = quantized.counts().get(kind, 0) > plan.graph.counts().get(kind, 0)
+    lifted = lift_skips(plan.graph)
+    is_lifted = bool(lifted.copies) and quantized.counts().get(kind) == lifted.graph.counts()[kind]
     return plan_quantization(source, lift_skips=True) if is_lifted else plan
 
 

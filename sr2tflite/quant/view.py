@@ -139,9 +139,9 @@ class QuantizedView(nn.Module):
         """Adam's parameter groups, weights with biases and slopes, and ranges.
 
         ``lr`` is relative to the weights' learning rate, ``until`` the share of the training it is trained for. What
-        quantizers learn, as where weights are clipped, is trained as ranges are.
+        quantizers learn, as where weights are clipped, is trained as ranges are. Copies of pixels are in neither.
         """
-        layers = [cast(ConvLayer, layer) for layer in self.layers]
+        layers = [self.layer(name) for name in self.layer_names() if name not in self.plan.copies]
         weights = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
         clips = [parameter for layer in layers for parameter in layer.quantizer.parameters()]
         return [

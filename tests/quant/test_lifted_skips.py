@@ -1,5 +1,7 @@
 """A network whose skip is copies of pixels: nearer to float, equal to the device, and trained without moving them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,9 @@ from kit.graphs import float_sr_graph
 from pydantic import ValidationError
 
 from sr2tflite.commands.ptq import on_device as on_device_codes
-from sr2tflite.errors import UnsupportedError
+from sr2tflite.commands.qat import qat
+from sr2tflite.data.images import write_image
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, onnx, tflite
 from sr2tflite.interpret import Interpreter
 from sr2tflite.quant.counterpart import counterpart
@@ -18,6 +22,7 @@ from sr2tflite.quant.settings import Bits, BranchSettings, FinetuneSettings, Isl
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.runtime import LiteRT
 from sr2tflite.torch_view import FloatView
+from sr2tflite.train.settings import QatTrainSettings
 
 IMAGES = [np.random.default_rng(seed).integers(0, 256, (40, 36, 3), np.uint8) for seed in range(3)]
 PIXELS = torch.from_numpy(np.stack(IMAGES)).permute(0, 3, 1, 2).float()
@@ -89,6 +94,7 @@ def test_training_leaves_the_copies_and_moves_the_rest() -> None:
     view = view_of(LIFTED)
     before = {name: view.layer(name).weight.detach().clone() for name in view.layer_names()}
     parameters = [parameter for group in view.parameter_groups() for parameter in group["params"]]
+    assert all(parameter.requires_grad for parameter in parameters)  # gradients are taken of each, by name
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     for _ in range(3):
         optimizer.zero_grad()
@@ -131,6 +137,23 @@ def test_a_network_without_such_a_skip_is_refused_by_name(skip: str, reason: str
 def test_what_it_cannot_be_told_together_with_is_refused(told: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="lift_skips"):
         PtqSettings.model_validate({"lift_skips": True, **told})
+
+
+def test_a_network_that_joins_for_other_reasons_is_told_as_another_network() -> None:
+    with pytest.raises(InputError, match="expected one network"):
+        counterpart(view_of(PtqSettings(), float_sr_graph(skip="concat")).freeze(), float_sr_graph(skip="none"))
+
+
+@pytest.mark.parametrize("method", ["odm", "quantsr", "qdr"])
+def test_methods_that_take_gradients_by_hand_train_a_lifted_network(method: str, tmp_path: Path) -> None:
+    for index in range(3):
+        write_image(tmp_path / "hr" / f"{index}.png", IMAGES[index].repeat(2, 0).repeat(2, 1))
+    (tmp_path / "deploy.onnx").write_bytes(onnx.write(GRAPH))
+    told = {"steps": 2, "batch": 2, "patch": 16, "validate_every": 2, "held_out": 1, "method": method}
+    settings = QatTrainSettings.model_validate({**told, "ptq": {"lift_skips": True}})
+    qat(tmp_path / "deploy.onnx", [tmp_path / "hr"], tmp_path / "qat.onnx", settings)
+    trained = onnx.read((tmp_path / "qat.onnx").read_bytes(), "qat")
+    assert trained.tensors["stem.pixels"].quant == PIXEL_PARAMS
 
 
 def test_islands_are_chosen_in_a_lifted_network_too() -> None:
