@@ -248,6 +248,15 @@ class Transpose(Op):
 
 
 @dataclass(frozen=True)
+class Gather(Op):
+    """Value i of the output, along ``axis``, is value ``indices[i]`` of x."""
+
+    kind: ClassVar[str] = "GATHER"
+    indices: tuple[int, ...]
+    axis: int = 3
+
+
+@dataclass(frozen=True)
 class StridedSlice(Op):
     """``x[begin:end:strides]``, axis by axis; bit i of a mask is about axis i."""
 
