@@ -137,7 +137,7 @@ class Case:
             tflite.write(graph)
         except (InputError, UnsupportedError):
             return None
-        is_free = None in self.graph.input.shape
+        is_free = None in self.graph.input.shape[1:3]
         return graph if is_free or not any(_reshapes_free(graph, node) for node in graph.nodes) else None
 
     @cached_property

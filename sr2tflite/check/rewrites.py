@@ -8,6 +8,7 @@ from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
 from sr2tflite.graph.passes.drop_idle_clips import drop_idle_clips
 from sr2tflite.graph.passes.merge_quantize import merge_quantize
 from sr2tflite.graph.passes.own_constants import own_constants
+from sr2tflite.graph.passes.rescale_by_sum import rescale_by_sum
 from sr2tflite.graph.passes.rewritten import Rewritten
 from sr2tflite.graph.passes.same_padding import same_padding
 from sr2tflite.graph.passes.shuffle_moves import shuffle_moves
@@ -50,6 +51,7 @@ _ALL = (
     Rewrite("shuffle_moves", "RESHAPE and TRANSPOSE become one DEPTH_TO_SPACE, or go", _shuffle),
     Rewrite("fuse_relu", "RELU goes into the op before it", _fuse_relu),
     Rewrite("write_at_once", "a convolution or sum writes the scale that was changed behind it", write_at_once, False),
+    Rewrite("rescale_by_sum", "a clip that changes the scale becomes an ADD of zero, which XNNPACK takes", rescale_by_sum),
 )
 
 REWRITES = {rewrite.name: rewrite for rewrite in _ALL}
@@ -57,10 +59,13 @@ REWRITES = {rewrite.name: rewrite for rewrite in _ALL}
 
 
 def planned(graph: Graph) -> dict[str, str]:
-    """Output of each node that a rewrite would change or take away → the rewrite's name; the first of several."""
+    """Output of each node that a rewrite would change or take away → the rewrite's name.
+
+    Of several the first, and one that changes no byte before one that does.
+    """
     found: dict[str, str] = {}
     changed = graph
-    for rewrite in REWRITES.values():
+    for rewrite in sorted(REWRITES.values(), key=lambda one: not one.is_exact):
         # first on the graph as it is: what was changed before may have passed names on
         for one in (graph, changed):
             done = rewrite.apply(one)

@@ -19,7 +19,7 @@ from sr2tflite.graph.passes.reorder_channels import obstacle, reorder_channels
 from sr2tflite.graph.passes.rewritten import Declined, Rewritten, only_reader, take_away
 from sr2tflite.numerics.qparams import QuantParams
 
-MOVES = (ops.Reshape, ops.Transpose, ops.DepthToSpace)
+MOVES = (ops.Reshape, ops.Transpose, ops.Gather, ops.DepthToSpace)
 
 MOST_VALUES = 2**25
 """Of an image whose values are followed: 720p with 27 channels has 2**24.6, and takes half a gigabyte."""
@@ -98,6 +98,8 @@ def _moved(op: ops.Op, index: NDArray[np.int32], shape: Shape) -> NDArray[np.int
     match op:
         case ops.Transpose(permutation=permutation):
             return index.transpose(permutation)
+        case ops.Gather(indices=indices, axis=axis):
+            return index.take(indices, axis)
         case ops.DepthToSpace(block_size=block):
             shuffled = depth_to_space(index.transpose(0, 3, 1, 2), block)
             return shuffled.transpose(0, 2, 3, 1)  # type: ignore[return-value]

@@ -46,6 +46,10 @@ def set_numbers(model: Any, position: int, *values: int) -> None:
         tensor.shape = np.array([len(values)], np.int32)
 
 
+def set_option(name: str, value: object) -> Callable[[Any], None]:
+    return lambda model: setattr(first(model).builtinOptions, name, value)
+
+
 def set_shape(model: Any, position: int, *shape: int) -> None:
     model.subgraphs[0].tensors[first(model).inputs[position]].shape = np.array(shape, np.int32)
 
@@ -115,10 +119,6 @@ READ_ALIKE: dict[str, tuple[str, Callable[[Any], None]]] = {
 def test_other_spellings_are_the_same_op(name: str) -> None:
     case, change = READ_ALIKE[name]
     assert foreign(case, change) == graph_of_case(case, "int8").nodes[0].op
-
-
-def set_option(name: str, value: object) -> Callable[[Any], None]:
-    return lambda model: setattr(first(model).builtinOptions, name, value)
 
 
 def not_constant(position: int) -> Callable[[Any], None]:
