@@ -107,11 +107,12 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
         UnsupportedError: It holds an op that is not written here, so that no file can be made of it.
         VerificationError: Rewrites that must change no byte changed one, on an image that they were not tried on.
     """
-    graph, data, steps, original = case.graph, tflite.write(case.graph), [], _Original(case)
+    graph, steps, original = case.graph, [], _Original(case)
     for done, rewrite in enumerate(REWRITES.values()):
         case.progress("rewriting", done, len(REWRITES), rewrite.name)
-        step, graph, data = _step(original, rewrite, graph, data, allow_difference)
+        step, graph = _step(original, rewrite, graph, allow_difference)
         steps.append(step)
+    data = tflite.write(graph)
     has_changed = any(step.is_applied for step in steps)
     proof = original.apart(data, case.samples.images) if has_changed else ()
     found = Fix(case.graph, graph, data, tuple(steps), proof)
@@ -126,22 +127,22 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
 
 
 def _step(
-    original: "_Original", rewrite: Rewrite, graph: Graph, data: bytes, allow_difference: bool
-) -> tuple[Step, Graph, bytes]:
-    """One rewrite, tried; and the graph and file to go on with."""
+    original: "_Original", rewrite: Rewrite, graph: Graph, allow_difference: bool
+) -> tuple[Step, Graph]:
+    """One rewrite, tried; and the graph to go on with."""
     done = rewrite.apply(graph)
     if not done.places:
-        return Step(rewrite, (), done.declined, ()), graph, data
+        return Step(rewrite, (), done.declined, ()), graph
     written = tflite.write(done.graph)
     try:
         survived(written, str(original.case.path))
         apart = original.apart(written, original.case.samples.images[:_TRIED])
     except InputError as error:
-        return Step(rewrite, done.places, done.declined, (), error.message), graph, data
+        return Step(rewrite, done.places, done.declined, (), error.message), graph
     if any(one.differ for one in apart) and not allow_difference:
         refused = "; ".join(one.line() for one in apart if one.differ)
-        return Step(rewrite, done.places, done.declined, apart, refused), graph, data
-    return Step(rewrite, done.places, done.declined, apart), done.graph, written
+        return Step(rewrite, done.places, done.declined, apart, refused), graph
+    return Step(rewrite, done.places, done.declined, apart), done.graph
 
 
 class _Original:

@@ -45,10 +45,11 @@ def _shuffle(graph: Graph) -> Rewritten:
 
 
 _ALL = (
+    # first: it takes away the arithmetic of free sizes, which cannot be written here
+    Rewrite("shuffle_moves", "moves of values become one DEPTH_TO_SPACE, or go", _shuffle),
     Rewrite("same_padding", "PAD and a VALID convolution become one with SAME padding", same_padding),
     Rewrite("merge_quantize", "QUANTIZE that changes nothing goes, pairs become one", merge_quantize),
     Rewrite("drop_idle_clips", "clips go where saturation does the same", drop_idle_clips),
-    Rewrite("shuffle_moves", "RESHAPE and TRANSPOSE become one DEPTH_TO_SPACE, or go", _shuffle),
     Rewrite("fuse_relu", "RELU goes into the op before it", _fuse_relu),
     Rewrite("write_at_once", "a convolution or sum writes the scale that was changed behind it", write_at_once, False),
     Rewrite("rescale_by_sum", "a clip that changes the scale becomes an ADD of zero, which XNNPACK takes", rescale_by_sum),

@@ -10,6 +10,9 @@ from sr2tflite.numerics.qparams import QuantParams
 WIDE = QuantParams((1.46875,), (-89,))
 """A calibrated range before a clip, wider than the pixels'."""
 
+NARROW = QuantParams((0.4375,), (-100,))
+"""One so much narrower that a clip which brings it to the pixels' is rounded twice."""
+
 
 def with_tail(graph: Graph, *, is_clipped: bool = False, wide: QuantParams | None = None) -> Graph:
     """The DEPTH_TO_SPACE as RESHAPE, TRANSPOSE in six dimensions and RESHAPE, channels in PyTorch's order.

@@ -11,15 +11,22 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape, Tensor
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.movement import Movement, Order, depth_to_space, recognize
 from sr2tflite.graph.passes.clip_before_shuffle import clips_first
 from sr2tflite.graph.passes.reorder_channels import obstacle, reorder_channels
 from sr2tflite.graph.passes.rewritten import Declined, Rewritten, only_reader, take_away
+from sr2tflite.graph.passes.settled import settled
+from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.numerics.qparams import QuantParams
 
 MOVES = (ops.Reshape, ops.Transpose, ops.Gather, ops.DepthToSpace)
+
+_KINDS = tuple(op.kind for op in MOVES if op is not ops.DepthToSpace)
+"""By name, because a RESHAPE whose shape is computed is opaque where it is read."""
 
 MOST_VALUES = 2**25
 """Of an image whose values are followed: 720p with 27 channels has 2**24.6, and takes half a gigabyte."""
@@ -35,13 +42,48 @@ def shuffle_moves(graph: Graph) -> Rewritten:
     between moves act value by value and go before them first. Exact in codes; in floats a kernel may sum a
     channel at another place in another order.
 
-    Left alone: a run with a free size, and one that does anything else.
+    Where a size is free, the graph is followed at two sizes, shapes that it computes being numbers at each; what both
+    become with that size free again has to be the same graph.
+
+    Left alone: a run that does anything else.
     """
-    found = _shortened(graph.copy())
+    moving = [node for node in graph.nodes if getattr(node.op, "name", node.op.kind) in _KINDS]
+    if not moving:
+        return Rewritten(graph.copy())
+    try:
+        found = [_at(graph, shape) for shape in _shapes(graph)]
+    except (InputError, UnsupportedError) as error:
+        return Rewritten(graph.copy(), declined=(Declined(moving[0].output, error.message),))
+    if any(one != found[0] for one in found):
+        return Rewritten(graph.copy(), declined=(Declined(moving[0].output, "is another op at another size"),))
+    return found[0] if found[0].places else Rewritten(graph.copy(), declined=found[0].declined)
+
+
+def _shapes(graph: Graph) -> list[Shape]:
+    """Of the input: the file's own, or two where a size is free."""
+    shape, step = graph.input.shape, size_multiple(graph)
+    if None not in shape:
+        return [shape]
+    tried = [(1, 29 * step, 31 * step), (1, 41 * step, 37 * step)]
+    return [tuple(own or size for own, size in zip(shape, (*sizes, None), strict=True)) for sizes in tried]
+
+
+def _at(graph: Graph, shape: Shape) -> Rewritten:
+    """What becomes of the graph at one size, with the sizes free again that were."""
+    sized = settled(graph, shape)
+    computed = {name for node in graph.nodes for name in node.outputs} - {
+        name for node in sized.nodes for name in node.outputs
+    }
+    found = _shortened(sized)
     moved = _shortened(clips_first(found.graph))
-    if not moved.places:
-        return found
-    return Rewritten(moved.graph, found.places + moved.places, moved.declined)
+    if moved.places:
+        found = Rewritten(moved.graph, found.places + moved.places, moved.declined)
+    if found.places:
+        found = replace(found, places=(*found.places, *sorted(computed)))
+    if found.places and shape != graph.input.shape:
+        found.graph.update(graph.input.name, shape=graph.input.shape)
+        infer_shapes(found.graph)
+    return found
 
 
 def _shortened(graph: Graph) -> Rewritten:
@@ -75,8 +117,6 @@ def _movement(graph: Graph, run: list[Node]) -> tuple[Movement | None, str]:
     """What a run does to an image; or why that is not known."""
     source, target = graph.tensors[run[0].inputs[0]], graph.tensors[run[-1].output]
     sizes = [size for size in source.shape if size is not None]
-    if len(sizes) != len(source.shape) or None in target.shape:
-        return None, "a size is free"
     if len(sizes) != 4 or len(target.shape) != 4:
         return None, f"goes from {len(sizes)} dimensions to {len(target.shape)}; expected an image and an image"
     if prod(sizes) > MOST_VALUES:

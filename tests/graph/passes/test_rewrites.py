@@ -216,9 +216,7 @@ def test_moves_that_are_no_shuffle_stay_and_are_told(chain: tuple[ops.Op, ...], 
     assert done.graph.summary() == sized.summary()
 
 
-def test_a_free_size_and_too_large_an_image_are_not_followed() -> None:
-    free = there_and_back(quantized_sr_graph())
-    assert [one.reason for one in shuffle_moves(free).declined] == ["a size is free"]
+def test_too_large_an_image_is_not_followed() -> None:
     side = int(np.sqrt(MOST_VALUES / 8)) + 1
     large = there_and_back(quantized_sr_graph(size=(side, side)))
     assert [one.reason.endswith("are followed") for one in shuffle_moves(large).declined] == [True]
