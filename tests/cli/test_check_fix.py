@@ -57,7 +57,7 @@ def test_what_changes_bytes_needs_a_word_more(ran: Ran) -> None:
     status, out = ran(*CHECK, "--fix", "--allow-difference", "-o", "fixed.tflite", "--json")
     answer = json.loads(out)
     assert (status, answer["schema"], answer["passed"], answer["equal"]) == (0, "sr2tflite.fix/1", True, False)
-    assert all(one["differ"] > 0 and one["largest"] == 1 for one in answer["proof"])
+    assert all(one["differ"] > 0 for one in answer["proof"])
     assert [one["rewrite"] for one in answer["rewrites"] if one["applied"]] == [
         "shuffle_moves",
         "drop_idle_clips",
