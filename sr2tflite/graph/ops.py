@@ -300,6 +300,9 @@ class Dequantize(Op):
 ELEMENTWISE = (Add, Sub, Mul, Minimum, Maximum, Relu, Relu6, Relu0To1, LeakyRelu, PRelu, Logistic, Tanh, HardSwish)
 """Ops that work pixel by pixel and channel by channel."""
 
+MOVES = (Reshape, Transpose, Gather, DepthToSpace)
+"""Ops that give every value another place, or leave some out, and compute nothing."""
+
 
 @dataclass(frozen=True)
 class Opaque(Op):

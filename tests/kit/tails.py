@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+from kit.graphs import PIXELS
 
 from sr2tflite.graph import Graph, Node, Tensor, ops
-from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.graph.shapes import output_shape
+from sr2tflite.numerics.qparams import QuantParams, quantize
 
 WIDE = QuantParams((1.46875,), (-89,))
 """A calibrated range before a clip, wider than the pixels'."""
@@ -22,13 +24,8 @@ def with_tail(graph: Graph, *, is_clipped: bool = False, wide: QuantParams | Non
         is_clipped: Whether a MINIMUM with white follows.
         wide: What the shuffled image has before a RELU that brings it to the pixels'.
     """
-    result = graph.copy()
-    (shuffle,) = (node for node in graph.nodes if isinstance(node.op, ops.DepthToSpace))
-    source, output, block = graph.tensors[shuffle.inputs[0]], graph.output, shuffle.op.block_size
-    result.nodes.remove(shuffle)
-    del result.tensors[output.name]
-    if wide is not None:
-        source = result.update(source.name, quant=wide)
+    result, source, block = without_shuffle(graph, wide)
+    output = graph.output
     _, height, width, channels = source.shape
     inner = channels // block**2
     apart = (1, height, width, inner, block, block)
@@ -51,6 +48,77 @@ def with_tail(graph: Graph, *, is_clipped: bool = False, wide: QuantParams | Non
         name = output.name if last else kind
         result.append(op, inputs, Tensor(name, shape, source.dtype, quant))
     return result
+
+
+def without_shuffle(graph: Graph, wide: QuantParams | None = None) -> tuple[Graph, Tensor, int]:
+    """A copy without its last op, a DEPTH_TO_SPACE; what that reads, perhaps on another grid, and its block."""
+    result = graph.copy()
+    shuffle = result.nodes.pop()
+    del result.tensors[graph.output.name]
+    source = result.tensors[shuffle.inputs[0]]
+    return result, result.update(source.name, quant=wide or source.quant), shuffle.op.block_size
+
+
+Link = tuple[ops.Op, QuantParams | None] | tuple[ops.Op, QuantParams | None, float]
+"""An op, the grid of what it writes, None for floats, and the level of a clip."""
+
+
+def chained(graph: Graph, source: Tensor, links: list[Link]) -> Graph:
+    """The graph with a chain of ops behind a tensor; the last one's output is the graph's."""
+    result, x = graph.copy(), source
+    for index, (op, quant, *level) in enumerate(links):
+        inputs = (x.name,)
+        if level:
+            codes = np.float32(level) if quant is None else quantize(np.float32(level), quant, "int8")
+            inputs = (x.name, result.constant(f"level{index}", codes, quant))
+        name = graph.outputs[0] if index == len(links) - 1 else f"link{index}"
+        x = result.append(op, inputs, Tensor(name, (), "float32" if quant is None else "int8", quant))
+        x = result.update(name, shape=output_shape(result, result.nodes[-1]))
+    return result
+
+
+def gathered_tail(graph: Graph, wide: QuantParams) -> Graph:
+    """As onnx2tf 2 writes PixelShuffle and a clamp: channels in DEPTH_TO_SPACE's order, and clips."""
+    result, source, block = without_shuffle(graph, wide)
+    order = np.arange(source.channels).reshape(-1, block, block).transpose(1, 2, 0).reshape(-1)
+    gather = ops.Gather(tuple(order.tolist()), 3)
+    links = [(gather, wide), (ops.DepthToSpace(block), wide), (ops.Relu(), PIXELS), (ops.Minimum(), PIXELS, 255.0)]
+    return chained(result, source, links)
+
+
+def channels_first_tail(graph: Graph) -> Graph:
+    """As litert-torch writes them behind a quantized convolution: four dimensions, channels first, floats."""
+    result, source, block = without_shuffle(graph)
+    _, height, width, channels = source.shape
+    inner = channels // block**2
+    links = [
+        (ops.Transpose((0, 3, 1, 2)), source.quant),
+        (ops.Dequantize(), None),
+        (ops.Relu(), None),
+        (ops.Reshape((inner * block, block, height, width)), None),
+        (ops.Transpose((0, 2, 3, 1)), None),
+        (ops.Minimum(), None, 255.0),
+        (ops.Reshape((inner, block, height, block * width)), None),
+        (ops.Transpose((0, 2, 1, 3)), None),
+        (ops.Reshape((1, inner, block * height, block * width)), None),
+        (ops.Transpose((0, 2, 3, 1)), None),
+    ]
+    return chained(result, source, links)
+
+
+def float_island_tail(graph: Graph, wide: QuantParams) -> Graph:
+    """As a quantizer leaves them that knows neither DEPTH_TO_SPACE nor MINIMUM: both in floats."""
+    result, source, block = without_shuffle(graph, wide)
+    shuffle = ops.DepthToSpace(block)
+    links = [(ops.Dequantize(), None), (shuffle, None), (ops.Minimum(), None, 255.0), (ops.Quantize(), PIXELS)]
+    return chained(result, source, links)
+
+
+def clamped_tail(graph: Graph, wide: QuantParams) -> Graph:
+    """As TinyNeuralNetwork writes them: a clamp at both ends, on one grid."""
+    result, source, block = without_shuffle(graph, wide)
+    links = [(ops.DepthToSpace(block), wide), (ops.Maximum(), wide, 0.0), (ops.Minimum(), wide, 255.0)]
+    return chained(result, source, links)
 
 
 def with_pads(graph: Graph, shift: int = 0) -> Graph:

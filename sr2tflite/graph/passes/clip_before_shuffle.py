@@ -7,7 +7,6 @@ from sr2tflite.graph.model import Graph, Node
 from sr2tflite.graph.passes.rewritten import only_maker
 
 _FUSING = (ops.Conv2D, ops.DepthwiseConv2D, ops.Add, ops.Sub, ops.Mul)
-_MOVES = (ops.DepthToSpace, ops.Reshape, ops.Transpose)
 
 
 def clip_before_shuffle(graph: Graph) -> Graph:
@@ -24,10 +23,11 @@ def clip_before_shuffle(graph: Graph) -> Graph:
 
 
 def clips_first(graph: Graph) -> Graph:
-    """A copy with RELU, MINIMUM and MAXIMUM of one level before DEPTH_TO_SPACE, RESHAPE and TRANSPOSE.
+    """A copy with RELU, MINIMUM and MAXIMUM of one level before DEPTH_TO_SPACE, RESHAPE, TRANSPOSE and GATHER.
 
     A clip acts value by value and the others only move values: ``clip(shuffle(x)) = shuffle(clip(x))``, exactly, in
-    floats and in codes; what is moved then has the scale that the clip writes.
+    floats and in codes; what is moved then has the scale that the clip writes. So does a QUANTIZE from floats, or
+    within a type, that no end of the file waits for.
     """
     result = graph.copy()
     while (pair := _clip_behind_shuffle(result)) is not None:
@@ -40,7 +40,7 @@ def _clip_behind_shuffle(graph: Graph) -> tuple[Node, Node] | None:
         if not _is_clip(graph, node):
             continue
         shuffle = only_maker(graph, graph.activations(node)[0].name)
-        if shuffle is not None and isinstance(shuffle.op, _MOVES) and _fits(graph, node, shuffle):
+        if shuffle is not None and isinstance(shuffle.op, ops.MOVES) and _fits(graph, node, shuffle):
             return shuffle, node
     return None
 
@@ -55,7 +55,10 @@ def _is_clip(graph: Graph, node: Node) -> bool:
     levels = [tensor for name in node.inputs if (tensor := graph.tensors[name]).is_constant]
     if isinstance(node.op, ops.Minimum | ops.Maximum):
         return len(levels) == 1 and all(size == 1 for size in levels[0].shape)
-    return isinstance(node.op, ops.Relu)
+    x, y = graph.tensors[node.inputs[0]], graph.tensors[node.output]
+    return isinstance(node.op, ops.Relu) or (
+        isinstance(node.op, ops.Quantize) and (x.dtype == "float32" or x.dtype == y.dtype)
+    )
 
 
 def _exchange(graph: Graph, shuffle: Node, clip: Node) -> None:

@@ -1,4 +1,4 @@
-"""A clip that changes the scale, as an ADD of zero: XNNPACK takes ADD, and no clip of codes."""
+"""Clips that change the scale, as an ADD of zero: XNNPACK takes ADD, and no clip of codes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.graph import ops
-from sr2tflite.graph.model import DType, Graph, Node, Tensor
-from sr2tflite.graph.passes.rewritten import Declined, Rewritten
+from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.graph.passes.clip_before_shuffle import clips_first
+from sr2tflite.graph.passes.code_table import CLIPS, code_tables, is_value_op
+from sr2tflite.graph.passes.rewritten import Declined, Rewritten, only_reader, take_away
 from sr2tflite.numerics import builtin, elementwise
 from sr2tflite.numerics.activation import code_range
 from sr2tflite.numerics.qparams import LIMITS, QuantParams
@@ -19,73 +21,103 @@ Codes = NDArray[Any]
 
 
 def rescale_by_sum(graph: Graph) -> Rewritten:
-    """A copy where RELU, RELU6 and RELU_0_TO_1 that change the scale are ``x + 0``, written at the new one.
+    """A copy where clips that end at another scale are ``x + 0``, written at it.
 
-    Both are ``round(v·s/s_out) + z_out`` and differ in how they round, so that an ADD takes the place only where all
-    256 codes come out the same, by XNNPACK and by every builtin kernel: exact. Where the bound is not the end of the
-    codes, the ADD's fused activation is it.
+    So are DEQUANTIZE, clips of floats and QUANTIZE back. What moves values between them goes behind them. Both are
+    ``round(v·s/s_out) + z_out`` and differ in how they round, so that an ADD takes the place only where all 256 codes
+    come out the same, by XNNPACK and by every builtin kernel: exact. Where the bound is not the end of the codes, the
+    ADD's fused activation is it. Where nothing changes any code, nothing takes the place.
 
     Left alone: ratios under ½, which a clip's kernel rounds twice.
     """
-    result, places, declined = graph.copy(), [], []
-    for index, node in enumerate(graph.nodes):
-        if not _rescales(graph, node):
+    result, places, declined = clips_first(graph), [], []
+    # what went forward passed its name on, and kept its order
+    names = dict(zip(_outputs(result), _outputs(graph), strict=True))
+    for runs in list(_runs(result)):
+        found = next(((run, op) for run in runs if (op := _replacement(result, run)) is not None), None)
+        if found is None:
+            declined.append(Declined(names[runs[0][-1].output], "an ADD of zero would round some codes otherwise"))
             continue
-        x, y = graph.tensors[node.inputs[0]], graph.tensors[node.output]
-        op = next((one for one in _sums(node.op) if _is_equal(node.op, one, x, y)), None)
-        if op is None:
-            declined.append(Declined(node.output, "an ADD of zero would round some codes otherwise"))
+        places += [names[node.output] for node in found[0]]
+        _replace(result, *found)
+    result.drop_unused()
+    return Rewritten(result if places else graph.copy(), tuple(places), tuple(declined))
+
+
+def _outputs(graph: Graph) -> list[str]:
+    return [node.output for node in graph.nodes if is_value_op(graph, node)]
+
+
+def _runs(graph: Graph) -> Iterator[list[list[Node]]]:
+    """Runs of value ops from codes to codes of one type that clip and rescale or are floats between: long, then short."""
+    taken: set[str] = set()
+    for node in graph.nodes:
+        if node.output in taken or not is_value_op(graph, node):
             continue
-        name = result.constant(f"{node.output}_zero", np.zeros(1, x.dtype), _of_zero(x))
-        result.nodes[index] = replace(node, op=op, inputs=(x.name, name))
-        places.append(node.output)
-    return Rewritten(result, tuple(places), tuple(declined))
+        run = [node]
+        while (after := only_reader(graph, run[-1].output)) is not None and is_value_op(graph, after):
+            run.append(after)
+        runs = [run[:count] for count in range(len(run), 0, -1) if _is_worthwhile(graph, run[:count])]
+        if runs:
+            taken |= {one.output for one in runs[0]}
+            yield runs
 
 
-def _rescales(graph: Graph, node: Node) -> bool:
-    if not isinstance(node.op, ops.Relu | ops.Relu6 | ops.Relu0To1):
+def _is_worthwhile(graph: Graph, run: list[Node]) -> bool:
+    (x,), y = graph.activations(run[0]), graph.tensors[run[-1].output]
+    if x.quant is None or x.dtype != y.dtype:
         return False
-    x, y = graph.tensors[node.inputs[0]], graph.tensors[node.output]
-    is_known = x.dtype == y.dtype and x.dtype in ("int8", "uint8") and x.quant is not None and y.quant is not None
-    return is_known and x.quant != y.quant
+    are_floats = any(graph.tensors[node.output].quant is None for node in run)
+    return are_floats or (x.quant != y.quant and any(isinstance(node.op, CLIPS) for node in run))
 
 
-def _of_zero(x: Tensor) -> QuantParams:
-    """The grid of what is added: the image's scale, so that the kernels keep as many bits of it as there are."""
-    return QuantParams(_quant(x).scale, (0,))
+def _replacement(graph: Graph, run: list[Node]) -> ops.Add | None:
+    """The ADD that does as a run does, whatever kernels run either; None where none does."""
+    (x,), y = graph.activations(run[0]), graph.tensors[run[-1].output]
+    wanted = list(code_tables(graph, run))
+    if not add_ratio_is_delegated(_scale(x), _scale(x), _scale(y)):
+        return None
+    for activation in ("NONE", "RELU", "RELU6"):
+        tables = [*wanted, *_sums(x, y, activation)]
+        if all(np.array_equal(one, tables[0]) for one in tables):
+            return ops.Add(activation)  # type: ignore[arg-type]
+    return None
 
 
-def _sums(clip: ops.Op) -> Iterator[ops.Add]:
-    """The sums that may do as a clip does; without an activation where saturation is the bound."""
-    yield ops.Add()
-    if clip.kind in ("RELU", "RELU6"):
-        yield ops.Add(clip.kind)  # type: ignore[arg-type]
-
-
-def _is_equal(clip: ops.Op, add: ops.Add, x: Tensor, y: Tensor) -> bool:
-    """Whether both give the same for every code, whatever kernel runs the sum."""
-    (scale,), (scale_out,), zero = _quant(x).scale, _quant(y).scale, _quant(y).zero_point[0]
-    if not add_ratio_is_delegated(scale, scale, scale_out):
-        return False
+def _sums(x: Tensor, y: Tensor, activation: str) -> Iterator[Codes]:
+    """What the kernels of ADD make of every code plus zero."""
     low, high = LIMITS[x.dtype]
-    v, nothing = np.arange(low, high + 1) - _quant(x).zero_point[0], np.zeros(high + 1 - low, np.int64)
-    wanted = _saturated(builtin.rescale(v, builtin.float_ratio(scale, scale_out)), clip.kind, y)
-    scales = scale, scale
-    sums = [builtin.add(v, nothing, scales, scale_out)]
+    v, scales = np.arange(low, high + 1) - _zero(x), (_scale(x), _scale(x))
+    found = [builtin.add(v, 0 * v, scales, _scale(y))]
     for shifts_first in (False, True):
-        found = builtin.add_in_vectors(v, nothing, scales, scale_out, shifts_first=shifts_first)
-        sums.append(builtin.narrowed(found, zero, saturates=False))
-    by_xnnpack = elementwise.add(v, nothing, add_params(scale, scale, scale_out))
-    found = [_saturated(one, add.activation, y) for one in sums]
-    found.append(_saturated(by_xnnpack, add.activation, y, half_even=True))
-    return all(np.array_equal(one, wanted) for one in found)
+        sums = builtin.add_in_vectors(v, 0 * v, scales, _scale(y), shifts_first=shifts_first)
+        found.append(builtin.narrowed(sums, _zero(y), saturates=False))
+    by_xnnpack = elementwise.add(v, 0 * v, add_params(*scales, _scale(y)))
+    for half_even, some in ((False, found), (True, [by_xnnpack])):
+        assert y.quant is not None
+        ends = code_range(activation, y.quant, y.dtype, half_even=half_even)
+        yield from (np.clip(one + _zero(y), *ends) for one in some)
 
 
-def _saturated(v: Codes, activation: str, y: Tensor, *, half_even: bool = False) -> Codes:
-    dtype: DType = y.dtype
-    return np.clip(v + _quant(y).zero_point[0], *code_range(activation, _quant(y), dtype, half_even=half_even))
+def _replace(graph: Graph, run: list[Node], op: ops.Add) -> None:
+    (x,), last = graph.activations(run[0]), run[-1]
+    for node in run[:-1]:
+        graph.nodes.remove(node)
+    index = graph.nodes.index(last)
+    if op.activation == "NONE" and x.quant == graph.tensors[last.output].quant:
+        graph.nodes[index] = Node(op, (x.name,), last.outputs)
+        take_away(graph, graph.nodes[index])
+        return
+    # of the image's scale, so that the kernels keep as many bits of the image as there are
+    zero = graph.constant(f"{last.output}_zero", np.zeros(1, x.dtype), QuantParams((_scale(x),), (0,)))
+    graph.nodes[index] = replace(last, op=op, inputs=(x.name, zero))
 
 
-def _quant(tensor: Tensor) -> QuantParams:
+def _scale(tensor: Tensor) -> float:
     assert tensor.quant is not None
-    return tensor.quant
+    return tensor.quant.scale[0]
+
+
+def _zero(tensor: Tensor) -> int:
+    assert tensor.quant is not None
+    return tensor.quant.zero_point[0]

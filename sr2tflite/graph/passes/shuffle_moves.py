@@ -17,16 +17,14 @@ from sr2tflite.graph.model import Graph, Node, Shape, Tensor
 from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.movement import Movement, Order, depth_to_space, recognize
 from sr2tflite.graph.passes.clip_before_shuffle import clips_first
+from sr2tflite.graph.passes.moves_in_codes import moves_in_codes
 from sr2tflite.graph.passes.reorder_channels import obstacle, reorder_channels
 from sr2tflite.graph.passes.rewritten import Declined, Rewritten, only_reader, take_away
 from sr2tflite.graph.passes.settled import settled
 from sr2tflite.graph.shapes import infer_shapes
 from sr2tflite.numerics.qparams import QuantParams
 
-MOVES = (ops.Reshape, ops.Transpose, ops.Gather, ops.DepthToSpace)
-
-_KINDS = tuple(op.kind for op in MOVES if op is not ops.DepthToSpace)
-"""By name, because a RESHAPE whose shape is computed is opaque where it is read."""
+_KINDS = tuple(op.kind for op in ops.MOVES)
 
 MOST_VALUES = 2**25
 """Of an image whose values are followed: 720p with 27 channels has 2**24.6, and takes half a gigabyte."""
@@ -47,16 +45,27 @@ def shuffle_moves(graph: Graph) -> Rewritten:
 
     Left alone: a run that does anything else.
     """
-    moving = [node for node in graph.nodes if getattr(node.op, "name", node.op.kind) in _KINDS]
-    if not moving:
+    moves = [node for node in graph.nodes if _is_move(node)]
+    if not moves:
         return Rewritten(graph.copy())
     try:
         found = [_at(graph, shape) for shape in _shapes(graph)]
     except (InputError, UnsupportedError) as error:
-        return Rewritten(graph.copy(), declined=(Declined(moving[0].output, error.message),))
+        return _left_alone(graph, moves, error.message)
     if any(one != found[0] for one in found):
-        return Rewritten(graph.copy(), declined=(Declined(moving[0].output, "is another op at another size"),))
+        return _left_alone(graph, moves, "is another op at another size")
     return found[0] if found[0].places else Rewritten(graph.copy(), declined=found[0].declined)
+
+
+def _left_alone(graph: Graph, moves: list[Node], reason: str) -> Rewritten:
+    """A DEPTH_TO_SPACE alone is as it should be."""
+    others = [node for node in moves if not isinstance(node.op, ops.DepthToSpace)]
+    return Rewritten(graph.copy(), declined=tuple(Declined(node.output, reason) for node in others[:1]))
+
+
+def _is_move(node: Node) -> bool:
+    """By name, because a RESHAPE whose shape is computed is opaque where it is read."""
+    return getattr(node.op, "name", node.op.kind) in _KINDS
 
 
 def _shapes(graph: Graph) -> list[Shape]:
@@ -71,19 +80,32 @@ def _shapes(graph: Graph) -> list[Shape]:
 def _at(graph: Graph, shape: Shape) -> Rewritten:
     """What becomes of the graph at one size, with the sizes free again that were."""
     sized = settled(graph, shape)
-    computed = {name for node in graph.nodes for name in node.outputs} - {
-        name for node in sized.nodes for name in node.outputs
-    }
-    found = _shortened(sized)
-    moved = _shortened(clips_first(found.graph))
+    names = {node.output: node.output for node in sized.nodes}
+    in_codes = moves_in_codes(sized)
+    names = _passed_on(names, sized, in_codes)
+    found = _shortened(in_codes)
+    clipped = clips_first(found.graph)
+    moved = _shortened(clipped)
+    places = [names[name] for name in found.places]
     if moved.places:
-        found = Rewritten(moved.graph, found.places + moved.places, moved.declined)
-    if found.places:
-        found = replace(found, places=(*found.places, *sorted(computed)))
-    if found.places and shape != graph.input.shape:
+        names = _passed_on(names, found.graph, clipped)
+        places += [names[name] for name in moved.places]
+        found = moved
+    places += [own for name, own in names.items() if name != own and own not in places]
+    if not places:
+        return found
+    if shape != graph.input.shape:
         found.graph.update(graph.input.name, shape=graph.input.shape)
         infer_shapes(found.graph)
-    return found
+    kept = {name for node in sized.nodes for name in node.outputs}
+    computed = [name for node in graph.nodes for name in node.outputs if name not in kept]
+    return Rewritten(found.graph, (*places, *computed), found.declined)
+
+
+def _passed_on(names: dict[str, str], before: Graph, after: Graph) -> dict[str, str]:
+    """What the file calls the outputs of moves that went elsewhere, and kept their order."""
+    pairs = zip(filter(_is_move, before.nodes), filter(_is_move, after.nodes), strict=True)
+    return names | {new.output: names[old.output] for old, new in pairs}
 
 
 def _shortened(graph: Graph) -> Rewritten:
@@ -104,10 +126,10 @@ def _runs(graph: Graph) -> Iterator[list[Node]]:
     """Moves that follow each other with no other reader between, at least one of them a RESHAPE or TRANSPOSE."""
     for node in graph.nodes:
         before = graph.producer(node.inputs[0]) if node.inputs else None
-        starts = before is None or not isinstance(before.op, MOVES) or only_reader(graph, before.output) is None
-        if isinstance(node.op, MOVES) and starts:
+        starts = before is None or not isinstance(before.op, ops.MOVES) or only_reader(graph, before.output) is None
+        if isinstance(node.op, ops.MOVES) and starts:
             run = [node]
-            while (after := only_reader(graph, run[-1].output)) is not None and isinstance(after.op, MOVES):
+            while (after := only_reader(graph, run[-1].output)) is not None and isinstance(after.op, ops.MOVES):
                 run.append(after)
             if any(not isinstance(one.op, ops.DepthToSpace) for one in run):
                 yield run
