@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.images import Sample
+from sr2tflite.check.images import Sample, Samples
 from sr2tflite.check.rewrites import REWRITES, Rewrite
 from sr2tflite.errors import InputError, VerificationError
 from sr2tflite.evaluate.runners.tflite import survived
@@ -86,6 +86,9 @@ class Fix:
     proof: tuple[Difference, ...]
     """On all images."""
 
+    images: str
+    """In words."""
+
     @property
     def has_changed(self) -> bool:
         return any(step.is_applied for step in self.steps)
@@ -113,9 +116,10 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
         step, graph = _step(original, rewrite, graph, allow_difference)
         steps.append(step)
     data = tflite.write(graph)
+    images = _proving(case)
     has_changed = any(step.is_applied for step in steps)
-    proof = original.apart(data, case.samples.images) if has_changed else ()
-    found = Fix(case.graph, graph, data, tuple(steps), proof)
+    proof = original.apart(data, images.images) if has_changed else ()
+    found = Fix(case.graph, graph, data, tuple(steps), proof, images.words)
     if not found.is_equal and not allow_difference:
         names = ", ".join(step.rewrite.name for step in steps if step.is_applied)
         raise VerificationError(
@@ -124,6 +128,15 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
             hint="a rewrite that is not exact on this file: report it; --allow-difference writes it all the same",
         )
     return found
+
+
+def _proving(case: Case) -> Samples:
+    """The case's images; of a free size on their side too, because what is the same at one size may be so by chance."""
+    found = case.samples
+    if any(size is not None for size in case.graph.input.shape[1:3]):
+        return found
+    turned = [Sample(f"{one.name}, on its side", one.pixels.transpose(1, 0, 2).copy()) for one in found.images]
+    return Samples((*found.images, *turned), f"{found.words}, upright and on their side")
 
 
 def _step(

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sr2tflite.graph import Graph, ops
-from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
+from sr2tflite.graph import Graph
+from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle, is_floor
 from sr2tflite.graph.passes.drop_idle_clips import drop_idle_clips
 from sr2tflite.graph.passes.merge_quantize import merge_quantize
 from sr2tflite.graph.passes.own_constants import own_constants
@@ -31,9 +31,9 @@ class Rewrite:
 
 
 def _fuse_relu(graph: Graph) -> Rewritten:
-    """RELU at an unchanged scale, inside the op that writes what it bounds."""
+    """RELU and MAXIMUM with zero at an unchanged scale, inside the op that writes what they bound."""
     result = clip_before_shuffle(graph)
-    alone = [{node.output for node in one.nodes if isinstance(node.op, ops.Relu)} for one in (graph, result)]
+    alone = [{node.output for node in one.nodes if is_floor(one, node)} for one in (graph, result)]
     gone = len(alone[0]) - len(alone[1])
     return Rewritten(result, tuple(sorted(alone[0] - alone[1]))) if gone else Rewritten(graph.copy())
 
@@ -50,7 +50,7 @@ _ALL = (
     Rewrite("same_padding", "PAD and a VALID convolution become one with SAME padding", same_padding),
     Rewrite("merge_quantize", "QUANTIZE that changes nothing goes, pairs become one", merge_quantize),
     Rewrite("drop_idle_clips", "clips go where saturation does the same", drop_idle_clips),
-    Rewrite("fuse_relu", "RELU goes into the op before it", _fuse_relu),
+    Rewrite("fuse_relu", "RELU, or MAXIMUM with zero, goes into the op before it", _fuse_relu),
     Rewrite("write_at_once", "a convolution or sum writes the scale that was changed behind it", write_at_once, False),
     Rewrite("rescale_by_sum", "a clip that changes the scale becomes an ADD of zero, which XNNPACK takes", rescale_by_sum),
 )

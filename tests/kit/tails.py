@@ -1,16 +1,22 @@
-"""Graphs with what other converters write in place of DEPTH_TO_SPACE."""
+"""Graphs and files with what other converters write in place of DEPTH_TO_SPACE and a clamp."""
 
 from dataclasses import replace
+from typing import Any
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from kit.graphs import PIXELS
 
-from sr2tflite.graph import Graph, Node, Tensor, ops
+from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
 from sr2tflite.graph.shapes import output_shape
 from sr2tflite.numerics.qparams import QuantParams, quantize
 
 WIDE = QuantParams((1.46875,), (-89,))
 """A calibrated range before a clip, wider than the pixels'."""
+
+REAL = QuantParams((float(np.float32(1.3608525)),), (-60,))
+"""One that a converter measured, by whose steps no value lies between two of the pixels'."""
 
 NARROW = QuantParams((0.4375,), (-100,))
 """One so much narrower that a clip which brings it to the pixels' is rounded twice."""
@@ -137,3 +143,92 @@ def with_pads(graph: Graph, shift: int = 0) -> Graph:
             result.nodes[place] = replace(node, op=replace(node.op, padding="VALID"), inputs=(name, *node.inputs[1:]))
             result.nodes.insert(place, Node(ops.Pad(paddings), (x.name,), (name,)))
     return result
+
+
+def with_computed_shapes(graph: Graph) -> bytes:
+    """A file of a graph with a layout tail whose size is free, as TFLiteConverter writes it.
+
+    Every RESHAPE reads a PACK of the sizes, those that are free being MUL of a STRIDED_SLICE of the image's SHAPE.
+    """
+    image = next(node for node in graph.nodes if isinstance(node.op, ops.Reshape)).inputs[0]
+    sizes = graph.tensors[image].shape[1:3]
+    free = graph.copy()
+    for name, tensor in graph.tensors.items():
+        if not tensor.is_constant:
+            free.update(name, shape=tuple(None if _times(size, sizes) else size for size in tensor.shape))
+    model = schema.ModelT.InitFromPackedBuf(tflite.write(free))
+    _compute_shapes(model, image, sizes)
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _times(size: int, sizes: tuple[int, int]) -> tuple[int, int] | None:
+    """Which side of the image a size is a multiple of, and how often it goes into it."""
+    return next(((axis, size // side) for axis, side in enumerate(sizes) if size % side == 0), None)
+
+
+def _compute_shapes(model: Any, image: str, sizes: tuple[int, int]) -> None:
+    part = model.subgraphs[0]
+    index = {tensor.name.decode(): place for place, tensor in enumerate(part.tensors)}
+    first = next(place for place, op in enumerate(part.operators) if _kind(model, op) == "RESHAPE")
+    made: list[Any] = []
+    shape = _append(model, made, "SHAPE", [index[image]], (4,), schema.ShapeOptionsT(outType=schema.TensorType.INT32))
+    for op in part.operators[first:]:
+        if _kind(model, op) == "RESHAPE":
+            wanted = np.frombuffer(bytes(model.buffers[part.tensors[op.inputs[1]].buffer].data), np.int32)
+            terms = [_term(model, made, shape, int(size), sizes) for size in wanted]
+            pack = schema.PackOptionsT(valuesCount=len(terms), axis=0)
+            op.inputs = np.array([op.inputs[0], _append(model, made, "PACK", terms, wanted.shape, pack)], np.int32)
+    part.operators[first:first] = made
+
+
+def _term(model: Any, made: list[Any], shape: int, size: int, sizes: tuple[int, int]) -> int:
+    times = _times(size, sizes)
+    if times is None:
+        return _number(model, np.int32(size))
+    axis, factor = times
+    ends = [_number(model, np.int32([end])) for end in (axis + 1, axis + 2, 1)]
+    options = schema.StridedSliceOptionsT(shrinkAxisMask=1)
+    side = _append(model, made, "STRIDED_SLICE", [shape, *ends], (), options)
+    return _append(model, made, "MUL", [side, _number(model, np.int32(factor))], (), schema.MulOptionsT())
+
+
+def _number(model: Any, data: Any) -> int:
+    model.buffers.append(schema.BufferT(data=np.frombuffer(data.tobytes(), np.uint8)))
+    return _tensor(model, np.shape(data), len(model.buffers) - 1)
+
+
+def _tensor(model: Any, shape: tuple[int, ...], buffer: int = 0) -> int:
+    tensors = model.subgraphs[0].tensors
+    tensors.append(
+        schema.TensorT(
+            shape=np.array(shape, np.int32),
+            type=schema.TensorType.INT32,
+            buffer=buffer,
+            name=f"number{len(tensors)}",
+            hasRank=True,
+        )
+    )
+    return len(tensors) - 1
+
+
+def _append(model: Any, made: list[Any], kind: str, inputs: list[int], shape: tuple[int, ...], options: Any) -> int:
+    code = getattr(schema.BuiltinOperator, kind)
+    model.operatorCodes.append(schema.OperatorCodeT(deprecatedBuiltinCode=code, version=1, builtinCode=code))
+    output = _tensor(model, shape)
+    made.append(
+        schema.OperatorT(
+            opcodeIndex=len(model.operatorCodes) - 1,
+            inputs=np.array(inputs, np.int32),
+            outputs=np.array([output], np.int32),
+            builtinOptionsType=getattr(schema.BuiltinOptions, type(options).__name__[:-1]),
+            builtinOptions=options,
+        )
+    )
+    return output
+
+
+def _kind(model: Any, op: Any) -> str:
+    code = model.operatorCodes[op.opcodeIndex].builtinCode
+    return next(name for name, value in vars(schema.BuiltinOperator).items() if value == code)

@@ -16,10 +16,18 @@ def clip_before_shuffle(graph: Graph) -> Graph:
     on a quantized graph is the same where it does not change scale or zero point; one that does stays.
     """
     result = clips_first(graph)
-    for node in [node for node in result.nodes if isinstance(node.op, ops.Relu)]:
+    for node in [node for node in result.nodes if is_floor(result, node)]:
         _fuse(result, node)
     result.drop_unused()
     return result
+
+
+def is_floor(graph: Graph, node: Node) -> bool:
+    """Whether a node is a RELU, or the MAXIMUM with zero that is the same."""
+    if not isinstance(node.op, ops.Maximum) or not _is_clip(graph, node):
+        return isinstance(node.op, ops.Relu)
+    x, (level,) = graph.activations(node)[0], (data for name in node.inputs if (data := graph.tensors[name].data) is not None)
+    return bool(level.flat[0] == (0 if x.quant is None else x.quant.zero_point[0]))
 
 
 def clips_first(graph: Graph) -> Graph:
@@ -73,8 +81,9 @@ def _exchange(graph: Graph, shuffle: Node, clip: Node) -> None:
 
 
 def _fuse(graph: Graph, relu: Node) -> None:
-    maker = only_maker(graph, relu.inputs[0])
-    if graph.tensors[relu.inputs[0]].quant != graph.tensors[relu.output].quant:
+    (x,) = graph.activations(relu)
+    maker = only_maker(graph, x.name)
+    if x.quant != graph.tensors[relu.output].quant:
         return
     if maker is not None and isinstance(maker.op, _FUSING) and maker.op.activation in ("NONE", "RELU"):
         graph.nodes[graph.nodes.index(maker)] = replace(

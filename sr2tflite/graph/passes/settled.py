@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr2tflite.errors import UnsupportedError
+from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape
 from sr2tflite.graph.moves import slices
@@ -50,9 +50,16 @@ def _numbers(graph: Graph, node: Node) -> Numbers | None:
         found = _computed(node, [graph.tensors[name].data for name in node.inputs])
     else:
         return None
-    return None if found is None else np.asarray(found, graph.tensors[node.output].dtype)
+    if found is None:
+        return None
+    numbers, declared = np.asarray(found, graph.tensors[node.output].dtype), graph.tensors[node.output].shape
+    if numbers.shape != declared:
+        message = f"{_name(node)} makes {numbers.size} numbers of a shape; expected {declared}"
+        raise InputError(message, where=node.output, hint="the file is damaged; make it again")
+    return numbers
 
 
+@np.errstate(over="ignore")
 def _computed(node: Node, operands: list[Any]) -> Any:
     match node.op:
         case ops.StridedSlice() as op:

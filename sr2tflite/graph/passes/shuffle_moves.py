@@ -84,13 +84,13 @@ def _at(graph: Graph, shape: Shape) -> Rewritten:
     in_codes = moves_in_codes(sized)
     names = _passed_on(names, sized, in_codes)
     found = _shortened(in_codes)
-    clipped = clips_first(found.graph)
-    moved = _shortened(clipped)
     places = [names[name] for name in found.places]
+    clipped = clips_first(found.graph)
+    behind = _passed_on(names, found.graph, clipped)
+    moved = _shortened(clipped)
     if moved.places:
-        names = _passed_on(names, found.graph, clipped)
-        places += [names[name] for name in moved.places]
-        found = moved
+        places += [behind[name] for name in moved.places]
+        found, names = moved, behind
     places += [own for name, own in names.items() if name != own and own not in places]
     if not places:
         return found

@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.graphs import PIXELS, float_sr_graph, per_tensor, quantized_sr_graph
 from kit.one_op import int8_graph
-from kit.tails import WIDE, with_pads, with_tail
+from kit.tails import (
+    NARROW,
+    REAL,
+    WIDE,
+    channels_first_tail,
+    clamped_tail,
+    float_island_tail,
+    gathered_tail,
+    with_computed_shapes,
+    with_pads,
+    with_tail,
+)
 
 from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
@@ -17,6 +28,7 @@ from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
 from sr2tflite.graph.passes.drop_idle_clips import drop_idle_clips
 from sr2tflite.graph.passes.file_io import with_io
 from sr2tflite.graph.passes.merge_quantize import merge_quantize
+from sr2tflite.graph.passes.rescale_by_sum import rescale_by_sum
 from sr2tflite.graph.passes.rewritten import Rewritten
 from sr2tflite.graph.passes.same_padding import same_padding
 from sr2tflite.graph.passes.shuffle_moves import MOST_VALUES, shuffle_moves
@@ -61,6 +73,54 @@ CASES: dict[str, tuple[Callable[[], Graph], Callable[[Graph], Rewritten], str]] 
         "CONV_2D×6 ADD×2 DEPTH_TO_SPACE",
     ),
     "there and back": (lambda: there_and_back(sr()), shuffle_moves, "CONV_2D×4 ADD DEPTH_TO_SPACE"),
+    "gathered channels": (
+        lambda: gathered_tail(sr(skip="nearest"), WIDE),
+        shuffle_moves,
+        "CONV_2D×5 ADD DEPTH_TO_SPACE RELU MINIMUM",
+    ),
+    "gathered channels of a concatenation": (
+        lambda: gathered_tail(joined(sr()), PIXELS),
+        shuffle_moves,
+        "CONV_2D×6 ADD CONCATENATION DEPTH_TO_SPACE RELU MINIMUM",
+    ),
+    "channels first, in floats": (
+        lambda: channels_first_tail(sr()),
+        shuffle_moves,
+        "CONV_2D×4 ADD DEPTH_TO_SPACE DEQUANTIZE RELU MINIMUM",
+    ),
+    "shuffled in floats": (
+        lambda: float_island_tail(sr(), REAL),
+        shuffle_moves,
+        "CONV_2D×4 ADD DEPTH_TO_SPACE DEQUANTIZE MINIMUM QUANTIZE",
+    ),
+    "clipped in floats": (lambda: float_island_tail(sr(), REAL), rescale_by_sum, "CONV_2D×4 ADD×2 DEPTH_TO_SPACE"),
+    "nothing done in floats": (
+        lambda: float_island_tail(sr(), PIXELS),
+        rescale_by_sum,
+        "CONV_2D×4 ADD DEPTH_TO_SPACE",
+    ),
+    # at steps of 1.46875 some values are halves, which kernels of QUANTIZE round to either side
+    "clipped in floats, ties": (
+        lambda: float_island_tail(sr(), WIDE),
+        rescale_by_sum,
+        "CONV_2D×4 ADD DEQUANTIZE DEPTH_TO_SPACE MINIMUM QUANTIZE",
+    ),
+    "rescaled": (lambda: with_tail(sr(), wide=WIDE), rescale_by_sum, "CONV_2D×4 ADD×2 RESHAPE×2 TRANSPOSE"),
+    "rescaled, uint8": (
+        lambda: with_tail(as_uint8(per_tensor(sr())), wide=QuantParams((1.46875,), (39,))),
+        rescale_by_sum,
+        "CONV_2D×4 ADD×2 RESHAPE×2 TRANSPOSE",
+    ),
+    "rescaled and clipped": (
+        lambda: with_tail(sr(), wide=WIDE, is_clipped=True),
+        rescale_by_sum,
+        "CONV_2D×4 ADD×2 RESHAPE×2 TRANSPOSE",
+    ),
+    "rescaled to less than half": (
+        lambda: with_tail(sr(), wide=NARROW),
+        rescale_by_sum,
+        "CONV_2D×4 ADD RESHAPE×2 TRANSPOSE RELU",
+    ),
     "idle minimum": (
         lambda: with_tail(sr(), is_clipped=True),
         drop_idle_clips,
@@ -140,6 +200,25 @@ def clipped_between(graph: Graph) -> Graph:
     level = result.constant("gray", np.array([-20], np.int8), woven.quant)
     result.append(ops.Minimum(), (woven.name, level), replace(woven, name="clipped"))
     result.nodes.append(replace(last, inputs=("clipped",)))
+    return result
+
+
+def joined(graph: Graph) -> Graph:
+    """The last convolution is half of a concatenation, which a shuffle by twice as much reads."""
+    result = graph.copy()
+    result.nodes.pop()
+    tail = result.tensors["tail"]
+    shape, weight = tail.shape, result.tensors["tail.weight"].shape
+    quant = QuantParams((2.0**-7,) * 9, (0,) * 9, 0)
+    codes = np.random.default_rng(5).integers(-9, 10, (9, *weight[1:])).astype(np.int8)
+    names = (result.nodes[-1].inputs[0], result.constant("w", codes, quant))
+    x = result.tensors[names[0]]
+    bias = QuantParams(tuple(float(np.float32(x.quant.scale[0]) * np.float32(one)) for one in quant.scale), (0,) * 9, 0)
+    names = (*names, result.constant("b", np.zeros(9, np.int32), bias))
+    result.append(ops.Conv2D(), names, replace(tail, name="beside", shape=(*shape[:3], 9)))
+    result.append(ops.Concatenation(), ("tail", "beside"), replace(tail, name="joined", shape=(*shape[:3], 36)))
+    del result.tensors[graph.output.name]
+    result.append(ops.DepthToSpace(3), ("joined",), replace(graph.output, shape=(1, *graph.output.shape[1:3], 4)))
     return result
 
 
