@@ -139,9 +139,7 @@ def _proving(case: Case) -> Samples:
     return Samples((*found.images, *turned), f"{found.words}, upright and on their side")
 
 
-def _step(
-    original: "_Original", rewrite: Rewrite, graph: Graph, allow_difference: bool
-) -> tuple[Step, Graph]:
+def _step(original: "_Original", rewrite: Rewrite, graph: Graph, allow_difference: bool) -> tuple[Step, Graph]:
     """One rewrite, tried; and the graph to go on with."""
     done = rewrite.apply(graph)
     if not done.places:

@@ -52,7 +52,9 @@ _ALL = (
     Rewrite("drop_idle_clips", "clips go where saturation does the same", drop_idle_clips),
     Rewrite("fuse_relu", "RELU, or MAXIMUM with zero, goes into the op before it", _fuse_relu),
     Rewrite("write_at_once", "a convolution or sum writes the scale that was changed behind it", write_at_once, False),
-    Rewrite("rescale_by_sum", "a clip that changes the scale becomes an ADD of zero, which XNNPACK takes", rescale_by_sum),
+    Rewrite(
+        "rescale_by_sum", "a clip that changes the scale becomes an ADD of zero, which XNNPACK takes", rescale_by_sum
+    ),
 )
 
 REWRITES = {rewrite.name: rewrite for rewrite in _ALL}

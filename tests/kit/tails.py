@@ -127,6 +127,20 @@ def clamped_tail(graph: Graph, wide: QuantParams) -> Graph:
     return chained(result, source, links)
 
 
+def there_and_back(graph: Graph) -> Graph:
+    """The stem goes to NCHW and back."""
+    result, stem = graph.copy(), graph.tensors["stem"]
+    batch, height, width, channels = stem.shape
+    result.add_tensor(replace(stem, name="turned", shape=(batch, channels, height, width)))
+    result.add_tensor(replace(stem, name="back"))
+    result.nodes = [
+        replace(node, inputs=tuple("back" if name == "stem" else name for name in node.inputs)) for node in result.nodes
+    ]
+    result.nodes.insert(1, Node(ops.Transpose((0, 2, 3, 1)), ("turned",), ("back",)))
+    result.nodes.insert(1, Node(ops.Transpose((0, 3, 1, 2)), ("stem",), ("turned",)))
+    return result
+
+
 def with_pads(graph: Graph, shift: int = 0) -> Graph:
     """Every convolution with SAME padding as a PAD and one with VALID, so much more of it before than behind."""
     result = graph.copy()

@@ -25,6 +25,7 @@ class UnitOps(UnitRule):
         "merge_quantize",
         "drop_idle_clips",
         "fuse_relu",
+        "rescale_by_sum",
         "write_at_once",
     )
 

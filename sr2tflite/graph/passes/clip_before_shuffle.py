@@ -26,7 +26,10 @@ def is_floor(graph: Graph, node: Node) -> bool:
     """Whether a node is a RELU, or the MAXIMUM with zero that is the same."""
     if not isinstance(node.op, ops.Maximum) or not _is_clip(graph, node):
         return isinstance(node.op, ops.Relu)
-    x, (level,) = graph.activations(node)[0], (data for name in node.inputs if (data := graph.tensors[name].data) is not None)
+    x, (level,) = (
+        graph.activations(node)[0],
+        (data for name in node.inputs if (data := graph.tensors[name].data) is not None),
+    )
     return bool(level.flat[0] == (0 if x.quant is None else x.quant.zero_point[0]))
 
 

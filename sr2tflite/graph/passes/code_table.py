@@ -97,13 +97,17 @@ def _computed(graph: Graph, node: Node, values: Values, kernels: Kernels) -> Val
         return quantize_float(values, scale_out, zero_out, LIMITS[y.dtype], kernels.quantize).astype(np.int64)
     (scale,), v = x.quant.scale, values - x.quant.zero_point[0]
     if isinstance(node.op, ops.Quantize):
-        return np.clip(kernels.convert(v, scale, scale_out) + zero_out, *LIMITS[y.dtype])
-    ends = code_range(node.op.kind, y.quant, y.dtype, half_even=False)
-    return np.clip(builtin.rescale(v, builtin.float_ratio(scale, scale_out)) + zero_out, *ends)
+        v, ends = kernels.convert(v, scale, scale_out), LIMITS[y.dtype]
+    else:
+        v = builtin.rescale(v, builtin.float_ratio(scale, scale_out))
+        ends = code_range(node.op.kind, y.quant, y.dtype, half_even=False)
+    clipped: Values = np.clip(v + zero_out, *ends)
+    return clipped
 
 
 def _of_floats(node: Node, x: Tensor, values: Values, kernels: Kernels) -> Values:
     if x.quant is not None:
         return kernels.dequantize(values, x.quant)
     low, high = (None if end is None else np.float32(end) for end in REAL_RANGES[node.op.kind])
-    return np.clip(values, low, high)
+    clipped: Values = np.clip(values, low, high)
+    return clipped

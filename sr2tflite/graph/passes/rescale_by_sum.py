@@ -49,7 +49,7 @@ def _outputs(graph: Graph) -> list[str]:
 
 
 def _runs(graph: Graph) -> Iterator[list[list[Node]]]:
-    """Runs of value ops from codes to codes of one type that clip and rescale or are floats between: long, then short."""
+    """Runs of value ops that clip codes and rescale them, or make floats of them and codes again: long, then shorter."""
     taken: set[str] = set()
     for node in graph.nodes:
         if node.output in taken or not is_value_op(graph, node):
@@ -77,10 +77,11 @@ def _replacement(graph: Graph, run: list[Node]) -> ops.Add | None:
     wanted = list(code_tables(graph, run))
     if not add_ratio_is_delegated(_scale(x), _scale(x), _scale(y)):
         return None
-    for activation in ("NONE", "RELU", "RELU6"):
+    activations: tuple[ops.Activation, ...] = ("NONE", "RELU", "RELU6")
+    for activation in activations:
         tables = [*wanted, *_sums(x, y, activation)]
         if all(np.array_equal(one, tables[0]) for one in tables):
-            return ops.Add(activation)  # type: ignore[arg-type]
+            return ops.Add(activation)
     return None
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape, Tensor
-from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.movement import Movement, Order, depth_to_space, recognize
+from sr2tflite.graph.multiples import size_multiple
 from sr2tflite.graph.passes.clip_before_shuffle import clips_first
 from sr2tflite.graph.passes.moves_in_codes import moves_in_codes
 from sr2tflite.graph.passes.reorder_channels import obstacle, reorder_channels

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from kit.graphs import PIXELS, float_sr_graph, per_tensor, quantized_sr_graph
+from kit.graphs import PIXELS, per_tensor, quantized_sr_graph
 from kit.one_op import int8_graph
+from kit.same_bytes import assert_same_bytes
 from kit.tails import (
     NARROW,
     REAL,
@@ -17,12 +16,12 @@ from kit.tails import (
     clamped_tail,
     float_island_tail,
     gathered_tail,
-    with_computed_shapes,
+    there_and_back,
     with_pads,
     with_tail,
 )
 
-from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
+from sr2tflite.graph import Graph, ops, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
 from sr2tflite.graph.passes.drop_idle_clips import drop_idle_clips
@@ -31,27 +30,16 @@ from sr2tflite.graph.passes.merge_quantize import merge_quantize
 from sr2tflite.graph.passes.rescale_by_sum import rescale_by_sum
 from sr2tflite.graph.passes.rewritten import Rewritten
 from sr2tflite.graph.passes.same_padding import same_padding
-from sr2tflite.graph.passes.shuffle_moves import MOST_VALUES, shuffle_moves
+from sr2tflite.graph.passes.shuffle_moves import shuffle_moves
 from sr2tflite.graph.passes.write_at_once import write_at_once
-from sr2tflite.graph.shapes import output_shape
 from sr2tflite.numerics.qparams import QuantParams
-from sr2tflite.runtime import Kernels, LiteRT
+from sr2tflite.runtime import LiteRT
 
 SIZE = (9, 14)
 
 
 def sr(**settings: object) -> Graph:
     return quantized_sr_graph(size=SIZE, **settings)
-
-
-def assert_same_bytes(before: Graph, after: Graph, families: tuple[Kernels, ...] = tuple(Kernels)) -> None:
-    shape, dtype = before.input.shape, np.dtype(before.input.dtype)
-    rng = np.random.default_rng(0)
-    x = rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype) if dtype.kind in "iu" else None
-    codes = rng.uniform(0, 255, shape).astype(np.float32) if x is None else x
-    for kernels in families:
-        outputs = [LiteRT(tflite.write(graph), kernels).run(codes) for graph in (before, after)]
-        assert np.array_equal(*outputs), kernels
 
 
 CASES: dict[str, tuple[Callable[[], Graph], Callable[[Graph], Rewritten], str]] = {
@@ -178,20 +166,6 @@ def dilated(graph: Graph) -> Graph:
     return graph
 
 
-def there_and_back(graph: Graph) -> Graph:
-    """The stem goes to NCHW and back."""
-    result, stem = graph.copy(), graph.tensors["stem"]
-    batch, height, width, channels = stem.shape
-    result.add_tensor(replace(stem, name="turned", shape=(batch, channels, height, width)))
-    result.add_tensor(replace(stem, name="back"))
-    result.nodes = [
-        replace(node, inputs=tuple("back" if name == "stem" else name for name in node.inputs)) for node in result.nodes
-    ]
-    result.nodes.insert(1, Node(ops.Transpose((0, 2, 3, 1)), ("turned",), ("back",)))
-    result.nodes.insert(1, Node(ops.Transpose((0, 3, 1, 2)), ("stem",), ("turned",)))
-    return result
-
-
 def clipped_between(graph: Graph) -> Graph:
     """A MINIMUM between the TRANSPOSE and the last RESHAPE, which takes away codes."""
     result = with_tail(graph)
@@ -261,63 +235,12 @@ def test_a_rewrite_leaves_the_graph_that_it_was_given_alone() -> None:
         assert tflite.write(before) == written
 
 
-def test_in_floats_the_kernels_may_sum_in_another_order() -> None:
-    before = with_tail(float_sr_graph(size=SIZE))
-    done = shuffle_moves(before)
-    assert done.graph.summary() == "CONV_2D×4 ADD DEPTH_TO_SPACE"
-    assert_same_bytes(before, done.graph, (Kernels.XNNPACK, Kernels.REFERENCE))
-
-
-def moves(graph: Graph, *chain: ops.Op) -> Graph:
-    """Moves behind everything."""
-    result = graph.copy()
-    for index, op in enumerate(chain):
-        name = result.outputs[0]
-        result.append(op, (name,), Tensor(f"moved{index}", (), result.tensors[name].dtype, result.tensors[name].quant))
-        result.update(f"moved{index}", shape=output_shape(result, result.nodes[-1]))
-        result.outputs = (f"moved{index}",)
-    return result
-
-
-@pytest.mark.parametrize(
-    ("chain", "reason"),
-    [
-        ((ops.Transpose((0, 2, 1, 3)),), "is no shuffle of pixels"),
-        ((ops.Reshape((1, 42, 27, 3)),), "is no shuffle of pixels"),
-        ((ops.Reshape((1, 27 * 42 * 3)),), "goes from 4 dimensions to 2"),
-    ],
-)
-def test_moves_that_are_no_shuffle_stay_and_are_told(chain: tuple[ops.Op, ...], reason: str) -> None:
-    sized = moves(sr(skip="none"), *chain)
-    done = shuffle_moves(sized)
-    assert done.places == ()
-    assert [one.reason.startswith(reason) for one in done.declined] == [True]
-    assert done.graph.summary() == sized.summary()
-
-
-def test_too_large_an_image_is_not_followed() -> None:
-    side = int(np.sqrt(MOST_VALUES / 8)) + 1
-    large = there_and_back(quantized_sr_graph(size=(side, side)))
-    assert [one.reason.endswith("are followed") for one in shuffle_moves(large).declined] == [True]
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.data())
-def test_any_order_of_channels_before_a_shuffle_is_undone(data: st.DataObject) -> None:
-    graph = sr(skip=data.draw(st.sampled_from(["none", "add", "concat", "nearest"])), seed=data.draw(st.integers(0, 9)))
-    order = data.draw(st.permutations([1, 2, 3]))
-    # height, width, and the three factors of the 27 channels in any order
-    chain = [ops.Reshape((1, *SIZE, 3, 3, 3))]
-    i, j, c = (order.index(one) + 3 for one in (1, 2, 3))
-    chain += [ops.Transpose((0, 1, i, 2, j, c)), ops.Reshape((1, 3 * SIZE[0], 3 * SIZE[1], 3))]
-    graph = graph.copy()
-    shuffle = graph.nodes.pop()
-    graph.outputs = (shuffle.inputs[0],)
-    del graph.tensors[shuffle.output]
-    before = moves(graph, *chain)
-    done = shuffle_moves(before)
-    assert "TRANSPOSE" not in done.graph.summary()
-    assert_same_bytes(before, done.graph)
+def test_a_maximum_with_zero_is_a_relu_and_goes_into_the_convolution() -> None:
+    graph = clamped_tail(sr(), WIDE)
+    fused = clip_before_shuffle(graph)
+    assert fused.summary() == "CONV_2D×4 ADD MINIMUM DEPTH_TO_SPACE"
+    assert fused.nodes[-3].op.activation == "RELU"
+    assert_same_bytes(graph, fused)
 
 
 @pytest.mark.parametrize(
