@@ -21,7 +21,7 @@ from kit.tails import (
 from sr2tflite.graph import Graph, Tensor, ops, tflite
 from sr2tflite.graph.passes.shuffle_moves import MOST_VALUES, shuffle_moves
 from sr2tflite.graph.shapes import output_shape
-from sr2tflite.runtime import LiteRT
+from sr2tflite.runtime import Kernels, LiteRT
 
 SIZE = (9, 14)
 
