@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.graph import ops
-from sr2tflite.graph.model import Graph, Node, Tensor
+from sr2tflite.graph.model import Graph, Node, Shape, Tensor
 from sr2tflite.numerics import builtin, elementwise
 from sr2tflite.numerics.activation import REAL_RANGES, code_range
 from sr2tflite.numerics.fixed_point import fixed_point, multiply
@@ -56,9 +56,15 @@ def is_value_op(graph: Graph, node: Node) -> bool:
         return False
     (x,), y = graph.activations(node), graph.tensors[node.output]
     levels = [graph.tensors[name].data for name in node.inputs if name != x.name]
-    if x.shape != y.shape or any(level is None or (level != level.flat[0]).any() for level in levels):
+    if any(level is None or (level != level.flat[0]).any() for level in levels):
         return False
-    return all(_is_plain(one) for one in (x, y))
+    return _are_alike(x.shape, y.shape) and all(_is_plain(one) for one in (x, y))
+
+
+def _are_alike(one: Shape, other: Shape) -> bool:
+    """Whether a clip's level makes no more values of the image; of a free size it cannot."""
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(a is None or b is None or a == b for a, b in pairs)
 
 
 def _is_plain(tensor: Tensor) -> bool:

@@ -49,7 +49,7 @@ def _outputs(graph: Graph) -> list[str]:
 
 
 def _runs(graph: Graph) -> Iterator[list[list[Node]]]:
-    """Runs of value ops that clip codes and rescale them, or make floats of them and codes again: long, then shorter."""
+    """Runs of value ops that clip codes and rescale them, or make floats of them in between: long, then shorter."""
     taken: set[str] = set()
     for node in graph.nodes:
         if node.output in taken or not is_value_op(graph, node):
