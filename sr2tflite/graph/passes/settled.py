@@ -11,6 +11,7 @@ from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Shape
 from sr2tflite.graph.moves import slices
 from sr2tflite.graph.shapes import output_shape
+from sr2tflite.graph.validate import validate_operands
 
 Numbers = NDArray[Any]
 
@@ -33,7 +34,7 @@ def settled(graph: Graph, shape: Shape) -> Graph:
             result.update(node.output, shape=numbers.shape, data=numbers)
             continue
         result.nodes.append(_known(result, node))
-        made = _shape(result, result.nodes[-1])
+        made = _shape(result, result.nodes[-1], shape)
         for name in node.outputs:
             result.update(name, shape=made)
     result.drop_unused()
@@ -86,10 +87,14 @@ def _known(graph: Graph, node: Node) -> Node:
     return node
 
 
-def _shape(graph: Graph, node: Node) -> Shape:
+def _shape(graph: Graph, node: Node, of: Shape) -> Shape:
     """That of a node's output; of an op outside the set the declared one."""
     if not isinstance(node.op, ops.Opaque):
-        return output_shape(graph, node)
+        validate_operands(graph, node, graph.name)
+        found = output_shape(graph, node)
+        if min((size or 0 for size in found), default=1) < 1:
+            raise InputError(f"would have shape {found} of an input {of}", where=", ".join(node.outputs))
+        return found
     declared = graph.tensors[node.outputs[0]].shape
     if None in declared:
         raise UnsupportedError(f"what {_name(node)} makes of a size is not known", where=node.outputs[0])

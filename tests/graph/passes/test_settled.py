@@ -51,6 +51,13 @@ def test_an_op_outside_the_set_that_reads_a_size_is_named() -> None:
     assert caught.value.where == "woven"
 
 
+def test_an_image_that_a_convolution_leaves_nothing_of_is_refused() -> None:
+    graph = quantized_sr_graph()
+    graph.nodes[0] = replace(graph.nodes[0], op=ops.Conv2D(padding="VALID"))
+    with pytest.raises(InputError, match=r"would have shape \(1, 0, 7, 8\) of an input \(1, 2, 9, 3\)"):
+        settled(graph, (1, 2, 9, 3))
+
+
 def test_a_shape_of_another_rank_than_declared_is_refused() -> None:
     graph = free()
     (shape,) = (node.output for node in graph.nodes if node.op == ops.Opaque("SHAPE"))
