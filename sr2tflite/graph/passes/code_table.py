@@ -18,6 +18,8 @@ from sr2tflite.numerics.qparams import LIMITS, FloatRounding, QuantParams, dequa
 Values = NDArray[Any]
 
 CLIPS = (ops.Relu, ops.Relu6, ops.Relu0To1, ops.Minimum, ops.Maximum)
+VALUE_OPS = (*CLIPS, ops.Quantize, ops.Dequantize)
+
 _CODES = ("int8", "uint8")
 
 
@@ -52,7 +54,7 @@ _EVERY = [
 
 def is_value_op(graph: Graph, node: Node) -> bool:
     """Whether a node makes each value another one, alone: a clip by one level, QUANTIZE or DEQUANTIZE, with scales."""
-    if not isinstance(node.op, (*CLIPS, ops.Quantize, ops.Dequantize)) or len(graph.activations(node)) != 1:
+    if not isinstance(node.op, VALUE_OPS) or len(graph.activations(node)) != 1:
         return False
     (x,), y = graph.activations(node), graph.tensors[node.output]
     levels = [graph.tensors[name].data for name in node.inputs if name != x.name]

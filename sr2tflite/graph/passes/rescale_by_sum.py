@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sr2tflite.graph import ops
 from sr2tflite.graph.model import Graph, Node, Tensor
 from sr2tflite.graph.passes.clip_before_shuffle import clips_first
-from sr2tflite.graph.passes.code_table import CLIPS, code_tables, is_value_op
+from sr2tflite.graph.passes.code_table import CLIPS, VALUE_OPS, code_tables, is_value_op
 from sr2tflite.graph.passes.rewritten import Declined, Rewritten, only_reader, take_away
 from sr2tflite.numerics import builtin, elementwise
 from sr2tflite.numerics.activation import code_range
@@ -45,7 +45,7 @@ def rescale_by_sum(graph: Graph) -> Rewritten:
 
 
 def _outputs(graph: Graph) -> list[str]:
-    return [node.output for node in graph.nodes if is_value_op(graph, node)]
+    return [node.output for node in graph.nodes if isinstance(node.op, VALUE_OPS)]
 
 
 def _runs(graph: Graph) -> Iterator[list[list[Node]]]:

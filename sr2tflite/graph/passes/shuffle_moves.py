@@ -1,7 +1,8 @@
-"""RESHAPE and TRANSPOSE that together shuffle pixels, as the one DEPTH_TO_SPACE that does it.
+"""RESHAPE, TRANSPOSE and GATHER that together shuffle pixels, as the one DEPTH_TO_SPACE that does it.
 
-Converters that know no pixel shuffle write it as RESHAPE to six dimensions, TRANSPOSE and RESHAPE, or as several
-TRANSPOSE in four; accelerators stop at four dimensions, and CPUs move every value two or three times.
+Converters that know no pixel shuffle write it as RESHAPE to six dimensions, TRANSPOSE and RESHAPE, as several
+TRANSPOSE in four, or as a GATHER of channels before DEPTH_TO_SPACE; accelerators stop at four dimensions, and CPUs
+move every value two or three times.
 """
 
 from collections.abc import Iterator
@@ -37,11 +38,11 @@ def shuffle_moves(graph: Graph) -> Rewritten:
     at all: the run goes. Channels in another order: the convolutions before it write them so. A pixel shuffle:
     DEPTH_TO_SPACE takes its place, the channels before it in TFLite's order; where that cannot go back to the
     convolutions (a concatenation, the network's input), a 1×1 convolution with one-hot rows orders them. Clips
-    between moves act value by value and go before them first. Exact in codes; in floats a kernel may sum a
-    channel at another place in another order.
+    between moves act value by value and go before them first; moves behind a DEQUANTIZE go before it. Exact in codes;
+    in floats a kernel may sum a channel at another place in another order.
 
-    Where a size is free, the graph is followed at two sizes, shapes that it computes being numbers at each; what both
-    become with that size free again has to be the same graph.
+    Where height or width is free, the graph is followed at two sizes, shapes that it computes being numbers at each;
+    what both become with the sizes free again has to be the same graph. A free batch is taken for 1.
 
     Left alone: a run that does anything else.
     """
