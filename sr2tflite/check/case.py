@@ -137,7 +137,7 @@ class Case:
             tflite.write(graph)
         except (InputError, UnsupportedError):
             return None
-        is_free = None in self.graph.input.shape
+        is_free = None in self.graph.input.shape[1:3]
         return graph if is_free or not any(_reshapes_free(graph, node) for node in graph.nodes) else None
 
     @cached_property
@@ -225,10 +225,21 @@ class Case:
         # the reader takes some ops away, so that places in the graph are not those in the file
         return Place(self._indices.get(node.outputs), getattr(node.op, "name", node.op.kind), name, yours)
 
+    def place_at(self, index: int, kind: str) -> Place:
+        """Where an op of the file stands, whatever it writes: a damaged file may name a tensor that is not there."""
+        names = self._in_file
+        outputs = [names[one] for one in self.flat.ops[index].outputs[:1] if 0 <= one < len(names)]
+        return Place(index, kind, outputs[0] if outputs else None)
+
     @cached_property
     def _indices(self) -> dict[tuple[str, ...], int]:
-        names = tflite.names_of(self.flat)
+        names = self._in_file
         return {tuple(names[one] for one in op.outputs): index for index, op in enumerate(self.flat.ops)}
+
+    @cached_property
+    def _in_file(self) -> list[str]:
+        """Names of the file's tensors, by their index."""
+        return tflite.names_of(self.flat)
 
     @cached_property
     def _names(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.images import Sample
+from sr2tflite.check.images import Sample, Samples
 from sr2tflite.check.rewrites import REWRITES, Rewrite
 from sr2tflite.errors import InputError, VerificationError
 from sr2tflite.evaluate.runners.tflite import survived
@@ -86,6 +86,9 @@ class Fix:
     proof: tuple[Difference, ...]
     """On all images."""
 
+    images: str
+    """In words."""
+
     @property
     def has_changed(self) -> bool:
         return any(step.is_applied for step in self.steps)
@@ -107,14 +110,16 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
         UnsupportedError: It holds an op that is not written here, so that no file can be made of it.
         VerificationError: Rewrites that must change no byte changed one, on an image that they were not tried on.
     """
-    graph, data, steps, original = case.graph, tflite.write(case.graph), [], _Original(case)
+    graph, steps, original = case.graph, [], _Original(case)
     for done, rewrite in enumerate(REWRITES.values()):
         case.progress("rewriting", done, len(REWRITES), rewrite.name)
-        step, graph, data = _step(original, rewrite, graph, data, allow_difference)
+        step, graph = _step(original, rewrite, graph, allow_difference)
         steps.append(step)
+    data = tflite.write(graph)
+    images = _proving(case)
     has_changed = any(step.is_applied for step in steps)
-    proof = original.apart(data, case.samples.images) if has_changed else ()
-    found = Fix(case.graph, graph, data, tuple(steps), proof)
+    proof = original.apart(data, images.images) if has_changed else ()
+    found = Fix(case.graph, graph, data, tuple(steps), proof, images.words)
     if not found.is_equal and not allow_difference:
         names = ", ".join(step.rewrite.name for step in steps if step.is_applied)
         raise VerificationError(
@@ -125,23 +130,30 @@ def fix(case: Case, *, allow_difference: bool = False) -> Fix:
     return found
 
 
-def _step(
-    original: "_Original", rewrite: Rewrite, graph: Graph, data: bytes, allow_difference: bool
-) -> tuple[Step, Graph, bytes]:
-    """One rewrite, tried; and the graph and file to go on with."""
+def _proving(case: Case) -> Samples:
+    """The case's images; of a free size on their side too, because what is the same at one size may be so by chance."""
+    found = case.samples
+    if any(size is not None for size in case.graph.input.shape[1:3]):
+        return found
+    turned = [Sample(f"{one.name}, on its side", one.pixels.transpose(1, 0, 2).copy()) for one in found.images]
+    return Samples((*found.images, *turned), f"{found.words}, upright and on their side")
+
+
+def _step(original: "_Original", rewrite: Rewrite, graph: Graph, allow_difference: bool) -> tuple[Step, Graph]:
+    """One rewrite, tried; and the graph to go on with."""
     done = rewrite.apply(graph)
     if not done.places:
-        return Step(rewrite, (), done.declined, ()), graph, data
+        return Step(rewrite, (), done.declined, ()), graph
     written = tflite.write(done.graph)
     try:
         survived(written, str(original.case.path))
         apart = original.apart(written, original.case.samples.images[:_TRIED])
     except InputError as error:
-        return Step(rewrite, done.places, done.declined, (), error.message), graph, data
+        return Step(rewrite, done.places, done.declined, (), error.message), graph
     if any(one.differ for one in apart) and not allow_difference:
         refused = "; ".join(one.line() for one in apart if one.differ)
-        return Step(rewrite, done.places, done.declined, apart, refused), graph, data
-    return Step(rewrite, done.places, done.declined, apart), done.graph, written
+        return Step(rewrite, done.places, done.declined, apart, refused), graph
+    return Step(rewrite, done.places, done.declined, apart), done.graph
 
 
 class _Original:

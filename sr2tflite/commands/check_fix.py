@@ -25,9 +25,6 @@ class Fixed:
 
     before: Gate
     fix: Fix
-    images: str
-    """What both files were run on, in words."""
-
     output: Path | None
     """Where the new file lies; None where nothing could be done, and none was written."""
 
@@ -44,7 +41,7 @@ class Fixed:
             return f"{self.before.target}: no rewrite is to be applied; no file was written"
         proof = "; ".join(one.line() for one in self.fix.proof)
         ops = f"{len(self.fix.before.nodes)} ops before, {len(self.fix.after.nodes)} after"
-        return f"{self.output}: {ops}: {self.fix.after.summary()}; on {self.images}, {proof}"
+        return f"{self.output}: {ops}: {self.fix.after.summary()}; on {self.fix.images}, {proof}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``schema`` names its form."""
@@ -54,7 +51,7 @@ class Fixed:
             "verdict": self.verdict(),
             "output": None if self.output is None else str(self.output),
             "equal": self.fix.is_equal,
-            "images": self.images,
+            "images": self.fix.images,
             "proof": [vars(one) for one in self.fix.proof],
             "ops": {"before": dict(self.fix.before.counts()), "after": dict(self.fix.after.counts())},
             "rewrites": [step.to_json() for step in self.fix.steps],
@@ -102,7 +99,7 @@ def check_fix(
     case = Case(path, data=data, folders=given.tried.images, limit=given.tried.limit, progress=progress)
     found = fix(case, allow_difference=allow_difference)
     if not found.has_changed:
-        return Fixed(before, found, case.samples.words, None, before)
+        return Fixed(before, found, None, before)
     write_bytes(output, found.data)
     after = check(output, names, given, progress=progress)
-    return Fixed(before, found, case.samples.words, output, after)
+    return Fixed(before, found, output, after)

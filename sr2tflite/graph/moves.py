@@ -51,6 +51,18 @@ def transposed(permutation: tuple[int, ...], shape: Shape) -> Shape:
     return tuple(shape[axis] for axis in permutation)
 
 
+def gathered(op: ops.Gather, shape: Shape) -> Shape:
+    """The shape with as many values along the axis as are taken.
+
+    Raises:
+        InputError: The axis is not one of the shape's, its size is free, or it has no such values.
+    """
+    size = shape[op.axis] if 0 <= op.axis < len(shape) else None
+    if size is None or not op.indices or not 0 <= min(op.indices) <= max(op.indices) < size:
+        raise InputError(f"cannot take {len(op.indices)} values along axis {op.axis} of {shape}")
+    return (*shape[: op.axis], len(op.indices), *shape[op.axis + 1 :])
+
+
 def slices(op: ops.StridedSlice) -> tuple[slice | int, ...]:
     """What the op takes of each axis, as NumPy's index; axes at the end that it does not name are taken whole."""
     taken: list[slice | int] = []

@@ -248,6 +248,15 @@ class Transpose(Op):
 
 
 @dataclass(frozen=True)
+class Gather(Op):
+    """Value i of the output, along ``axis``, is value ``indices[i]`` of x."""
+
+    kind: ClassVar[str] = "GATHER"
+    indices: tuple[int, ...]
+    axis: int = 3
+
+
+@dataclass(frozen=True)
 class StridedSlice(Op):
     """``x[begin:end:strides]``, axis by axis; bit i of a mask is about axis i."""
 
@@ -290,6 +299,9 @@ class Dequantize(Op):
 
 ELEMENTWISE = (Add, Sub, Mul, Minimum, Maximum, Relu, Relu6, Relu0To1, LeakyRelu, PRelu, Logistic, Tanh, HardSwish)
 """Ops that work pixel by pixel and channel by channel."""
+
+MOVES = (Reshape, Transpose, Gather, DepthToSpace)
+"""Ops that give every value another place, or leave some out, and compute nothing."""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def _moved(op: ops.Op, shape: Shape) -> Shape:
             return moves.reshaped(wanted, shape)
         case ops.Transpose(permutation=permutation):
             return moves.transposed(permutation, shape)
+        case ops.Gather():
+            return moves.gathered(op, shape)
         case ops.StridedSlice():
             return moves.sliced(op, shape)
         case ops.Split():

@@ -122,7 +122,7 @@ FAULTS: dict[str, Fault] = {
         "op 8 RELU output",
         "RELU on its own, from scale 1.46875 to 1",
         {},
-        "write_at_once",
+        "rescale_by_sum",
     ),
     "a RELU at two scales": Fault(
         "rescaling",
@@ -130,7 +130,7 @@ FAULTS: dict[str, Fault] = {
         "op 8 RELU output",
         "RELU reads scale 1.46875, zero point -89 and writes scale 1, zero point -128",
         {},
-        "write_at_once",
+        "rescale_by_sum",
     ),
     "a scale between": Fault(
         "requantize",

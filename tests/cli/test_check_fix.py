@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kit.graphs import quantized_sr_graph
-from kit.tails import WIDE, with_tail
+from kit.tails import NARROW, with_tail
 
 from sr2tflite.cli import status_of
 from sr2tflite.cli.verbs import group
@@ -27,8 +27,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-def write(wide: bool = False) -> None:
-    graph = with_tail(quantized_sr_graph(size=(9, 14)), is_clipped=True, wide=WIDE if wide else None)
+def write(narrow: bool = False) -> None:
+    graph = with_tail(quantized_sr_graph(size=(9, 14)), is_clipped=True, wide=NARROW if narrow else None)
     Path("model.tflite").write_bytes(tflite.write(graph))
 
 
@@ -40,7 +40,7 @@ def test_a_failing_file_names_the_fix_which_passes(ran: Ran) -> None:
     assert line == "next: sr2tflite check model.tflite --profile nnapi --fix -o model_fixed.tflite"
     status, out = ran(*line.split()[2:])
     assert status == 0
-    assert "✓ shuffle_moves: RESHAPE and TRANSPOSE become one DEPTH_TO_SPACE, or go (apart, woven, output)" in out
+    assert "✓ shuffle_moves: moves of values become one DEPTH_TO_SPACE, or go (apart, woven, whole)" in out
     assert "model_fixed.tflite: 9 ops before, 6 after: CONV_2D×4 ADD DEPTH_TO_SPACE" in out
     assert out.count("0 of 23,814 values differ") == 2
     assert "model_fixed.tflite passes nnapi" in out
@@ -48,7 +48,7 @@ def test_a_failing_file_names_the_fix_which_passes(ran: Ran) -> None:
 
 
 def test_what_changes_bytes_needs_a_word_more(ran: Ran) -> None:
-    write(wide=True)
+    write(narrow=True)
     status, out = ran(*CHECK, "--fix", "-o", "fixed.tflite")
     assert status == 4  # the RELU still rescales
     assert "– write_at_once not applied (output): xnnpack: " in out
@@ -57,10 +57,10 @@ def test_what_changes_bytes_needs_a_word_more(ran: Ran) -> None:
     status, out = ran(*CHECK, "--fix", "--allow-difference", "-o", "fixed.tflite", "--json")
     answer = json.loads(out)
     assert (status, answer["schema"], answer["passed"], answer["equal"]) == (0, "sr2tflite.fix/1", True, False)
-    assert all(one["differ"] > 0 and one["largest"] == 1 for one in answer["proof"])
+    assert all(one["differ"] > 0 for one in answer["proof"])
     assert [one["rewrite"] for one in answer["rewrites"] if one["applied"]] == [
-        "drop_idle_clips",
         "shuffle_moves",
+        "drop_idle_clips",
         "write_at_once",
     ]
     assert (answer["before"]["passed"], answer["after"]["passed"]) == (False, True)

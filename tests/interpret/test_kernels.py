@@ -44,7 +44,7 @@ OPS: dict[str, Strategy] = {
     },
     **{
         op: lambda size, dtype, op=op: layout_ops.layout(op, size, dtype)  # type: ignore[misc]
-        for op in ("PAD", "PADV2", "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SPLIT")
+        for op in ("PAD", "PADV2", "RESHAPE", "TRANSPOSE", "GATHER", "STRIDED_SLICE", "SPLIT")
     },
     "RESIZE_BILINEAR": lambda size, dtype: layout_ops.resize_bilinear(size, dtype),
     "MEAN": lambda size, dtype: layout_ops.mean(size, dtype),

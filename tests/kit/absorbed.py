@@ -20,6 +20,8 @@ CASES: dict[str, Callable[[], tuple[Op, Shapes]]] = {
     "transpose": lambda: (ops.Transpose((0, 2, 1, 3)), (IMAGE,)),
     "transpose_rank_5": lambda: (ops.Transpose((0, 2, 1, 4, 3)), ((1, 2, 3, 4, 5),)),
     "transpose_rank_6": lambda: (ops.Transpose((5, 0, 2, 1, 4, 3)), ((1, 2, 3, 4, 5, 2),)),
+    "gather": lambda: (ops.Gather((7, 0, 3, 3), 3), (IMAGE,)),
+    "gather_rows": lambda: (ops.Gather((4, 3, 2, 1, 0), 1), (IMAGE,)),
     "slice": lambda: (ops.StridedSlice((0, 1, -5, 0), (1, 5, 7, 0), (1, 2, 1, 3), 0, 8), (IMAGE,)),
     "slice_shrinks": lambda: (ops.StridedSlice((0, 1, 0, 0), (0, 2, 0, 0), (1, 1, 1, 1), 13, 13, 2), (IMAGE,)),
     "split": lambda: (ops.Split(3, 2), (IMAGE,)),

@@ -61,6 +61,15 @@ def slicing(draw: st.DrawFn, shape: Shape) -> ops.StridedSlice:
     return ops.StridedSlice(*map(tuple, (begin, end, strides)), masks[0] & ~shrink, masks[1], shrink)
 
 
+@st.composite
+def gathering(draw: st.DrawFn, shape: Shape) -> ops.Gather:
+    """Some values along an axis, often all of them in another order."""
+    axis = draw(st.integers(0, len(shape) - 1))
+    order = draw(st.permutations(range(shape[axis])))
+    some = st.lists(st.sampled_from(order), min_size=1, max_size=2 * len(order))
+    return ops.Gather(tuple(order if draw(st.booleans()) else draw(some)), axis)
+
+
 def split_graph(op: ops.Split, x: Tensor, dtype: str) -> Graph:
     """The parts, joined again in another order; the output of the whole."""
     graph = Graph(name="one", inputs=("x",), outputs=("y",))
@@ -90,6 +99,7 @@ def layout(draw: st.DrawFn, op: str, size: Size, dtype: str) -> Case:
         "PADV2": lambda: ops.PadV2(draw(paddings(shape))),
         "RESHAPE": lambda: ops.Reshape(draw(another_shape(shape))),
         "TRANSPOSE": lambda: ops.Transpose(tuple(draw(st.permutations(range(len(shape)))))),
+        "GATHER": lambda: draw(gathering(shape)),
         "STRIDED_SLICE": lambda: draw(slicing(shape)),
     }
     graph = graph_of(made[op](), Tensor("x", shape, dtype, quant), constants, quant, dtype)

@@ -19,7 +19,7 @@ class Clips(UnitRule):
     """
 
     title: ClassVar[str] = "no clip stands on its own"
-    rewrites: ClassVar[tuple[str, ...]] = ("drop_idle_clips", "fuse_relu", "write_at_once")
+    rewrites: ClassVar[tuple[str, ...]] = ("drop_idle_clips", "fuse_relu", "rescale_by_sum", "write_at_once")
     source: ClassVar[str | None] = "docs/results.md, benchmarks/tail.py"
 
     severity: Severity = "warning"

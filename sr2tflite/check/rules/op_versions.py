@@ -7,7 +7,6 @@ from pydantic import Field
 from sr2tflite.check.case import Case
 from sr2tflite.check.finding import Finding, Place
 from sr2tflite.check.rules import RULES, Checked, Rule
-from sr2tflite.graph import tflite
 from sr2tflite.graph.tflite.optable import NAME_OF_BUILTIN
 from sr2tflite.graph.tflite.releases import first_release, release
 
@@ -25,12 +24,12 @@ class OpVersions(Rule):
 
     def check(self, case: Case) -> Checked:
         """Look up every op's version."""
-        names, findings = tflite.names_of(case.flat), []
+        findings = []
         oldest, because = release("0"), "nothing"
         first: dict[tuple[str, int], Place] = {}
         for index, op in enumerate(case.flat.ops):
             kind = op.custom or NAME_OF_BUILTIN.get(op.builtin, f"BUILTIN_{op.builtin}")
-            first.setdefault((kind, op.version), Place(index, kind, names[op.outputs[0]] if op.outputs else None))
+            first.setdefault((kind, op.version), case.place_at(index, kind))
         for (kind, version), place in first.items():
             since = first_release(kind, version)
             if since is None:

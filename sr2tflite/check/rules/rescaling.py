@@ -14,7 +14,7 @@ class Rescaling(UnitRule):
     """TFLite's RELU may change the scale; an accelerator whose RELU may not hands it back, or refuses the model."""
 
     title: ClassVar[str] = "ops that cannot rescale do not"
-    rewrites: ClassVar[tuple[str, ...]] = ("write_at_once",)
+    rewrites: ClassVar[tuple[str, ...]] = ("rescale_by_sum", "write_at_once")
     source: ClassVar[str | None] = "https://developer.android.com/ndk/reference/group/neural-networks"
 
     ops: tuple[str, ...] = ("RELU", "RELU6", "RESHAPE", "DEPTH_TO_SPACE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")

@@ -6,7 +6,6 @@ from sr2tflite.check.case import Case
 from sr2tflite.check.finding import Finding, Place
 from sr2tflite.check.rules import RULES, Checked
 from sr2tflite.check.rules._unit import UnitRule
-from sr2tflite.graph import tflite
 from sr2tflite.graph.tflite.flat import FlatOp
 from sr2tflite.graph.tflite.optable import NAME_OF_BUILTIN
 
@@ -25,6 +24,7 @@ class UnitOps(UnitRule):
         "merge_quantize",
         "drop_idle_clips",
         "fuse_relu",
+        "rescale_by_sum",
         "write_at_once",
     )
 
@@ -33,11 +33,10 @@ class UnitOps(UnitRule):
 
     def check(self, case: Case) -> Checked:
         """Look up every op."""
-        names, findings = tflite.names_of(case.flat), []
+        findings = []
         for index, op in enumerate(case.flat.ops):
             kind = op.custom or NAME_OF_BUILTIN.get(op.builtin, f"BUILTIN_{op.builtin}")
-            place = Place(index, kind, names[op.outputs[0]] if op.outputs else None)
-            if (found := self._outside(op, kind, place)) is not None:
+            if (found := self._outside(op, kind, case.place_at(index, kind))) is not None:
                 findings.append(found)
         count = len(case.flat.ops)
         said = f"{count - len(findings)}/{count} ops" if self.ops is not None else f"{count} ops, no list given"

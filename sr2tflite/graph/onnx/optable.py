@@ -70,7 +70,7 @@ _PLAIN: dict[str, Spelling] = {
 
 UNSPELLED = (
     *(ops.TransposeConv, ops.FullyConnected, ops.ResizeBilinear, ops.Mean, ops.Pad, ops.PadV2),
-    *(ops.Reshape, ops.Transpose, ops.StridedSlice, ops.Split),
+    *(ops.Reshape, ops.Transpose, ops.Gather, ops.StridedSlice, ops.Split),
 )
 """Ops that are read from other tools' TFLite files only, and have no ONNX form here."""
 

@@ -22,5 +22,7 @@ def _own(graph: Graph, node: Node, name: str, taken: set[str]) -> str:
     if not tensor.is_constant or name not in taken:
         taken.add(name)
         return name
-    copy = graph.add_tensor(replace(tensor, name=f"{name}_of_{node.outputs[0]}"))
-    return copy.name
+    copy = f"{name}_of_{node.outputs[0]}"
+    while copy in graph.tensors:  # a node that reads it three times
+        copy += "'"
+    return graph.add_tensor(replace(tensor, name=copy)).name

@@ -23,7 +23,7 @@ _CONVOLUTIONS = {
 
 _MOVES = (
     *("DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "MINIMUM", "MAXIMUM"),
-    *("PAD", "RESHAPE", "TRANSPOSE", "STRIDED_SLICE", "SPLIT"),
+    *("PAD", "RESHAPE", "TRANSPOSE", "GATHER", "STRIDED_SLICE", "SPLIT"),
 )
 """Kernels that never rescale, whatever the scales of their inputs and output are."""
 

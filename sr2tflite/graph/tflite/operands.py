@@ -64,6 +64,9 @@ def _moved(op: ops.Op, operands: list[FlatTensor]) -> Absorbed:
         case ops.Transpose():
             axes = _numbers(_exactly(2, operands)[1])
             return ops.Transpose(tuple(_positive(axis, operands[:1]) for axis in axes)), (0,)
+        case ops.Gather(axis=axis):
+            (_,) = _exactly(1, _exactly(2, operands)[1].shape)
+            return ops.Gather(tuple(_numbers(operands[1])), _positive(axis, operands[:1])), (0,)
         case ops.StridedSlice():
             begin, end, strides = (tuple(_numbers(one)) for one in _exactly(4, operands)[1:])
             return replace(op, begin=begin, end=end, strides=strides), (0,)
@@ -154,6 +157,8 @@ def spelled(graph: Graph, node: Node) -> list[str | Numbers | None]:
             return [x, Numbers("shape", shape)]
         case ops.Transpose(permutation=permutation):
             return [x, Numbers("permutation", permutation)]
+        case ops.Gather(indices=indices):
+            return [x, Numbers("indices", indices)]
         case ops.StridedSlice(begin=begin, end=end, strides=strides):
             return [x, Numbers("begin", begin), Numbers("end", end), Numbers("strides", strides)]
         case ops.Split(axis=axis):

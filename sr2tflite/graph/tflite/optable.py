@@ -154,6 +154,16 @@ def _strided_slice(record: Any) -> ops.Op:
     return ops.StridedSlice((), (), (), record.beginMask, record.endMask, record.shrinkAxisMask)
 
 
+def _fill_gather(record: Any, op: ops.Gather) -> None:
+    record.axis = op.axis
+
+
+def _gather(record: Any) -> ops.Op:
+    if record.batchDims:
+        raise KeyError("batch dimensions")
+    return ops.Gather((), record.axis)
+
+
 def _fill_split(record: Any, op: ops.Split) -> None:
     record.numSplits = op.parts
 
@@ -201,6 +211,7 @@ CODECS: dict[str, OpCodec] = {
     "PADV2": _plain(lambda: ops.PadV2(()), "PadV2Options"),
     "RESHAPE": OpCodec("ReshapeOptions", _fill_reshape, _reshape),
     "TRANSPOSE": _plain(lambda: ops.Transpose(()), "TransposeOptions"),
+    "GATHER": OpCodec("GatherOptions", _fill_gather, _gather),
     "STRIDED_SLICE": OpCodec("StridedSliceOptions", _fill_strided_slice, _strided_slice),
     "SPLIT": OpCodec("SplitOptions", _fill_split, lambda r: ops.Split(0, r.numSplits)),
     "QUANTIZE": _plain(ops.Quantize, "QuantizeOptions"),

@@ -27,6 +27,7 @@ _INT8_VERSIONS = {
     "PAD": 2,
     "PADV2": 2,
     "TRANSPOSE": 2,
+    "GATHER": 2,
     "STRIDED_SLICE": 2,
     "SPLIT": 2,
 }

@@ -1,5 +1,7 @@
 """No two nodes share a constant afterwards."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from sr2tflite.graph import Graph, Tensor, ops
@@ -25,6 +27,13 @@ def test_the_first_reader_keeps_the_constant_and_the_others_get_copies() -> None
     assert [node.inputs for node in own.nodes] == [("x", "c"), ("product", "c_of_sum"), ("sum", "product")]
     assert own.tensors["c_of_sum"].data.tobytes() == own.tensors["c"].data.tobytes()
     assert graph == shared()
+
+
+def test_a_node_that_reads_a_constant_often_gets_as_many() -> None:
+    graph = shared()
+    graph.nodes[0] = replace(graph.nodes[0], op=ops.Concatenation(), inputs=("x", "c", "c", "c"))
+    own = own_constants(graph)
+    assert own.nodes[0].inputs == ("x", "c", "c_of_product", "c_of_product'")
 
 
 def test_what_is_not_shared_stays_as_it_is() -> None:

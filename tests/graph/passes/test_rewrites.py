@@ -5,41 +5,41 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from kit.graphs import PIXELS, float_sr_graph, per_tensor, quantized_sr_graph
+from kit.graphs import PIXELS, per_tensor, quantized_sr_graph
 from kit.one_op import int8_graph
-from kit.tails import WIDE, with_pads, with_tail
+from kit.same_bytes import assert_same_bytes
+from kit.tails import (
+    NARROW,
+    REAL,
+    WIDE,
+    channels_first_tail,
+    clamped_tail,
+    float_island_tail,
+    gathered_tail,
+    there_and_back,
+    with_pads,
+    with_tail,
+)
 
-from sr2tflite.graph import Graph, Node, Tensor, ops, tflite
+from sr2tflite.graph import Graph, ops, tflite
 from sr2tflite.graph.passes.as_uint8 import as_uint8
 from sr2tflite.graph.passes.clip_before_shuffle import clip_before_shuffle
 from sr2tflite.graph.passes.drop_idle_clips import drop_idle_clips
 from sr2tflite.graph.passes.file_io import with_io
 from sr2tflite.graph.passes.merge_quantize import merge_quantize
+from sr2tflite.graph.passes.rescale_by_sum import rescale_by_sum
 from sr2tflite.graph.passes.rewritten import Rewritten
 from sr2tflite.graph.passes.same_padding import same_padding
-from sr2tflite.graph.passes.shuffle_moves import MOST_VALUES, shuffle_moves
+from sr2tflite.graph.passes.shuffle_moves import shuffle_moves
 from sr2tflite.graph.passes.write_at_once import write_at_once
-from sr2tflite.graph.shapes import output_shape
 from sr2tflite.numerics.qparams import QuantParams
-from sr2tflite.runtime import Kernels, LiteRT
+from sr2tflite.runtime import LiteRT
 
 SIZE = (9, 14)
 
 
 def sr(**settings: object) -> Graph:
     return quantized_sr_graph(size=SIZE, **settings)
-
-
-def assert_same_bytes(before: Graph, after: Graph, families: tuple[Kernels, ...] = tuple(Kernels)) -> None:
-    shape, dtype = before.input.shape, np.dtype(before.input.dtype)
-    rng = np.random.default_rng(0)
-    x = rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype) if dtype.kind in "iu" else None
-    codes = rng.uniform(0, 255, shape).astype(np.float32) if x is None else x
-    for kernels in families:
-        outputs = [LiteRT(tflite.write(graph), kernels).run(codes) for graph in (before, after)]
-        assert np.array_equal(*outputs), kernels
 
 
 CASES: dict[str, tuple[Callable[[], Graph], Callable[[Graph], Rewritten], str]] = {
@@ -61,6 +61,54 @@ CASES: dict[str, tuple[Callable[[], Graph], Callable[[Graph], Rewritten], str]] 
         "CONV_2D×6 ADD×2 DEPTH_TO_SPACE",
     ),
     "there and back": (lambda: there_and_back(sr()), shuffle_moves, "CONV_2D×4 ADD DEPTH_TO_SPACE"),
+    "gathered channels": (
+        lambda: gathered_tail(sr(skip="nearest"), WIDE),
+        shuffle_moves,
+        "CONV_2D×5 ADD DEPTH_TO_SPACE RELU MINIMUM",
+    ),
+    "gathered channels of a concatenation": (
+        lambda: gathered_tail(joined(sr()), PIXELS),
+        shuffle_moves,
+        "CONV_2D×6 ADD CONCATENATION DEPTH_TO_SPACE RELU MINIMUM",
+    ),
+    "channels first, in floats": (
+        lambda: channels_first_tail(sr()),
+        shuffle_moves,
+        "CONV_2D×4 ADD DEPTH_TO_SPACE DEQUANTIZE RELU MINIMUM",
+    ),
+    "shuffled in floats": (
+        lambda: float_island_tail(sr(), REAL),
+        shuffle_moves,
+        "CONV_2D×4 ADD DEPTH_TO_SPACE DEQUANTIZE MINIMUM QUANTIZE",
+    ),
+    "clipped in floats": (lambda: float_island_tail(sr(), REAL), rescale_by_sum, "CONV_2D×4 ADD×2 DEPTH_TO_SPACE"),
+    "nothing done in floats": (
+        lambda: float_island_tail(sr(), PIXELS),
+        rescale_by_sum,
+        "CONV_2D×4 ADD DEPTH_TO_SPACE",
+    ),
+    # at steps of 1.46875 some values are halves, which kernels of QUANTIZE round to either side
+    "clipped in floats, ties": (
+        lambda: float_island_tail(sr(), WIDE),
+        rescale_by_sum,
+        "CONV_2D×4 ADD DEQUANTIZE DEPTH_TO_SPACE MINIMUM QUANTIZE",
+    ),
+    "rescaled": (lambda: with_tail(sr(), wide=WIDE), rescale_by_sum, "CONV_2D×4 ADD×2 RESHAPE×2 TRANSPOSE"),
+    "rescaled, uint8": (
+        lambda: with_tail(as_uint8(per_tensor(sr())), wide=QuantParams((1.46875,), (39,))),
+        rescale_by_sum,
+        "CONV_2D×4 ADD×2 RESHAPE×2 TRANSPOSE",
+    ),
+    "rescaled and clipped": (
+        lambda: with_tail(sr(), wide=WIDE, is_clipped=True),
+        rescale_by_sum,
+        "CONV_2D×4 ADD×2 RESHAPE×2 TRANSPOSE",
+    ),
+    "rescaled to less than half": (
+        lambda: with_tail(sr(), wide=NARROW),
+        rescale_by_sum,
+        "CONV_2D×4 ADD RESHAPE×2 TRANSPOSE RELU",
+    ),
     "idle minimum": (
         lambda: with_tail(sr(), is_clipped=True),
         drop_idle_clips,
@@ -118,20 +166,6 @@ def dilated(graph: Graph) -> Graph:
     return graph
 
 
-def there_and_back(graph: Graph) -> Graph:
-    """The stem goes to NCHW and back."""
-    result, stem = graph.copy(), graph.tensors["stem"]
-    batch, height, width, channels = stem.shape
-    result.add_tensor(replace(stem, name="turned", shape=(batch, channels, height, width)))
-    result.add_tensor(replace(stem, name="back"))
-    result.nodes = [
-        replace(node, inputs=tuple("back" if name == "stem" else name for name in node.inputs)) for node in result.nodes
-    ]
-    result.nodes.insert(1, Node(ops.Transpose((0, 2, 3, 1)), ("turned",), ("back",)))
-    result.nodes.insert(1, Node(ops.Transpose((0, 3, 1, 2)), ("stem",), ("turned",)))
-    return result
-
-
 def clipped_between(graph: Graph) -> Graph:
     """A MINIMUM between the TRANSPOSE and the last RESHAPE, which takes away codes."""
     result = with_tail(graph)
@@ -140,6 +174,25 @@ def clipped_between(graph: Graph) -> Graph:
     level = result.constant("gray", np.array([-20], np.int8), woven.quant)
     result.append(ops.Minimum(), (woven.name, level), replace(woven, name="clipped"))
     result.nodes.append(replace(last, inputs=("clipped",)))
+    return result
+
+
+def joined(graph: Graph) -> Graph:
+    """The last convolution is half of a concatenation, which a shuffle by twice as much reads."""
+    result = graph.copy()
+    result.nodes.pop()
+    tail = result.tensors["tail"]
+    shape, weight = tail.shape, result.tensors["tail.weight"].shape
+    quant = QuantParams((2.0**-7,) * 9, (0,) * 9, 0)
+    codes = np.random.default_rng(5).integers(-9, 10, (9, *weight[1:])).astype(np.int8)
+    names = (result.nodes[-1].inputs[0], result.constant("w", codes, quant))
+    x = result.tensors[names[0]]
+    bias = QuantParams(tuple(float(np.float32(x.quant.scale[0]) * np.float32(one)) for one in quant.scale), (0,) * 9, 0)
+    names = (*names, result.constant("b", np.zeros(9, np.int32), bias))
+    result.append(ops.Conv2D(), names, replace(tail, name="beside", shape=(*shape[:3], 9)))
+    result.append(ops.Concatenation(), ("tail", "beside"), replace(tail, name="joined", shape=(*shape[:3], 36)))
+    del result.tensors[graph.output.name]
+    result.append(ops.DepthToSpace(3), ("joined",), replace(graph.output, shape=(1, *graph.output.shape[1:3], 4)))
     return result
 
 
@@ -182,65 +235,12 @@ def test_a_rewrite_leaves_the_graph_that_it_was_given_alone() -> None:
         assert tflite.write(before) == written
 
 
-def test_in_floats_the_kernels_may_sum_in_another_order() -> None:
-    before = with_tail(float_sr_graph(size=SIZE))
-    done = shuffle_moves(before)
-    assert done.graph.summary() == "CONV_2D×4 ADD DEPTH_TO_SPACE"
-    assert_same_bytes(before, done.graph, (Kernels.XNNPACK, Kernels.REFERENCE))
-
-
-def moves(graph: Graph, *chain: ops.Op) -> Graph:
-    """Moves behind everything."""
-    result = graph.copy()
-    for index, op in enumerate(chain):
-        name = result.outputs[0]
-        result.append(op, (name,), Tensor(f"moved{index}", (), result.tensors[name].dtype, result.tensors[name].quant))
-        result.update(f"moved{index}", shape=output_shape(result, result.nodes[-1]))
-        result.outputs = (f"moved{index}",)
-    return result
-
-
-@pytest.mark.parametrize(
-    ("chain", "reason"),
-    [
-        ((ops.Transpose((0, 2, 1, 3)),), "is no shuffle of pixels"),
-        ((ops.Reshape((1, 42, 27, 3)),), "is no shuffle of pixels"),
-        ((ops.Reshape((1, 27 * 42 * 3)),), "goes from 4 dimensions to 2"),
-    ],
-)
-def test_moves_that_are_no_shuffle_stay_and_are_told(chain: tuple[ops.Op, ...], reason: str) -> None:
-    sized = moves(sr(skip="none"), *chain)
-    done = shuffle_moves(sized)
-    assert done.places == ()
-    assert [one.reason.startswith(reason) for one in done.declined] == [True]
-    assert done.graph.summary() == sized.summary()
-
-
-def test_a_free_size_and_too_large_an_image_are_not_followed() -> None:
-    free = there_and_back(quantized_sr_graph())
-    assert [one.reason for one in shuffle_moves(free).declined] == ["a size is free"]
-    side = int(np.sqrt(MOST_VALUES / 8)) + 1
-    large = there_and_back(quantized_sr_graph(size=(side, side)))
-    assert [one.reason.endswith("are followed") for one in shuffle_moves(large).declined] == [True]
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.data())
-def test_any_order_of_channels_before_a_shuffle_is_undone(data: st.DataObject) -> None:
-    graph = sr(skip=data.draw(st.sampled_from(["none", "add", "concat", "nearest"])), seed=data.draw(st.integers(0, 9)))
-    order = data.draw(st.permutations([1, 2, 3]))
-    # height, width, and the three factors of the 27 channels in any order
-    chain = [ops.Reshape((1, *SIZE, 3, 3, 3))]
-    i, j, c = (order.index(one) + 3 for one in (1, 2, 3))
-    chain += [ops.Transpose((0, 1, i, 2, j, c)), ops.Reshape((1, 3 * SIZE[0], 3 * SIZE[1], 3))]
-    graph = graph.copy()
-    shuffle = graph.nodes.pop()
-    graph.outputs = (shuffle.inputs[0],)
-    del graph.tensors[shuffle.output]
-    before = moves(graph, *chain)
-    done = shuffle_moves(before)
-    assert "TRANSPOSE" not in done.graph.summary()
-    assert_same_bytes(before, done.graph)
+def test_a_maximum_with_zero_is_a_relu_and_goes_into_the_convolution() -> None:
+    graph = clamped_tail(sr(), WIDE)
+    fused = clip_before_shuffle(graph)
+    assert fused.summary() == "CONV_2D×4 ADD MINIMUM DEPTH_TO_SPACE"
+    assert fused.nodes[-3].op.activation == "RELU"
+    assert_same_bytes(graph, fused)
 
 
 @pytest.mark.parametrize(

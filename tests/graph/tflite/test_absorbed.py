@@ -46,6 +46,14 @@ def set_numbers(model: Any, position: int, *values: int) -> None:
         tensor.shape = np.array([len(values)], np.int32)
 
 
+def set_option(name: str, value: object) -> Callable[[Any], None]:
+    return lambda model: setattr(first(model).builtinOptions, name, value)
+
+
+def set_shape(model: Any, position: int, *shape: int) -> None:
+    model.subgraphs[0].tensors[first(model).inputs[position]].shape = np.array(shape, np.int32)
+
+
 @pytest.mark.parametrize(("case", "dtype"), EVERY)
 def test_every_op_comes_back_as_it_was(case: str, dtype: str) -> None:
     graph = graph_of_case(case, dtype)
@@ -68,6 +76,7 @@ def test_every_family_runs_the_file_and_gives_the_shape_that_follows(case: str, 
 VERSIONS = {
     "pad": (1, 2, 1), "pad_rank_5": (4, 4, 4), "pad_with_value": (1, 2, 1), "reshape": (1, 1, 1),
     "transpose": (1, 2, 1), "transpose_rank_5": (4, 4, 4), "transpose_rank_6": (6, 6, 6), "slice": (1, 2, 1),
+    "gather": (1, 2, 1), "gather_rows": (1, 2, 1),
     "slice_shrinks": (1, 2, 1), "split": (1, 2, 1), "mean": (1, 2, 1), "mean_drops_axes": (1, 2, 1),
     "transpose_conv": (3, 3, 3), "transpose_conv_no_bias": (1, 2, 1), "transpose_conv_relu": (4, 4, 4),
     "transpose_conv_sized": (3, 3, 3), "fully_connected": (1, 4, 1), "fully_connected_keeps_axes": (5, 5, 5),
@@ -100,6 +109,7 @@ READ_ALIKE: dict[str, tuple[str, Callable[[Any], None]]] = {
     "negative axes of a mean": ("mean", lambda m: set_numbers(m, 1, -2, -3)),
     "an axis twice": ("mean", lambda m: set_numbers(m, 1, 1, 2)),
     "a negative axis of a split": ("split", lambda m: set_numbers(m, 0, -1)),
+    "a negative axis of a gather": ("gather", set_option("axis", -1)),
     "a negative axis of a permutation": ("transpose", lambda m: set_numbers(m, 1, 0, 2, 1, -1)),
     "a bias that is not even left out": ("fully_connected_no_bias", drop_bias),
 }
@@ -109,10 +119,6 @@ READ_ALIKE: dict[str, tuple[str, Callable[[Any], None]]] = {
 def test_other_spellings_are_the_same_op(name: str) -> None:
     case, change = READ_ALIKE[name]
     assert foreign(case, change) == graph_of_case(case, "int8").nodes[0].op
-
-
-def set_option(name: str, value: object) -> Callable[[Any], None]:
-    return lambda model: setattr(first(model).builtinOptions, name, value)
 
 
 def not_constant(position: int) -> Callable[[Any], None]:
@@ -132,6 +138,9 @@ OPAQUE: dict[str, tuple[str, Callable[[Any], None]]] = {
     "a new axis": ("slice", set_option("newAxisMask", 1)),
     "an offset": ("slice", set_option("offset", True)),
     "an axis that is computed": ("split", not_constant(0)),
+    "indices that are computed": ("gather", not_constant(1)),
+    "indices in two dimensions": ("gather", lambda m: set_shape(m, 1, 2, 2)),
+    "batch dimensions": ("gather_rows", set_option("batchDims", 1)),
     "axes that are computed": ("mean", not_constant(1)),
     "weights that are computed": ("fully_connected", not_constant(1)),
     "shuffled weights": ("fully_connected", set_option("weightsFormat", 1)),
@@ -156,6 +165,9 @@ REFUSED: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "no permutation": ("transpose", lambda m: set_numbers(m, 1, 0, 0, 1, 2), "permutation"),
     "a stride of zero": ("slice", lambda m: set_numbers(m, 3, 0, 1, 1, 1), "by"),
     "an index outside": ("slice_shrinks", lambda m: set_numbers(m, 1, 0, 9, 0, 0), "value 9 of an axis of 5"),
+    "a value that is not there": ("gather", lambda m: set_numbers(m, 1, 7, 0, 3, 8), "cannot take"),
+    "a value before the first": ("gather", lambda m: set_numbers(m, 1, 7, 0, 3, -1), "cannot take"),
+    "an axis to gather along outside": ("gather", set_option("axis", 4), "along axis 4"),
     "parts of no equal size": ("split", lambda m: set_numbers(m, 0, 1), "equal parts"),
     "an axis outside": ("mean", lambda m: set_numbers(m, 1, 1, 7), "axes"),
     "no width": ("resize_bilinear", lambda m: set_numbers(m, 1, 9, 0), "makes it 9×0"),

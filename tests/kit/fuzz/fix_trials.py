@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.fuzz.tflite_mutants import damaged_fields, mutant
 from kit.graphs import quantized_sr_graph
-from kit.tails import WIDE, with_pads, with_tail
+from kit.tails import WIDE, float_island_tail, gathered_tail, with_computed_shapes, with_pads, with_tail
 
 from sr2tflite.check.package import Tried
 from sr2tflite.commands.check import Given
@@ -24,8 +24,14 @@ PROFILES = ("nnapi", "gpu", "hexagon", "ethos-u", "xnnpack")
 @cache
 def _files() -> tuple[bytes, ...]:
     graph = quantized_sr_graph(channels=4, depth=1, size=(7, 10))
-    made = (with_tail(graph), with_tail(with_pads(graph), is_clipped=True), with_tail(graph, wide=WIDE))
-    return tuple(tflite.write(one) for one in made)
+    made = (
+        with_tail(graph),
+        with_tail(with_pads(graph), is_clipped=True),
+        with_tail(graph, wide=WIDE),
+        gathered_tail(graph, WIDE),
+        float_island_tail(graph, WIDE),
+    )
+    return (*(tflite.write(one) for one in made), with_computed_shapes(with_tail(graph)))
 
 
 def fix_mutant(seed: int) -> bytes:

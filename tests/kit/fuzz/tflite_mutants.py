@@ -171,7 +171,7 @@ def _changed_array(value: np.ndarray, rng: Random) -> np.ndarray:
     if kind == 1:
         return np.concatenate([value, value])[: len(value) + rng.integers(1, 4)]
     if kind == 2:
-        return rng.permutation(value)
+        return rng.permutation(value.copy())
     changed = value.copy()
     if len(changed):
         low, high = (0, 0) if value.dtype.kind == "f" else (np.iinfo(value.dtype).min, np.iinfo(value.dtype).max)
