@@ -127,7 +127,7 @@ WRONG = {
     "no processor": (("--cpus", "x"), "'x' is no number from 0 on"),
     "a processor that is not there": (("--cpus", "9000"), "no processor 9000 is ours"),
     "no picture": (("--plot", "p.jpg"), "p.jpg does not end in .png"),
-    "no evaluation": (("--score", "mai2022", "--psnr", "no.json"), "cannot read"),
+    "no evaluation": (("--score", "mai2022", "--psnr", "no.json"), "'no.json' is neither a number nor a file"),
     "a PSNR of nobody": (("--score", "mai2022", "--psnr", "1e9"), "expected up to 100"),
 }
 
