@@ -95,6 +95,7 @@ class LiteRT:
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if not inputs or not outputs:
             raise InputError(f"has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each", where=where)
+        self.input_count = len(inputs)
         self.input: dict[str, Any] = inputs[0]
         self.output: dict[str, Any] = outputs[0]
 
@@ -139,6 +140,10 @@ class LiteRT:
             yield
         except (ValueError, RuntimeError) as error:
             raise InputError(f"LiteRT cannot run the file: {error}", where=self.where) from error
+
+    def output_bytes(self) -> int:
+        """Of all outputs of the last :meth:`invoke` together; :meth:`fetch` gives the first."""
+        return sum(self._interpreter.get_tensor(one["index"]).nbytes for one in self._interpreter.get_output_details())
 
     def plan(self) -> list[dict[str, Any]]:
         """The file's ops and, after them, the delegate's nodes: ``op_name``, tensors ``inputs`` and ``outputs``."""

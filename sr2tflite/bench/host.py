@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from sr2tflite.bench.ending import ending_is_an_interrupt
 from sr2tflite.bench.flex import refuse_flex
+from sr2tflite.bench.image import SMALLER
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
 from sr2tflite.bench.plan import Plan, Size
@@ -138,7 +140,8 @@ def _answer(module: str, one: Contender, plan: Plan, **other: float) -> Answer:
     argv, where = _argv(module, one, plan, **other), str(one.file.path)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode < 0:
-        raise InputError(f"LiteRT ends the timed process, with signal {-done.returncode}", where=where)
+        hint = SMALLER if done.returncode == -signal.SIGKILL else None  # what a system without memory left sends
+        raise InputError(f"LiteRT ends the timed process, with signal {-done.returncode}", where=where, hint=hint)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DeviceError(f"the timed process ended with status {done.returncode}: {last}", where=where)
