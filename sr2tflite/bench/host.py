@@ -18,7 +18,7 @@ from sr2tflite.bench.image import SMALLER
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
 from sr2tflite.bench.plan import Plan, Size
-from sr2tflite.bench.ratio import ratio
+from sr2tflite.bench.ratio import ratio, unequal_work
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, OpTime, Placement, Tool
 from sr2tflite.bench.rounds import Round, Signals, State, latency
 from sr2tflite.errors import DeviceError, InputError
@@ -165,7 +165,7 @@ def _result(group: Sequence[Contender], plan: Plan, utc: str, device: Device) ->
         interleaved=True,
         models=measured,
         ratios=tuple(ratio(model, measured[0]) for model in measured[1:]),
-        notes=tuple(dict.fromkeys(one.ops["unknown"] for one in group if "unknown" in one.ops)),
+        notes=(*unequal_work(measured), *dict.fromkeys(one.ops["unknown"] for one in group if "unknown" in one.ops)),
     )
 
 

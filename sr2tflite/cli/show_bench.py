@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from sr2tflite.bench.figures import figure
 from sr2tflite.bench.names import device_names
-from sr2tflite.bench.plot import output_megapixels
+from sr2tflite.bench.plot import ms_per_megapixel, output_megapixels
 from sr2tflite.bench.result import BenchReport, BenchResult, Placement
 from sr2tflite.bench.verdict import disturbances
 from sr2tflite.cli import show
@@ -47,13 +48,25 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
 
 
+def unheeded(found: BenchReport, height: int | None, width: int | None) -> None:
+    """Say which files fix their size otherwise than was typed."""
+    is_host = found.results[0].device.kind == "host"
+    for model in {one.name: one for result in found.results for one in result.models}.values():
+        own = model.input.shape[1:3]
+        asked = tuple(side or fixed for side, fixed in zip((height, width), own, strict=True))
+        if own != asked:
+            how = f"; --sizes {asked[0]}x{asked[1]} does" if is_host else ""
+            fixed = "×".join(map(str, own))
+            click.echo(f"{model.name}: fixes its size, {fixed}, which --height and --width do not change{how}")
+
+
 def _latencies(result: BenchResult, device: str) -> None:
     rows = []
     for model in result.models:
         times, placed = model.latency_ms, model.placement
         numbers = (times.min, times.p5, times.median, times.p95, model.first_ms, model.init_ms)
         memory = "" if model.peak_memory_kib is None else f"{model.peak_memory_kib / 1024:.0f}"
-        told = ["" if one is None else _ms(one) for one in numbers]
+        told = ["" if one is None else figure(one) for one in numbers]
         size = "×".join(map(str, model.input.shape[1:3]))
         rows.append([model.name, size, *told, memory, _delegated(placed), model.verdict])
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
@@ -70,8 +83,8 @@ def _latencies(result: BenchResult, device: str) -> None:
         if model.output_check is not None:
             click.echo(f"{model.name}: {model.output_check}")
     for score in result.scores:
-        told_by = f"{score.psnr:.2f} dB, {_ms(score.latency_ms)} ms on {score.device}"
-        click.echo(f"{score.model}: {score.year} score {score.score:.3g} ({told_by}); {score.note}")
+        told_by = f"{score.psnr:.2f} dB, {figure(score.latency_ms)} ms on {score.device}"
+        click.echo(f"{score.model}: {score.year} score {figure(score.score)} ({told_by}); {score.note}")
     for note in result.notes:
         click.echo(note)
 
@@ -85,9 +98,9 @@ def _per_megapixel(results: Sequence[BenchResult]) -> None:
     rows = []
     for result in results:
         for model in result.models:
-            each = model.latency_ms.center / output_megapixels(model)
             size = "×".join(map(str, model.output.shape[1:3]))
-            rows.append([model.name, str(result.threads), size, f"{output_megapixels(model):.3g}", f"{each:.3g}"])
+            each = [figure(output_megapixels(model)), figure(ms_per_megapixel(model))]
+            rows.append([model.name, str(result.threads), size, *each])
     show.table(["time for a megapixel of the output", "threads", "output", "megapixels", "ms/megapixel"], rows)
 
 
@@ -97,14 +110,9 @@ def _ops(result: BenchResult, where: str) -> None:
         if model.ops is None:
             continue
         total = sum(op.ms for op in model.ops) or 1.0  # all may be shorter than a microsecond
-        rows = [[op.op, op.delegate or "builtin", _ms(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
+        rows = [[op.op, op.delegate or "builtin", figure(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
         click.echo(f"{model.name}{where}, threads: {result.threads}: ops, in a pass of its own")
         show.table(["op", "kernel", "ms", "share"], rows)
-
-
-def _ms(value: float) -> str:
-    """At least three significant digits."""
-    return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
 
 
 def following(found: BenchReport, models: Sequence[Path], context: click.Context) -> None:

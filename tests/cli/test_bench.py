@@ -11,6 +11,7 @@ from kit.graphs import float_sr_graph, quantized_sr_graph
 
 from sr2tflite.cli import status_of
 from sr2tflite.cli.verbs import group
+from sr2tflite.export import direct
 from sr2tflite.graph import Tensor, ops
 from sr2tflite.graph.tflite import write
 from sr2tflite.numerics.qparams import QuantParams
@@ -46,7 +47,7 @@ def test_float_against_int8_by_threads_and_sizes_with_a_picture(bench: Bench) ->
     status, out, err = bench("float.tflite", "int8.tflite", *QUICK, *sized)
     assert status == 0, err
     assert out.count("int8.tflite takes ") == 4
-    assert out.count("(50 %: ") == 4
+    assert out.count("(50 % interval ") == 4
     assert f"threads: 2, on processors {cpu}" in out
     assert "ms/megapixel" in out
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
@@ -93,6 +94,20 @@ def test_a_picture_that_cannot_be_written_loses_nothing_that_was_measured(bench:
     assert status == 3
     assert "int8.tflite" in out
     assert err.startswith("error: p.png: ")
+
+
+def test_files_of_different_sizes_are_told_and_a_size_that_changes_nothing_is_too(bench: Bench) -> None:
+    Path("fixed.tflite").write_bytes(write(direct.prepare(quantized_sr_graph(), height=24, width=32, io="int8")))
+    status, out, err = bench("fixed.tflite", "int8.tflite", *QUICK, *SMALL)
+    assert status == 0, err
+    sizes = "fixed.tflite 24×32 to 72×96, int8.tflite 8×10 to 24×30"
+    assert f"the files ran at different sizes, which a ratio does not allow for: {sizes}" in out
+    assert "fixed.tflite: fixes its size, 24×32, which --height and --width do not change; --sizes 8x10 does" in out
+    for alike in (("--sizes", "8x10"), ("--height", "24", "--width", "32")):
+        _, out, _ = bench("fixed.tflite", "int8.tflite", *QUICK, *alike)
+        assert "int8.tflite takes " in out
+        assert "different sizes" not in out
+        assert "fixes its size" not in out
 
 
 def test_a_score_is_of_the_size_that_the_challenge_timed_and_names_the_device(bench: Bench) -> None:
