@@ -1,7 +1,7 @@
 """What files and devices are called in a result."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sr2tflite.bench.result import BenchResult
@@ -25,6 +25,22 @@ def distinct(paths: Sequence[Path]) -> list[str]:
         seen[name] += 1
         numbered.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
     return numbered
+
+
+def ranges(numbers: Collection[int]) -> str:
+    """Some processors, as ``--cpus`` takes them.
+
+    Example:
+        >>> ranges({7, 4, 5, 6, 0})
+        '0,4-7'
+    """
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
 
 
 def device_names(results: Sequence[BenchResult]) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from sr2tflite.bench.figures import figure
-from sr2tflite.bench.names import device_names
+from sr2tflite.bench.names import device_names, ranges
+from sr2tflite.bench.phone.cpu_groups import numbers_of
 from sr2tflite.bench.plot import ms_per_megapixel, output_megapixels
 from sr2tflite.bench.result import BenchReport, BenchResult, Placement
 from sr2tflite.bench.verdict import disturbances
@@ -70,9 +71,7 @@ def _latencies(result: BenchResult, device: str) -> None:
         size = "×".join(map(str, model.input.shape[1:3]))
         rows.append([model.name, size, *told, memory, _delegated(placed), model.verdict])
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
-    kind = "processors" if result.device.kind == "host" else "processors of mask"
-    pinned = f", on {kind} {result.affinity}" if result.affinity else ""
-    click.echo(f"{device}, threads: {result.threads}{pinned}")
+    click.echo(f"{device}, threads: {result.threads}{_pinned(result)}")
     show.table(head, rows)
     for model in result.models:
         if model.verdict == "noisy":
@@ -87,6 +86,15 @@ def _latencies(result: BenchResult, device: str) -> None:
         click.echo(f"{score.model}: {score.year} score {figure(score.score)} ({told_by}); {score.note}")
     for note in result.notes:
         click.echo(note)
+
+
+def _pinned(result: BenchResult) -> str:
+    """Where the runs were held; a phone's mask as processors too."""
+    if result.affinity is None:
+        return ""
+    if result.device.kind == "host":
+        return f", on processors {result.affinity}"
+    return f", on processors {ranges(numbers_of(result.affinity))} (mask {result.affinity})"
 
 
 def _delegated(placed: Placement) -> str:

@@ -138,6 +138,11 @@ WRONG = {
     "no size": (("--sizes", "720"), "'720' is no size; expected height by width"),
     "a size of nothing": (("--sizes", "0x8"), "'0x8' is no size"),
     "no threads": (("--threads", "0"), "'0' is no number from 1 on"),
+    "a range without an end": (
+        ("--threads", "1-"),
+        "'1-' is no number from 1 on, nor a range; expected such as 1,3 or",
+    ),
+    "processors that are not there": (("--cpus", "9000-9002,9005"), "no processor 9000-9002,9005 is ours"),
     "threads downward": (("--threads", "3-1"), "'3-1' is no number"),
     "no processor": (("--cpus", "x"), "'x' is no number from 0 on"),
     "a processor that is not there": (("--cpus", "9000"), "no processor 9000 is ours"),
