@@ -43,6 +43,11 @@ def ranges(numbers: Collection[int]) -> str:
     return ",".join("-".join(map(str, part)) for part in parts)
 
 
+def short_hash(serial_hash: str) -> str:
+    """The beginning of a serial number's hash: ``#98fdd4``."""
+    return f"#{serial_hash[:_SHORT]}"
+
+
 def device_names(results: Sequence[BenchResult]) -> list[str]:
     """What each result's device is called; where two are alike, with the beginning of their serial numbers' hashes."""
     hashes = {
@@ -52,6 +57,6 @@ def device_names(results: Sequence[BenchResult]) -> list[str]:
     return [
         one.device.name
         if len(hashes[one.device.name]) == 1
-        else f"{one.device.name} #{str(one.device.serial_hash)[:_SHORT]}"
+        else f"{one.device.name} {short_hash(str(one.device.serial_hash))}"
         for one in results
     ]

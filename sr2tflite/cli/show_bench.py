@@ -8,13 +8,17 @@ from pathlib import Path
 import click
 
 from sr2tflite.bench.figures import figure
-from sr2tflite.bench.names import device_names, ranges
+from sr2tflite.bench.names import device_names, ranges, short_hash
 from sr2tflite.bench.phone.cpu_groups import numbers_of
 from sr2tflite.bench.plot import ms_per_megapixel, output_megapixels
 from sr2tflite.bench.result import BenchReport, BenchResult, Placement
 from sr2tflite.bench.verdict import disturbances
 from sr2tflite.cli import show
 from sr2tflite.cli.typed import typed_again
+from sr2tflite.files import quoted
+
+PROFILED = ("gpu", "nnapi")
+"""Units whose demands ``check`` has a profile of, by the same name."""
 
 
 def report(found: BenchReport) -> None:
@@ -30,6 +34,8 @@ def report(found: BenchReport) -> None:
             _ops(result, f", {device}" if len(set(devices)) > 1 else "")
     for line in _outside(found.results, devices):
         click.echo(line)
+    for one in found.failures:
+        click.echo(f"not measured: phone {short_hash(one.serial_hash)}: {one.message}")
 
 
 def _outside(results: Sequence[BenchResult], devices: Sequence[str]) -> Sequence[str]:
@@ -124,7 +130,7 @@ def _ops(result: BenchResult, where: str) -> None:
 
 
 def following(found: BenchReport, models: Sequence[Path], context: click.Context) -> None:
-    """What to type next: again if it was noisy, else what is said of the ops left out.
+    """What to type next: again if it was noisy, what may mend it where a unit or ops were left out, else what follows.
 
     Args:
         found: What was measured.
@@ -133,13 +139,19 @@ def following(found: BenchReport, models: Sequence[Path], context: click.Context
     """
     every = [(path, model) for result in found.results for path, model in zip(models, result.models, strict=True)]
     outside = next((path for path, model in every if model.placement.outside), None)
+    fallen = [(path, model.placement.asked) for path, model in every if model.verdict == "fell back"]
+    declined = next((one for one in fallen if one[1] in PROFILED), None)
     first = found.results[0]
     if any(model.verdict == "noisy" for _, model in every):
         click.echo("noisy: measure again, with more rounds and when nothing else runs")
         more = str(max(12, 2 * first.rounds))
         show.next_step(typed_again(context, "--rounds", more, without={"--rounds"}))
+    elif found.failures:
+        show.next_step(typed_again(context))
+    elif declined is not None:
+        show.next_step(f"sr2tflite check {quoted(declined[0])} --profile {declined[1]}")
     elif outside is not None:
-        show.next_step(f"sr2tflite verify {shlex.quote(str(outside))}")
+        show.next_step(f"sr2tflite verify {quoted(outside)}")
     elif first.device.kind == "host":
         show.next_step(typed_again(context, "--android", without={"--sizes", "--cpus", "--plot"}))
     else:

@@ -37,8 +37,10 @@ def notes(plan: PhonePlan, facts: PhoneFacts, mask: str | None, models: Sequence
         found.append(f"this benchmark_model tells no median; mean: {means}")
     if any(model.placement.obtained is None for model in models):
         found.append(f"this benchmark_model does not tell whether {models[0].placement.asked} ran the file")
+    why = "no profile was asked for" if not plan.profiles else "this benchmark_model profiles no ops"
+    if plan.ops and any(model.ops is None for model in models):
+        found.append(f"no op times: {why}")
     if unknown := [model.name for model in models if _lacks_names(model.placement)]:
-        why = "no profile was asked for" if not plan.profiles else "this benchmark_model profiles no ops"
         found.append(f"which ops {models[0].placement.asked} left is not known, {why}: {', '.join(unknown)}")
     if plan.checks_output and any(model.output_check is None for model in models):
         found.append("outputs not compared: this benchmark_model writes none")

@@ -103,7 +103,7 @@ def _report(phones: Sequence[Phone], futures: Sequence[Future[Results]], progres
     if failed and not results:
         raise failed[0][1]
     for serial, error in failed:
-        remark(progress, serial, str(error))
+        remark(progress, serial, str(error).removeprefix(f"{serial}: "))
     return BenchReport(tuple(results), tuple(_failure(*one) for one in failed))
 
 
