@@ -90,7 +90,8 @@ class LiteRT:
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             hint = "is it a whole .tflite file?" if size is None else f"it may not go with {size[0]}×{size[1]} pixels"
-            raise InputError(f"LiteRT refuses the file: {error}", where=where, hint=hint) from error
+            said = " ".join(str(error).split())
+            raise InputError(f"LiteRT refuses the file: {said}", where=where, hint=hint) from error
         self.where = where
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if not inputs or not outputs:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sr2tflite.bench.ending import ending_is_an_interrupt
-from sr2tflite.bench.flex import refuse_flex
+from sr2tflite.bench.flex import content_of
 from sr2tflite.bench.image import SMALLER
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
@@ -22,7 +22,7 @@ from sr2tflite.bench.ratio import ratio, unequal_work
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, OpTime, Placement, Tool
 from sr2tflite.bench.rounds import Round, Signals, State, latency
 from sr2tflite.errors import DeviceError, InputError
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import sha256
 from sr2tflite.graph.tflite import admit
 from sr2tflite.progress import Progress, silent
 
@@ -113,8 +113,7 @@ def _admitted(path: Path, name: str) -> File:
         InputError: It cannot be read, or is damaged.
         UnsupportedError: It needs Flex ops.
     """
-    data = read_bytes(path)
-    refuse_flex(data, str(path))
+    data = content_of(path)
     admit(data, str(path))
     return File(path, name, sha256(data), len(data))
 

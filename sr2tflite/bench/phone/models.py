@@ -9,13 +9,13 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from numpy.typing import NDArray
 
-from sr2tflite.bench.flex import refuse_flex
+from sr2tflite.bench.flex import content_of
 from sr2tflite.bench.image import image_for, size_for
 from sr2tflite.bench.names import distinct
 from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.result import End
 from sr2tflite.evaluate.runners.tflite import survived
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import sha256
 from sr2tflite.graph.tflite.flat import open_model
 from sr2tflite.runtime import Kernels, LiteRT
 
@@ -78,8 +78,7 @@ def prepared(paths: Sequence[Path], size: tuple[int, int]) -> tuple[PhoneModel, 
 
 
 def _prepared(path: Path, name: str, size: tuple[int, int]) -> PhoneModel:
-    content = read_bytes(path)
-    refuse_flex(content, str(path))
+    content = content_of(path)
     survived(content, str(path))
     engine = LiteRT(path)
     x = image_for(engine, size_for(engine, size))
