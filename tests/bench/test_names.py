@@ -45,6 +45,20 @@ def test_the_table_says_which_phone_left_which_ops(two, capsys):
     assert "m0.tflite: outside xnnpack: RELU" in capsys.readouterr().out.splitlines()
 
 
+def test_a_narrow_terminal_shows_whole_names_and_numbers(two, capsys, monkeypatch):
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    name = "a_long_name_of_a_file_that_says_all.tflite"
+    (first, *_) = two.results
+    show_bench.report(BenchReport((replace(first, models=(replace(first.models[0], name=name),)),)))
+    lines = capsys.readouterr().out.splitlines()
+    assert "…" not in "".join(lines)
+    assert any("delegated" in line and line.rstrip().endswith("verdict") for line in lines)
+    place = next(index for index, line in enumerate(lines) if line.split()[:1] == ["ms"])
+    folded = "".join(line.split()[0] for line in lines[place + 1 :] if line and "noisy:" not in line)
+    assert folded.startswith(name)
+
+
 def test_a_phone_that_was_not_measured_is_told_and_measured_again(two, capsys):
     found = replace(two, failures=(Failure("abcdef0123456789", "DeviceError", "is offline, while timing", 3),))
     show_bench.report(found)
