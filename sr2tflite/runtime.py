@@ -90,11 +90,13 @@ class LiteRT:
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             hint = "is it a whole .tflite file?" if size is None else f"it may not go with {size[0]}×{size[1]} pixels"
-            raise InputError(f"LiteRT refuses the file: {error}", where=where, hint=hint) from error
+            said = " ".join(str(error).split())
+            raise InputError(f"LiteRT refuses the file: {said}", where=where, hint=hint) from error
         self.where = where
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if not inputs or not outputs:
             raise InputError(f"has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each", where=where)
+        self.input_count = len(inputs)
         self.input: dict[str, Any] = inputs[0]
         self.output: dict[str, Any] = outputs[0]
 
@@ -139,6 +141,10 @@ class LiteRT:
             yield
         except (ValueError, RuntimeError) as error:
             raise InputError(f"LiteRT cannot run the file: {error}", where=self.where) from error
+
+    def output_bytes(self) -> int:
+        """Of all outputs of the last :meth:`invoke` together; :meth:`fetch` gives the first."""
+        return sum(self._interpreter.get_tensor(one["index"]).nbytes for one in self._interpreter.get_output_details())
 
     def plan(self) -> list[dict[str, Any]]:
         """The file's ops and, after them, the delegate's nodes: ``op_name``, tensors ``inputs`` and ``outputs``."""

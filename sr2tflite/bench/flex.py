@@ -1,10 +1,35 @@
-"""Files that ask TensorFlow itself to run an op: neither this machine's runtime nor a phone's tool has it."""
+"""Files that cannot be measured: of another kind, or with ops of TensorFlow itself, which no phone's tool has."""
+
+from pathlib import Path
 
 from sr2tflite.errors import UnsupportedError
+from sr2tflite.files import other_kind, quoted, read_bytes
 from sr2tflite.graph.tflite.flat import open_model
 
 FLEX = "Flex"
 """What the names of TensorFlow ops begin with that a file asks TensorFlow itself to run."""
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a ``.tflite`` that needs no TensorFlow at run time.
+
+    Raises:
+        InputError: It cannot be read, or is another kind of file.
+        UnsupportedError: It needs Flex ops.
+    """
+    if path.is_dir() or (path.suffix == ".onnx" and path.is_file()):
+        raise other_kind(path, ".tflite", _instead(path))
+    content = read_bytes(path)
+    refuse_flex(content, str(path))
+    return content
+
+
+def _instead(path: Path) -> str:
+    """What to type with an ONNX file, or a folder."""
+    if path.is_dir() and (files := sorted(path.glob("*.tflite"))):
+        return f"sr2tflite bench {quoted(files[0])}"
+    source = "QDQ.onnx" if path.is_dir() else quoted(path)
+    return f"sr2tflite export {source} --int8 --free-shape -o model.tflite"
 
 
 def refuse_flex(content: bytes, where: str) -> None:

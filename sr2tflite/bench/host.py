@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from sr2tflite.bench.ending import ending_is_an_interrupt
-from sr2tflite.bench.flex import refuse_flex
+from sr2tflite.bench.flex import content_of
+from sr2tflite.bench.image import SMALLER
 from sr2tflite.bench.machine import state, this_machine
 from sr2tflite.bench.names import distinct
 from sr2tflite.bench.plan import Plan, Size
-from sr2tflite.bench.ratio import ratio
+from sr2tflite.bench.ratio import ratio, unequal_work
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, OpTime, Placement, Tool
 from sr2tflite.bench.rounds import Round, Signals, State, latency
 from sr2tflite.errors import DeviceError, InputError
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import sha256
 from sr2tflite.graph.tflite import admit
 from sr2tflite.progress import Progress, silent
 
@@ -111,8 +113,7 @@ def _admitted(path: Path, name: str) -> File:
         InputError: It cannot be read, or is damaged.
         UnsupportedError: It needs Flex ops.
     """
-    data = read_bytes(path)
-    refuse_flex(data, str(path))
+    data = content_of(path)
     admit(data, str(path))
     return File(path, name, sha256(data), len(data))
 
@@ -138,7 +139,8 @@ def _answer(module: str, one: Contender, plan: Plan, **other: float) -> Answer:
     argv, where = _argv(module, one, plan, **other), str(one.file.path)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode < 0:
-        raise InputError(f"LiteRT ends the timed process, with signal {-done.returncode}", where=where)
+        hint = SMALLER if done.returncode == -signal.SIGKILL else None  # what a system without memory left sends
+        raise InputError(f"LiteRT ends the timed process, with signal {-done.returncode}", where=where, hint=hint)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DeviceError(f"the timed process ended with status {done.returncode}: {last}", where=where)
@@ -162,7 +164,7 @@ def _result(group: Sequence[Contender], plan: Plan, utc: str, device: Device) ->
         interleaved=True,
         models=measured,
         ratios=tuple(ratio(model, measured[0]) for model in measured[1:]),
-        notes=tuple(dict.fromkeys(one.ops["unknown"] for one in group if "unknown" in one.ops)),
+        notes=(*unequal_work(measured), *dict.fromkeys(one.ops["unknown"] for one in group if "unknown" in one.ops)),
     )
 
 

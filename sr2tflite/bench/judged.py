@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sr2tflite.bench.figures import compared, interval
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -15,9 +17,13 @@ class Ratio:
     confidence: float
     """How surely the interval holds the ratio, 0…1; too few rounds allow little."""
 
+    @property
+    def interval(self) -> str:
+        """In words."""
+        return interval(self.low, self.high, self.confidence)
+
     def __str__(self) -> str:
-        sure = f"{100 * self.confidence:.4g} %: {self.low:.3f} to {self.high:.3f}"
-        return f"{self.model} takes {self.ratio:.3f} times as long as {self.reference} ({sure})"
+        return f"{compared(self.model, self.reference, self.ratio)} ({self.interval})"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What files and devices are called in a result."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sr2tflite.bench.result import BenchResult
@@ -27,6 +27,27 @@ def distinct(paths: Sequence[Path]) -> list[str]:
     return numbered
 
 
+def ranges(numbers: Collection[int]) -> str:
+    """Some processors, as ``--cpus`` takes them.
+
+    Example:
+        >>> ranges({7, 4, 5, 6, 0})
+        '0,4-7'
+    """
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
+
+
+def short_hash(serial_hash: str) -> str:
+    """The beginning of a serial number's hash: ``#98fdd4``."""
+    return f"#{serial_hash[:_SHORT]}"
+
+
 def device_names(results: Sequence[BenchResult]) -> list[str]:
     """What each result's device is called; where two are alike, with the beginning of their serial numbers' hashes."""
     hashes = {
@@ -36,6 +57,6 @@ def device_names(results: Sequence[BenchResult]) -> list[str]:
     return [
         one.device.name
         if len(hashes[one.device.name]) == 1
-        else f"{one.device.name} #{str(one.device.serial_hash)[:_SHORT]}"
+        else f"{one.device.name} {short_hash(str(one.device.serial_hash))}"
         for one in results
     ]

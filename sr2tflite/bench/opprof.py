@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from sr2tflite.bench.image import noise, size_for
 from sr2tflite.bench.litert_c import Event, NoProfiler, ProfiledModel
-from sr2tflite.bench.worker import answer, noise
+from sr2tflite.bench.worker import answer
 from sr2tflite.runtime import LiteRT
 
 BUILTIN, DELEGATED = 1 << 1, 1 << 2 | 1 << 3
@@ -24,11 +25,11 @@ RUNS = 20
 
 def profile(job: dict[str, Any]) -> dict[str, Any]:
     """Mean time of every op over some inferences, in the order in which they ran."""
-    described = LiteRT(Path(job["model"])).input
-    free = any(side < 0 for side in described["shape_signature"])
+    engine = LiteRT(Path(job["model"]))
+    size = tuple(job["size"]) if job["resize"] else size_for(engine, job["size"])
     try:
-        model = ProfiledModel(Path(job["model"]), tuple(job["size"]) if free or job["resize"] else None, job["threads"])
-        model.feed(noise(described["dtype"], model.shape).tobytes())
+        model = ProfiledModel(Path(job["model"]), None if size == engine.fixed_size else size, job["threads"])
+        model.feed(noise(engine.input["dtype"], model.shape).tobytes())
         model.run()
         runs = _runs(model)
     except NoProfiler as why:

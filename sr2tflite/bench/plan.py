@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from math import isfinite
 
+from sr2tflite.bench.names import ranges
 from sr2tflite.errors import InputError
 
 Size = tuple[int, int]
@@ -51,12 +52,11 @@ class Plan:
         """
         counts = (*self.threads, self.runs, self.rounds, *(side for size in (self.size, *self.sizes) for side in size))
         if not self.threads or min(counts) < 1 or min(self.warmup, self.seconds) < 0 or not isfinite(self.seconds):
-            raise InputError("threads, runs, rounds and sizes must be at least 1, warm-up and seconds at least 0")
+            raise InputError("threads, runs, rounds and sizes must be at least 1, warm-up and seconds from 0 on")
         if self.cpus is None:
             return
         if not hasattr(os, "sched_setaffinity"):
             raise InputError("this system holds no process on a processor", hint="leave out --cpus")
         there = os.sched_getaffinity(0)
         if absent := sorted(set(self.cpus) - there):
-            found = ", ".join(map(str, absent))
-            raise InputError(f"no processor {found} is ours; expected some of {', '.join(map(str, sorted(there)))}")
+            raise InputError(f"no processor {ranges(absent)} is ours; expected some of {ranges(there)}", where="--cpus")

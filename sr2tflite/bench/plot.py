@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sr2tflite.bench.figures import figure
 from sr2tflite.bench.names import device_names
 from sr2tflite.bench.result import BenchReport, BenchResult, ModelBench
 
@@ -58,7 +59,7 @@ def _runs(axes: "Axes", result: BenchResult, where: str) -> None:
     """
     for index, model in enumerate(result.models):
         color = COLORS[index % len(COLORS)]
-        label = f"{model.name}\n{model.latency_ms.center:.3g} ms, {model.verdict}"
+        label = f"{model.name}\n{figure(model.latency_ms.center)} ms, {model.verdict}"
         for place, one in enumerate(model.rounds):
             across = place + 0.55 + 0.9 * (np.arange(len(one.times_ms)) + 0.5) / max(len(one.times_ms), 1)
             axes.plot(across, one.times_ms, ".", color=color, markersize=6, alpha=0.5, markeredgewidth=0)
@@ -116,11 +117,16 @@ def _curves(axes: "Axes", results: Sequence[BenchResult]) -> None:
 
 
 def _point(model: ModelBench) -> tuple[float, float, float, float]:
-    """Megapixels; the time for one, in the middle of the rounds, and how far they lie below and above."""
-    megapixels = output_megapixels(model)
+    """Megapixels; the time for one, and how far the rounds lie below and above."""
+    megapixels, middle = output_megapixels(model), ms_per_megapixel(model)
     rounds = [one.latency_ms.center / megapixels for one in model.rounds]
-    middle = float(np.median(rounds))
-    return megapixels, middle, middle - min(rounds), max(rounds) - middle
+    # the middle of all runs may lie outside the middles of the rounds by a part of a run
+    return megapixels, middle, max(middle - min(rounds), 0), max(max(rounds) - middle, 0)
+
+
+def ms_per_megapixel(model: ModelBench) -> float:
+    """The latency for each megapixel of the output."""
+    return model.latency_ms.center / output_megapixels(model)
 
 
 def output_megapixels(model: ModelBench) -> float:

@@ -36,6 +36,14 @@ def ratio(model: ModelBench, reference: ModelBench) -> Ratio:
     return Ratio(model.name, reference.name, float(np.median(ratios)), *interval(ratios))
 
 
+def unequal_work(models: Sequence[ModelBench]) -> tuple[str, ...]:
+    """A note where files ran at different sizes, so that a ratio is one of sizes too."""
+    if len({model.sizes for model in models}) < 2:
+        return ()
+    told = ", ".join(f"{model.name} {model.sizes}" for model in models)
+    return (f"the files ran at different sizes, which a ratio does not allow for: {told}",)
+
+
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Low and high bound of the median that independent values are drawn around, and its confidence; see ratio."""
     ordered = sorted(values)

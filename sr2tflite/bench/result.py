@@ -155,6 +155,11 @@ class ModelBench:
 
     output_check: OutputCheck | None = None
 
+    @property
+    def sizes(self) -> str:
+        """``720×1280 to 2160×3840``: height by width of the input and the output."""
+        return " to ".join("×".join(map(str, end.shape[1:3])) for end in (self.input, self.output))
+
     @classmethod
     def of_rounds(cls, rounds: Sequence[Round], placement: Placement, **file: Any) -> "ModelBench":
         """A file's figures from its rounds.

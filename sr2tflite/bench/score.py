@@ -38,6 +38,5 @@ def _other_size(model: ModelBench, year: Challenge) -> str | None:
     ends = (model.input.shape, model.output.shape)
     if ends == ((1, height, width, 3), (1, 3 * height, 3 * width, 3)):
         return None
-    found = " to ".join("×".join(map(str, shape[1:3])) for shape in ends)
     wanted = f"{height}×{width} to {3 * height}×{3 * width}"
-    return f"{model.name}: no score: measured from {found}, while {year.name} timed {wanted}"
+    return f"{model.name}: no score: measured from {model.sizes}, while {year.name} timed {wanted}"

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from sr2tflite.bench.ending import end_with
+from sr2tflite.bench.image import image_for, size_for
 from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.signals import between, counters, peak_memory_kib
-from sr2tflite.errors import InputError, Sr2TfliteError
+from sr2tflite.errors import Sr2TfliteError
 from sr2tflite.runtime import LiteRT
 
 MOST_RUNS = 1000
@@ -52,13 +53,6 @@ def repeated(action: Callable[[], Any], count: int, seconds: float) -> list[tupl
     return times
 
 
-def noise(dtype: Any, shape: tuple[int, ...]) -> Any:
-    """Seeded pixels, the same for every model: 0…255, less 128 for int8."""
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    dtype = np.dtype(dtype)
-    return (pixels.astype(np.int16) - 128).astype(dtype) if dtype == np.int8 else pixels.astype(dtype)
-
-
 def _described(detail: dict[str, Any], shape: Any) -> dict[str, Any]:
     return {"dtype": np.dtype(detail["dtype"]).name, "shape": [int(one) for one in shape]}
 
@@ -67,7 +61,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Load, first run, warm-up, runs; times are of the inference alone, without copying in and out.
 
     Raises:
-        InputError: LiteRT refuses the file or the size.
+        InputError: LiteRT refuses the file or the size, or the file does not take one image.
     """
     import ai_edge_litert.interpreter  # noqa: F401  # imported here so that the load below times the model alone
 
@@ -75,10 +69,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     forced = tuple(job["size"]) if job["resize"] else None
     init_ms = timed_ms(lambda: engines.append(LiteRT(path, threads=job["threads"], size=forced)))
     (engine,) = engines
-    if len(engine.input["shape"]) != 4:
-        raise InputError(f"input is {list(engine.input['shape'])}; expected NHWC", where=job["model"])
-    size = forced or engine.fixed_size or tuple(job["size"])
-    x = noise(engine.input["dtype"], (1, *size, int(engine.input["shape"][3])))
+    own = size_for(engine, job["size"])
+    x = image_for(engine, forced or own)
     init_ms += timed_ms(lambda: engine.feed(x))
     first_ms = timed_ms(engine.invoke)
     repeated(engine.invoke, job["warmup"], job["seconds"])

@@ -70,6 +70,8 @@ def bench(
     if plot is not None:
         draw(report, plot)
     if not as_json:
+        if "sizes" not in given:
+            show_bench.unheeded(report, height, width)
         show_bench.following(report, models, click.get_current_context())
     return max((one.exit_status for one in report.failures), default=0)
 

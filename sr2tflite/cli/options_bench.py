@@ -17,10 +17,13 @@ def _counts(lowest: int) -> Callable[[click.Context, click.Parameter, str | None
             return None
         found: list[int] = []
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            ends = [int(end) for end in (first, last or first) if end.isascii() and end.isdigit() and len(end) < 5]
+            first, dash, last = part.partition("-")
+            words = (first, last if dash else first)
+            ends = [int(end) for end in words if end.isascii() and end.isdigit() and len(end) < 5]
             if len(ends) < 2 or not lowest <= ends[0] <= ends[1]:
-                raise click.BadParameter(f"{part!r} is no number from {lowest} on, nor a range", param=parameter)
+                expected = f"expected such as {lowest},{lowest + 2} or {lowest}-{lowest + 3}"
+                message = f"{part!r} is no number from {lowest} on, nor a range; {expected}"
+                raise click.BadParameter(message, param=parameter)
             found.extend(range(ends[0], ends[1] + 1))
         return tuple(dict.fromkeys(found))
 

@@ -65,8 +65,10 @@ def table(
     from rich.table import Table
 
     grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
+    for column in grid.columns:
+        column.overflow = "fold"  # a narrow terminal loses no end of a name
     for column in grid.columns[1:] if numbers else ():
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True
     for row in rows:
         grid.add_row(*row)
     print_wide(grid)

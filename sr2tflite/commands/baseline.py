@@ -199,8 +199,7 @@ def _slowdown(now: Baseline, before: Baseline, bounds: Bounds, where: Path, prog
         expected = f"{before.sha256[:12]}…, as {where} says"
         return Checked("not measured", (Finding("error", Place(), f"{before.model} is {sha256(old)[:12]}…", expected),))
     ratio = _timed(old, _timed_bytes(now.model), bounds.plan, progress)
-    most, sure = 1 + bounds.max_slowdown, f"{100 * ratio.confidence:.4g} %: {ratio.low:.3f} to {ratio.high:.3f}"
-    said = f"{ratio.ratio:.3f} times as long as before ({sure})"
+    most, said = 1 + bounds.max_slowdown, f"{ratio.ratio:.3f} times as long as before ({ratio.interval})"
     if ratio.low > most or (ratio.ratio > most and ratio.confidence < CONFIDENCE):
         return Checked(said, (Finding("error", Place(), said, f"at most {most:g} times"),))
     if ratio.high > most and ratio.ratio > most:

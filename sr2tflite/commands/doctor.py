@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr2tflite.bench.phone.adb import Adb, find_adb
+from sr2tflite.bench.phone.adb import Adb, Listed, find_adb, usable
 from sr2tflite.bench.phone.calls import Calls
 from sr2tflite.bench.phone.tool_cache import SOURCES, binary_for, tool_folder
 from sr2tflite.commands.installed import extras, packages
@@ -46,9 +46,20 @@ def _adb(given: Path | None) -> tuple[Item, ...]:
         phones = client.devices()
     except Sr2TfliteError as error:
         return (found, _missing("phones", error))
-    told = ", ".join(f"{one.serial} ({one.state})" for one in phones)
-    hint = None if phones else "plug a phone in, switch on USB debugging, accept this computer (docs/device.md)"
-    return (found, Item("phones", bool(phones), told or "none", hint))
+    return (found, _phones(phones))
+
+
+def _phones(seen: Sequence[Listed]) -> Item:
+    """Those that adb sees; only one that it can use is one that is there."""
+    told = ", ".join(f"{one.serial} ({one.state})" for one in seen)
+    if not seen:
+        hint = "plug a phone in, switch on USB debugging, accept this computer (docs/device.md)"
+        return Item("phones", False, "none", hint)
+    try:
+        usable(min(seen, key=lambda one: one.state != "device"))
+    except Sr2TfliteError as error:
+        return Item("phones", False, told, error.hint)
+    return Item("phones", True, told)
 
 
 def _abis() -> list[str]:

@@ -226,6 +226,7 @@ class _Chain:
         models = [self.folder / MODEL_FLOAT, self.folder / MODEL]
 
         def action(progress: Progress) -> Facts:
+            from sr2tflite.bench.figures import compared
             from sr2tflite.bench.plan import Plan
             from sr2tflite.commands.bench import bench
 
@@ -241,8 +242,7 @@ class _Chain:
                 }
                 for one in result.models
             ]
-            interval = f"{100 * ratio.confidence:.4g} % interval {ratio.low:.3f} to {ratio.high:.3f}"
-            summary = f"`{ratio.model}` takes {ratio.ratio:.3f} times as long as `{ratio.reference}` ({interval})."
+            summary = f"{compared(f'`{ratio.model}`', f'`{ratio.reference}`', ratio.ratio)} ({ratio.interval})."
             return {"rows": rows, "ratio": ratio.ratio, "summary": summary, "full": result.to_json()}
 
         self._add("bench", [threads, runs, rounds], models, [], action)

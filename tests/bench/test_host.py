@@ -18,6 +18,7 @@ from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.result import End, Placement
 from sr2tflite.bench.worker import MOST_RUNS, repeated
 from sr2tflite.commands.bench import bench
+from sr2tflite.commands.bench_android import bench_android
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.files import sha256
 from sr2tflite.graph import Graph, Tensor, ops
@@ -189,6 +190,31 @@ def test_timing_goes_on_until_count_and_time_are_reached():
     assert len(repeated(lambda: None, 3, 0)) == 3
     assert len(repeated(lambda: None, 3, 60)) == MOST_RUNS
     assert len(repeated(lambda: time.sleep(0.02), 1, 0.05)) == 3
+
+
+def test_an_onnx_file_and_a_folder_are_told_what_to_type(model, tmp_path):
+    (tmp_path / "an.onnx").write_bytes(b"onnx")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a run").mkdir()
+    model("a run/model.tflite"), model("a run/model_free.tflite")
+    hints = {
+        "an.onnx": ("is a .onnx file", f"sr2tflite export {tmp_path}/an.onnx --int8 --free-shape -o model.tflite"),
+        "empty": ("is a folder", "sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite"),
+        "a run": ("is a folder", f"sr2tflite bench '{tmp_path}/a run/model.tflite'"),
+    }
+    for name, (message, hint) in hints.items():
+        for measure in (bench, bench_android):
+            with pytest.raises(InputError, match=f"{message}; expected .tflite") as caught:
+                measure([tmp_path / name])
+            assert (caught.value.where, caught.value.hint) == (str(tmp_path / name), hint)
+
+
+def test_what_litert_says_is_one_line(tmp_path):
+    path = tmp_path / "custom.tflite"
+    path.write_bytes(with_custom_op(quantized_sr_graph(), "MyOp"))
+    with pytest.raises(InputError, match="unresolved custom op: MyOp") as caught:
+        bench([path], QUICK)
+    assert "\n" not in caught.value.message
 
 
 REFUSED = {

@@ -1,14 +1,18 @@
 """Devices of one name are told apart, in the table and in the picture."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click import Context
 
 from sr2tflite.bench.names import device_names
 from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.plot import picture
-from sr2tflite.bench.result import BenchReport, Device
+from sr2tflite.bench.result import BenchReport, Device, Failure, Placement
+from sr2tflite.check.profile import profiles
 from sr2tflite.cli import show_bench
+from sr2tflite.cli.benching import bench as command
 from sr2tflite.commands.bench import bench
 
 
@@ -39,6 +43,43 @@ def test_the_table_says_which_phone_left_which_ops(two, capsys):
     assert lines.count("m0.tflite: outside xnnpack on Phone 9 #abcdef: RELU") == 1
     show_bench.report(BenchReport(two.results[:1]))
     assert "m0.tflite: outside xnnpack: RELU" in capsys.readouterr().out.splitlines()
+
+
+def test_a_narrow_terminal_shows_whole_names_and_numbers(two, capsys, monkeypatch):
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    name = "a_long_name_of_a_file_that_says_all.tflite"
+    (first, *_) = two.results
+    show_bench.report(BenchReport((replace(first, models=(replace(first.models[0], name=name),)),)))
+    lines = capsys.readouterr().out.splitlines()
+    assert "…" not in "".join(lines)
+    assert any("delegated" in line and line.rstrip().endswith("verdict") for line in lines)
+    place = next(index for index, line in enumerate(lines) if line.split()[:1] == ["ms"])
+    folded = "".join(line.split()[0] for line in lines[place + 1 :] if line and "noisy:" not in line)
+    assert folded.startswith(name)
+
+
+def test_a_phone_that_was_not_measured_is_told_and_measured_again(two, capsys):
+    found = replace(two, failures=(Failure("abcdef0123456789", "DeviceError", "is offline, while timing", 3),))
+    show_bench.report(found)
+    assert "not measured: phone #abcdef: is offline, while timing" in capsys.readouterr().out.splitlines()
+    steady = [
+        replace(one, models=tuple(replace(model, verdict="steady") for model in one.models)) for one in two.results
+    ]
+    context = Context(command, info_name="bench")
+    command.parse_args(context, ["m.tflite", "--android", "--all-devices"])
+    show_bench.following(replace(found, results=tuple(steady)), [Path("m.tflite")], context)
+    assert capsys.readouterr().out == "next: sr2tflite bench m.tflite --android --all-devices\n"
+
+
+def test_a_unit_that_declined_a_file_is_asked_why(two, capsys):
+    placed = Placement("gpu", "cpu", 3, 0, None, (), fell_back=True)
+    (first, *_) = two.results
+    fallen = replace(first, models=(replace(first.models[0], placement=placed, verdict="fell back"),))
+    show_bench.following(BenchReport((fallen,)), [Path("a file.tflite")], Context(command))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == "next: sr2tflite check 'a file.tflite' --profile gpu"
+    assert set(show_bench.PROFILED) <= set(profiles())
 
 
 def test_the_second_phones_ops_are_told_too(two, capsys):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from sr2tflite.bench.plan import Plan
-from sr2tflite.bench.plot import output_megapixels, picture
+from sr2tflite.bench.plot import _point, ms_per_megapixel, output_megapixels, picture
 from sr2tflite.bench.result import BenchReport
-from sr2tflite.bench.rounds import Latency
+from sr2tflite.bench.rounds import Latency, latency, pooled
 from sr2tflite.commands.bench import bench, draw
 
 
@@ -44,6 +44,16 @@ def test_rounds_of_which_only_statistics_are_told_have_bars(model, plans):
     # in the first file's color, on white
     bluish = [image[..., 0] - image[..., 2] > 40 for image in (drawn(None), drawn(8.0))]
     assert bluish[1].any(axis=1).sum() > bluish[0].any(axis=1).sum() + 50  # rows that hold some of it
+
+
+def test_a_curves_point_is_the_time_that_the_table_tells(model, plans):
+    (result,) = bench([model("a.tflite")], plans["one result"]).results
+    (measured,) = result.models
+    rounds = [replace(one, times_ms=times, latency_ms=latency(times)) for one, times in zip(measured.rounds, [(1.0, 2.0, 9.0), (4.0,)], strict=True)]  # fmt: skip  # noqa: E501
+    told = replace(measured, rounds=tuple(rounds), latency_ms=pooled(rounds))
+    megapixels = 16 * 16 / 1e6
+    assert ms_per_megapixel(told) == 3 / megapixels
+    assert _point(told) == (megapixels, 3 / megapixels, 1 / megapixels, 1 / megapixels)
 
 
 def test_a_name_is_no_formula(model, plans):

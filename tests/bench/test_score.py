@@ -1,15 +1,22 @@
 import json
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
+from kit.graphs import quantized_sr_graph
 
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, Placement, Tool
 from sr2tflite.bench.rounds import Round, latency
 from sr2tflite.bench.score import scored
+from sr2tflite.commands.eval import evaluate
 from sr2tflite.commands.score import psnr_of
 from sr2tflite.errors import InputError
+from sr2tflite.evaluate.protocols import PROTOCOLS
+from sr2tflite.export import direct
 from sr2tflite.export.challenges import CHALLENGES, score
 from sr2tflite.files import sha256
+from sr2tflite.graph import tflite
 
 # PSNR in dB, milliseconds, score: rows of the challenges' published tables
 PUBLISHED = {
@@ -76,9 +83,20 @@ def files(tmp_path):
 def evaluation(tmp_path, *rows):
     path = tmp_path / "eval.json"
     artifacts = [{"name": name, "sha256": digest} for name, digest, _, _ in rows]
-    table = [{"artifact": name, "protocol": protocol, "psnr": psnr} for name, _, protocol, psnr in rows]
-    path.write_text(json.dumps({"artifacts": artifacts, "rows": table}))
+    table = [{"artifact": name, "protocol": PROTOCOLS[by].id(3), "psnr": psnr} for name, _, by, psnr in rows]
+    path.write_text(json.dumps({"scale": 3, "artifacts": artifacts, "rows": table}))
     return str(path)
+
+
+def test_what_eval_prints_is_read(tmp_path):
+    model, images = tmp_path / "model.tflite", tmp_path / "images"
+    model.write_bytes(tflite.write(direct.prepare(quantized_sr_graph(), height=None, width=None, io="int8")))
+    images.mkdir()
+    cv2.imwrite(str(images / "one.png"), np.random.default_rng(0).integers(0, 256, (24, 30, 3), np.uint8))
+    found = evaluate([model], [images], protocols=("y-shave3", "rgb"))
+    told = tmp_path / "eval.json"
+    told.write_text(json.dumps(found.to_json()))
+    assert psnr_of([model], str(told)) == {sha256(model.read_bytes()): found.row("model.tflite", "rgb").mean.psnr}
 
 
 def test_a_number_is_the_psnr_of_one_file(files):
@@ -96,8 +114,15 @@ def test_an_evaluation_knows_files_by_hash_and_else_by_name(files, tmp_path):
     assert psnr_of(files, told) == {first: 30.0, second: 29.0}
 
 
+def test_another_file_of_the_same_name_has_another_psnr(files, tmp_path):
+    told = evaluation(tmp_path, ("a.tflite", "ab" * 32, "rgb", 30.0))
+    with pytest.raises(InputError, match="no PSNR of this") as caught:
+        psnr_of(files[:1], told)
+    assert caught.value.hint == f"sr2tflite eval {files[0]} --data DIR --protocol rgb --json > eval.json"
+
+
 WRONG = {
-    "no such file": ("eval.json", "cannot read"),
+    "no such file": ("eval.json", "'eval.json' is neither a number nor a file"),
     "not a number": ("nan", "PSNR is nan dB"),
     "too much": ("1000", "expected up to 100"),
     "less than nothing": ("-3", "expected up to 100"),
@@ -112,7 +137,7 @@ def test_a_wrong_psnr_is_an_error_for_the_user(files, told, message):
 
 def test_an_evaluation_without_the_file_or_of_another_kind_is_an_error(files, tmp_path):
     luma = evaluation(tmp_path, ("a.tflite", None, "y-shave3", 31.0))
-    with pytest.raises(InputError, match=r"no PSNR of a.tflite by the protocol rgb; it holds nothing"):
+    with pytest.raises(InputError, match=r"no PSNR of this a.tflite by the protocol rgb; it holds those of: none"):
         psnr_of(files[:1], luma)
     for content in ("text", "[1]", "{}", '{"artifacts": [1], "rows": []}'):
         path = tmp_path / "other.json"

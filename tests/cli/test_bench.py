@@ -11,6 +11,7 @@ from kit.graphs import float_sr_graph, quantized_sr_graph
 
 from sr2tflite.cli import status_of
 from sr2tflite.cli.verbs import group
+from sr2tflite.export import direct
 from sr2tflite.graph import Tensor, ops
 from sr2tflite.graph.tflite import write
 from sr2tflite.numerics.qparams import QuantParams
@@ -46,7 +47,7 @@ def test_float_against_int8_by_threads_and_sizes_with_a_picture(bench: Bench) ->
     status, out, err = bench("float.tflite", "int8.tflite", *QUICK, *sized)
     assert status == 0, err
     assert out.count("int8.tflite takes ") == 4
-    assert out.count("(50 %: ") == 4
+    assert out.count("(50 % interval ") == 4
     assert f"threads: 2, on processors {cpu}" in out
     assert "ms/megapixel" in out
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
@@ -95,6 +96,20 @@ def test_a_picture_that_cannot_be_written_loses_nothing_that_was_measured(bench:
     assert err.startswith("error: p.png: ")
 
 
+def test_files_of_different_sizes_are_told_and_a_size_that_changes_nothing_is_too(bench: Bench) -> None:
+    Path("fixed.tflite").write_bytes(write(direct.prepare(quantized_sr_graph(), height=24, width=32, io="int8")))
+    status, out, err = bench("fixed.tflite", "int8.tflite", *QUICK, *SMALL)
+    assert status == 0, err
+    sizes = "fixed.tflite 24×32 to 72×96, int8.tflite 8×10 to 24×30"
+    assert f"the files ran at different sizes, which a ratio does not allow for: {sizes}" in out
+    assert "fixed.tflite: fixes its size, 24×32, which --height and --width do not change; --sizes 8x10 does" in out
+    for alike in (("--sizes", "8x10"), ("--height", "24", "--width", "32")):
+        _, out, _ = bench("fixed.tflite", "int8.tflite", *QUICK, *alike)
+        assert "int8.tflite takes " in out
+        assert "different sizes" not in out
+        assert "fixes its size" not in out
+
+
 def test_a_score_is_of_the_size_that_the_challenge_timed_and_names_the_device(bench: Bench) -> None:
     status, out, err = bench("int8.tflite", *QUICK, "--score", "mai2022", "--psnr", "29.9", "--json")
     assert status == 0, err
@@ -123,11 +138,16 @@ WRONG = {
     "no size": (("--sizes", "720"), "'720' is no size; expected height by width"),
     "a size of nothing": (("--sizes", "0x8"), "'0x8' is no size"),
     "no threads": (("--threads", "0"), "'0' is no number from 1 on"),
+    "a range without an end": (
+        ("--threads", "1-"),
+        "'1-' is no number from 1 on, nor a range; expected such as 1,3 or",
+    ),
+    "processors that are not there": (("--cpus", "9000-9002,9005"), "no processor 9000-9002,9005 is ours"),
     "threads downward": (("--threads", "3-1"), "'3-1' is no number"),
     "no processor": (("--cpus", "x"), "'x' is no number from 0 on"),
     "a processor that is not there": (("--cpus", "9000"), "no processor 9000 is ours"),
     "no picture": (("--plot", "p.jpg"), "p.jpg does not end in .png"),
-    "no evaluation": (("--score", "mai2022", "--psnr", "no.json"), "cannot read"),
+    "no evaluation": (("--score", "mai2022", "--psnr", "no.json"), "'no.json' is neither a number nor a file"),
     "a PSNR of nobody": (("--score", "mai2022", "--psnr", "1e9"), "expected up to 100"),
 }
 

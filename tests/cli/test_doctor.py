@@ -53,11 +53,24 @@ def test_what_is_there_is_told_with_its_version_state_and_hash(adb: Path, capsys
     path.write_bytes(ARM64)
     found = {one["name"]: one for one in json.loads(told(capsys, "--adb", str(adb), "--json"))["items"]}
     assert found["adb"]["told"] == f"{adb}, version 36.0.0"
-    assert (found["phones"]["is_there"], found["phones"]["told"]) == (True, "abc (unauthorized)")
+    assert (found["phones"]["is_there"], found["phones"]["told"]) == (False, "abc (unauthorized)")
+    assert "accept 'Allow USB debugging'" in found["phones"]["hint"]
     assert found["benchmark_model for arm64-v8a"]["told"] == "has no benchmark_model.sha256 beside it"
     path.with_name("benchmark_model.sha256").write_text(sha256(ARM64))
     lines = told(capsys, "--adb", str(adb)).splitlines()
     assert f"found    benchmark_model for arm64-v8a: {path}, sha256 {sha256(ARM64)}" in lines
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_there"),
+    {"": False, "abc device": True, "abc offline\\ndef device": True, "abc recovery\\ndef offline": False}.items(),
+)
+def test_a_phone_is_there_if_adb_can_use_it(
+    listed: str, is_there: bool, adb: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adb.write_text(adb.read_text().replace("abc unauthorized", listed))
+    found = {one["name"]: one for one in json.loads(told(capsys, "--adb", str(adb), "--json"))["items"]}["phones"]
+    assert (found["is_there"], found["hint"] is None) == (is_there, is_there)
 
 
 def test_versions_extras_runtime_and_places_are_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,7 +82,7 @@ def outside(model: Any) -> None:
 
 
 CASES: dict[str, tuple[bytes, str]] = {
-    "an empty file": (b"", "not a TFLite file"),
+    "an empty file": (b"", "not a TFLite file: it is empty"),
     "half a file": (HONEST[: len(HONEST) // 2], "lies outside the file"),
     "a root behind the end": (b"\xff\xff\xff\x7f" + HONEST[4:], "lies outside the file"),
     "an op that no one knows": (changed(unknown_op), "LiteRT refuses the file"),

@@ -1,6 +1,7 @@
 """What a person gets of phones: the table, the picture, the JSON of the one result type."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ def test_the_table_says_what_ran_and_how_far_it_can_be_believed(
     told = bench(model, other, "--benchmark-model", real, "--plot", picture)
     assert told.status == 0
     lines = told.out.splitlines()
-    assert lines[0].startswith("Loop Loop Phone (LOOP1), threads: 1, on processors of mask ")
+    last = max(os.sched_getaffinity(0))
+    assert lines[0] == f"Loop Loop Phone (LOOP1), threads: 1, on processors {last} (mask {1 << last:x})"
     assert [line.split()[:2] for line in lines[2:4]] == [["model.tflite", "24×32"], ["other.tflite", "24×32"]]
     assert "other.tflite takes " in told.out
     assert "model.tflite: output identical to xnnpack here, 20,736 values" in lines

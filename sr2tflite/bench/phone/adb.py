@@ -167,23 +167,28 @@ def chosen(adb: Adb, serials: Sequence[str], *, every: bool, progress: Progress 
         missing = next((serial for serial in serials if serial not in by_serial), None)
         if missing is not None:
             raise DeviceError("is not there", where=missing, hint=f"adb sees: {_names(found) or 'no device'}")
-        return tuple(_usable(by_serial[serial]) for serial in dict.fromkeys(serials))
-    usable = [one for one in found if one.state == "device"]
+        return tuple(usable(by_serial[serial]) for serial in dict.fromkeys(serials))
+    ready = [one for one in found if one.state == "device"]
     if not found:
         hint = "plug a phone in, switch on USB debugging in its developer options, and accept this computer"
         raise DeviceError("adb sees no device", where="--android", hint=hint)
-    if every and usable:
+    if every and ready:
         for one in found:
             if one.state != "device":
                 remark(progress, "left out", f"{one.serial} is {one.state}")
-        return tuple(usable)
+        return tuple(ready)
     if len(found) > 1 and not every:
         hint = f"choose: --serial SERIAL, or --all-devices; adb sees: {_names(found)}"
         raise DeviceError(f"adb sees {len(found)} devices; expected one", where="--android", hint=hint)
-    return (_usable(found[0]),)
+    return (usable(found[0]),)
 
 
-def _usable(one: Listed) -> Listed:
+def usable(one: Listed) -> Listed:
+    """The phone, if adb can use it.
+
+    Raises:
+        DeviceError: It is unauthorized, offline, in recovery …
+    """
     if one.state != "device":
         said = Said((), 1, "", f"error: device {one.state}")
         known = one.state in {"unauthorized", "offline", "authorizing", "connecting"} or "permissions" in one.state

@@ -35,7 +35,7 @@ def answered(
     """
     tool.run(flags, None, doing=f"checking the output of {model.name}")
     local, remote, where = scratch / passes.OUT, f"{tool.folder}/{passes.OUT}", tool.phone.serial
-    tool.phone.pull(remote, local, size_bytes=model.y.nbytes)
+    tool.phone.pull(remote, local, size_bytes=model.output_bytes)
     tool.phone.ask(f"rm -f {remote}", doing="removing the output")
     found = output_of(read_bytes(local), model, where)
     on_processor = delegate.unit == "cpu"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sr2tflite.bench.names import ranges
 from sr2tflite.errors import InputError
 
 _PART = re.compile(r"^processor\s*:\s*(\d+)|^CPU implementer\s*:\s*(0x[0-9a-f]+)|^CPU part\s*:\s*(0x[0-9a-f]+)", re.M)
@@ -146,6 +147,12 @@ def mask_of(numbers: Sequence[int]) -> str:
     return f"{sum(1 << number for number in set(numbers)):x}"
 
 
+def numbers_of(mask: str) -> set[int]:
+    """The processors of a hexadecimal mask."""
+    value = int(mask, 16)
+    return {number for number in range(value.bit_length()) if value >> number & 1}
+
+
 def checked_mask(text: str, cores: Sequence[Core], where: str) -> str:
     """A mask that someone typed.
 
@@ -156,10 +163,12 @@ def checked_mask(text: str, cores: Sequence[Core], where: str) -> str:
         value = int(text, 16)
     except ValueError:
         value = 0
-    known = sum(1 << core.number for core in cores if core.is_online)
-    if value <= 0 or (known and value & ~known):
-        expected = f"expected one within {known:x}" if known else "expected one such as f0"
-        raise InputError(f"affinity {text!r} is no mask of its processors; {expected}", where=where)
+    known = {core.number for core in cores if core.is_online}
+    if value <= 0:
+        raise InputError(f"affinity {text!r} is no mask of its processors; expected one such as f0", where=where)
+    if known and (absent := numbers_of(text) - known):
+        message = f"the phone has no processor {ranges(absent)}; expected some of {ranges(known)}"
+        raise InputError(message, where=where, hint=f"--cpus {ranges(known)}")
     return f"{value:x}"
 
 

@@ -24,7 +24,7 @@ from sr2tflite.bench.phone.state import PhoneState, effective_mhz, phone_state
 from sr2tflite.bench.phone.tool import PhoneTool
 from sr2tflite.bench.phone.tool_cache import NAME, Binary, binary_for, check_library
 from sr2tflite.bench.phone.tool_log import Log
-from sr2tflite.bench.ratio import ratio
+from sr2tflite.bench.ratio import ratio, unequal_work
 from sr2tflite.bench.result import BenchResult, ModelBench, OutputCheck, Tool
 from sr2tflite.bench.rounds import Round
 from sr2tflite.errors import DeviceError
@@ -136,7 +136,7 @@ def _measured(bench: _Bench, threads: int, checks: Sequence[OutputCheck | None])
         interleaved=True,
         models=tuple(models),
         ratios=tuple(ratio(model, models[0]) for model in models[1:]),
-        notes=notes(plan, bench.facts, mask, models),
+        notes=(*notes(plan, bench.facts, mask, models), *unequal_work(models)),
     )
 
 

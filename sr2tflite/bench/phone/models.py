@@ -9,14 +9,13 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from numpy.typing import NDArray
 
-from sr2tflite.bench.flex import refuse_flex
+from sr2tflite.bench.flex import content_of
+from sr2tflite.bench.image import image_for, size_for
 from sr2tflite.bench.names import distinct
 from sr2tflite.bench.placing import delegated
 from sr2tflite.bench.result import End
-from sr2tflite.bench.worker import noise
-from sr2tflite.errors import InputError
 from sr2tflite.evaluate.runners.tflite import survived
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import sha256
 from sr2tflite.graph.tflite.flat import open_model
 from sr2tflite.runtime import Kernels, LiteRT
 
@@ -36,7 +35,10 @@ class PhoneModel:
     """Seeded noise of the input's type and shape."""
 
     y: NDArray[Any]
-    """What LiteRT with XNNPACK makes of it here."""
+    """What LiteRT with XNNPACK makes of it here; of several outputs the first."""
+
+    output_bytes: int
+    """Of all outputs, which ``benchmark_model`` writes one after another."""
 
     nodes: int
     outside: tuple[str, ...]
@@ -69,20 +71,17 @@ def prepared(paths: Sequence[Path], size: tuple[int, int]) -> tuple[PhoneModel, 
         size: Height and width for those of free shape.
 
     Raises:
-        InputError: A file cannot be read, is damaged, or LiteRT refuses it.
+        InputError: A file cannot be read, is damaged, LiteRT refuses it, or it does not take one image.
         UnsupportedError: It needs Flex ops.
     """
     return tuple(_prepared(path, name, size) for path, name in zip(paths, distinct(paths), strict=True))
 
 
 def _prepared(path: Path, name: str, size: tuple[int, int]) -> PhoneModel:
-    content = read_bytes(path)
-    refuse_flex(content, str(path))
+    content = content_of(path)
     survived(content, str(path))
     engine = LiteRT(path)
-    if len(engine.input["shape"]) != 4:
-        raise InputError(f"input is {list(engine.input['shape'])}; expected NHWC", where=str(path))
-    x = noise(engine.input["dtype"], (1, *(engine.fixed_size or size), int(engine.input["shape"][3])))
+    x = image_for(engine, size_for(engine, size))
     y = engine.run(x)
     coverage = delegated(engine.plan())
     return PhoneModel(
@@ -93,6 +92,7 @@ def _prepared(path: Path, name: str, size: tuple[int, int]) -> PhoneModel:
         str(engine.input["name"]),
         np.ascontiguousarray(x),
         y,
+        engine.output_bytes(),
         coverage["nodes"],
         tuple(coverage["outside"]),
         engine.fixed_size is None,

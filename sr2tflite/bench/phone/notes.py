@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sr2tflite.bench.figures import figure
 from sr2tflite.bench.phone.facts import PhoneFacts
 from sr2tflite.bench.phone.plan import BIG, PhonePlan
 from sr2tflite.bench.result import ModelBench, Placement
@@ -32,12 +33,14 @@ def notes(plan: PhonePlan, facts: PhoneFacts, mask: str | None, models: Sequence
     if not any(_tells_heat(state) for state in states):
         found.append("the phone tells neither thermal status nor temperatures: heat is unknown")
     if any(model.latency_ms.median is None for model in models):
-        means = ", ".join(f"{model.name} {model.latency_ms.mean:.3g} ms" for model in models)
+        means = ", ".join(f"{model.name} {figure(model.latency_ms.mean)} ms" for model in models)
         found.append(f"this benchmark_model tells no median; mean: {means}")
     if any(model.placement.obtained is None for model in models):
         found.append(f"this benchmark_model does not tell whether {models[0].placement.asked} ran the file")
+    why = "no profile was asked for" if not plan.profiles else "this benchmark_model profiles no ops"
+    if plan.ops and any(model.ops is None for model in models):
+        found.append(f"no op times: {why}")
     if unknown := [model.name for model in models if _lacks_names(model.placement)]:
-        why = "no profile was asked for" if not plan.profiles else "this benchmark_model profiles no ops"
         found.append(f"which ops {models[0].placement.asked} left is not known, {why}: {', '.join(unknown)}")
     if plan.checks_output and any(model.output_check is None for model in models):
         found.append("outputs not compared: this benchmark_model writes none")

@@ -14,15 +14,15 @@ ANYWAY = "measure it anyway: --no-check-output"
 
 
 def output_of(content: bytes, model: PhoneModel, where: str) -> NDArray[Any]:
-    """The bytes that the phone wrote, as an array like the host's.
+    """What the phone wrote, as an array like the host's; of several outputs the first.
 
     Raises:
         VerificationError: They are more or fewer.
     """
-    if len(content) != model.y.nbytes:
-        message = f"{model.name}: the phone wrote {len(content):,} bytes; expected {model.y.nbytes:,}"
+    if len(content) != model.output_bytes:
+        message = f"{model.name}: the phone wrote {len(content):,} bytes; expected {model.output_bytes:,}"
         raise VerificationError(message, where=where, hint=ANYWAY)
-    return np.frombuffer(content, model.y.dtype).reshape(model.y.shape)
+    return np.frombuffer(content[: model.y.nbytes], model.y.dtype).reshape(model.y.shape)
 
 
 def compared(found: NDArray[Any], expected: NDArray[Any], against: str) -> OutputCheck:

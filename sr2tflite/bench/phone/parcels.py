@@ -53,10 +53,10 @@ def demand_room(parcels: Sequence[Parcel], models: Sequence[PhoneModel], free_ki
     Raises:
         DeviceError: It does not fit.
     """
-    needed = sum(one.path.stat().st_size for one in parcels) + max(model.y.nbytes for model in models)
+    needed = sum(one.path.stat().st_size for one in parcels) + max(model.output_bytes for model in models)
     if free_kib is not None and needed > free_kib * 1024:
         raise DeviceError(
-            f"{free_kib:,} KiB are free under /data/local/tmp; expected {-(-needed // 1024):,}",
+            f"{free_kib:,} KiB are free under /data/local/tmp; expected {-(-needed // 1024):,} KiB",
             where=where,
             hint=f"free some space on the phone: adb -s {where} shell df -h /data",
         )

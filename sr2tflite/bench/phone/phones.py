@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from sr2tflite.bench.ending import ending_is_an_interrupt
-from sr2tflite.bench.flex import refuse_flex
+from sr2tflite.bench.flex import content_of
 from sr2tflite.bench.phone.adb import Adb, chosen, find_adb
 from sr2tflite.bench.phone.calls import Calls
 from sr2tflite.bench.phone.facts import hashed
@@ -17,7 +17,7 @@ from sr2tflite.bench.phone.phone import Phone
 from sr2tflite.bench.phone.plan import PhonePlan
 from sr2tflite.bench.result import BenchReport, BenchResult, Failure
 from sr2tflite.errors import Sr2TfliteError
-from sr2tflite.files import alone, cache_folder, make_folder, read_bytes
+from sr2tflite.files import alone, cache_folder, make_folder
 from sr2tflite.progress import Progress, remark, silent
 
 Results = tuple[BenchResult, ...]
@@ -51,7 +51,7 @@ def bench_on_phones(
         KeyboardInterrupt: It was interrupted; the phones were cleaned.
     """
     for path in paths:
-        refuse_flex(read_bytes(path), str(path))
+        content_of(path)
     calls, cleaning = Calls(), Calls()
     client = Adb(find_adb(adb), calls)
     client.version()
@@ -103,7 +103,7 @@ def _report(phones: Sequence[Phone], futures: Sequence[Future[Results]], progres
     if failed and not results:
         raise failed[0][1]
     for serial, error in failed:
-        remark(progress, serial, str(error))
+        remark(progress, serial, str(error).removeprefix(f"{serial}: "))
     return BenchReport(tuple(results), tuple(_failure(*one) for one in failed))
 
 

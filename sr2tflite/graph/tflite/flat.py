@@ -112,11 +112,9 @@ def open_model(data: bytes, where: str) -> FlatModel:
         InputError: The bytes are not a whole TFLite file, or it has several subgraphs.
     """
     if len(data) < 8 or data[4:8] != IDENTIFIER:
-        raise InputError(
-            f"not a TFLite file: identifier {data[4:8]!r}; expected {IDENTIFIER!r}",
-            where=where,
-            hint="give a .tflite file",
-        )
+        found = f"identifier {data[4:8]!r}" if data else "it is empty"
+        message = f"not a TFLite file: {found}; expected identifier {IDENTIFIER!r}"
+        raise InputError(message, where=where, hint="give a .tflite file")
     try:
         verify(data)
         return _model(schema.Model.GetRootAs(data, 0), Budget(data), where)

@@ -11,6 +11,7 @@ from sr2tflite.bench.phone.cpu_groups import (
     cores_of,
     groups_of,
     mask_of,
+    numbers_of,
     parts_of,
 )
 from sr2tflite.bench.phone.dumpsys import Battery, Temperature, Thermal, battery, thermal
@@ -256,9 +257,20 @@ def test_masks_that_someone_types_are_checked():
     assert checked_mask("0C", told, "") == "c"
     assert checked_mask("ff", [], "") == "ff"
     assert mask_of([4, 5, 6, 7]) == "f0"
-    for wrong in ("", "xyz", "0", "10", "-1"):
+    for wrong in ("", "xyz", "0", "-1"):
         with pytest.raises(InputError, match="no mask"):
             checked_mask(wrong, told, "")
+
+
+def test_processors_that_a_phone_does_not_have_are_told_as_they_are_typed():
+    with pytest.raises(InputError, match="the phone has no processor 4,6-7; expected some of 0-3") as caught:
+        checked_mask(mask_of([1, 4, 6, 7]), cores(1, 1, 1, 1), "")
+    assert caught.value.hint == "--cpus 0-3"
+
+
+@given(st.sets(st.integers(0, 70), min_size=1))
+def test_a_mask_names_the_processors_that_it_was_made_of(numbers):
+    assert numbers_of(mask_of(sorted(numbers))) == numbers
 
 
 def test_sysfs_that_is_denied_leaves_cores_without_figures():

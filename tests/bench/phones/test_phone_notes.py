@@ -56,6 +56,8 @@ def test_nothing_odd_is_nothing_to_say():
         ({"obtained": None}, "this benchmark_model does not tell whether xnnpack ran the file"),
         ({"taken": 2}, "which ops xnnpack left is not known, this benchmark_model profiles no ops: m"),
         ({"taken": 2, "profiles": False}, "which ops xnnpack left is not known, no profile was asked for: m"),
+        ({"ops": True}, "no op times: this benchmark_model profiles no ops"),
+        ({"ops": True, "profiles": False}, "no op times: no profile was asked for"),
         ({"check": False}, "outputs not compared: this benchmark_model writes none"),
     ],
 )

@@ -1,5 +1,6 @@
 """What ``bench`` wrote: latencies, and what they were measured on."""
 
+from sr2tflite.bench.figures import compared, interval
 from sr2tflite.run.report.told import Told
 
 
@@ -60,9 +61,8 @@ class BenchRatio(Told):
     confidence: float | None = None
 
     def __str__(self) -> str:
-        sure = "" if self.confidence is None else f"{100 * self.confidence:.4g} % "
-        words = f"{self.model} takes {self.ratio:.3f} times as long as {self.reference}"
-        return f"{words} ({sure}interval {self.low:.3f} to {self.high:.3f})"
+        sure = "" if self.confidence is None else f" ({interval(self.low, self.high, self.confidence)})"
+        return compared(self.model, self.reference, self.ratio) + sure
 
 
 class Bench(Told):
