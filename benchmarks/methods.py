@@ -23,7 +23,7 @@ from sr2tflite.commands.eval import evaluate
 from sr2tflite.commands.export import export
 from sr2tflite.commands.ptq import ptq
 from sr2tflite.commands.qat import qat
-from sr2tflite.data.images import list_images
+from sr2tflite.data.pairs import files_of
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.files import read_bytes
 from sr2tflite.graph import Graph, Node, onnx, ops
@@ -74,7 +74,8 @@ class Study:
             graph = onnx.read(read_bytes(quantized), quantized.name)
             return {"seconds": seconds, "bytes": size, "bitops": bitops(graph, bits_of), **self.quality(quantized)}
 
-        images = [path for one in (*self.data, *self.judged) for path in list_images(one)]
+        images = [path for one in self.data for path in files_of(one, "train")]
+        images += [path for one in self.judged for path in files_of(one, "valid")]
         plain = settings.model_dump(mode="json")
         stage = Stage(row, plain, (self.model, *images), (quantized,), work)
         return RunFolder(folder).run(stage, made)[0]

@@ -160,8 +160,11 @@ def test_another_image_is_chosen_by_a_button_with_its_name(browser: Any, page: P
     assert browser.get_log("browser") == []
 
 
-def test_nothing_jumps_while_the_page_is_made_ready(browser: Any, page: Path) -> None:
+@pytest.mark.parametrize("slower", [1, 6, 20, 40])
+def test_nothing_jumps_while_the_page_is_made_ready(browser: Any, page: Path, slower: int) -> None:
+    browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": slower})
     look(browser, page, DESKTOP)
+    browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": 1})
     shifts = browser.execute_async_script(
         "const [done, seen] = [arguments[0], []];"
         "const observer = new PerformanceObserver((list) => seen.push(...list.getEntries().map((one) => one.value)));"
