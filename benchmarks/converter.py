@@ -25,6 +25,8 @@ from onnx import helper, numpy_helper
 
 from sr2tflite.commands.ptq import calibration_images, read_float
 from sr2tflite.errors import InputError
+from sr2tflite.graph.onnx import write
+from sr2tflite.graph.passes.pixel_units import to_pixel_units
 
 WHITE = 255.0
 SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
@@ -32,7 +34,7 @@ SAMPLE = "calibration_image_sample_data_20x128x128x3_float32.npy"
 
 
 def as_exported(model: onnx.ModelProto, height: int, width: int) -> onnx.ModelProto:
-    """A deploy graph in pixel units as PyTorch's exporter would write it, at one size.
+    """A float graph in pixel units as PyTorch's exporter would write it, at one size.
 
     Raises:
         InputError: The graph does not end in DEPTH_TO_SPACE behind convolutions and sums of them.
@@ -94,15 +96,17 @@ def converted(model: onnx.ModelProto, images: NDArray[np.float32]) -> bytes:
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="a float deploy graph in pixel units")
+    parser.add_argument("model", type=Path, help="a float deploy graph")
     parser.add_argument("--calibrate", action="append", required=True, type=Path)
     parser.add_argument("-o", "--output", required=True, type=Path)
     for name, default in {"height": 720, "width": 1280, "images": 32}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     told = parser.parse_args()
-    found = calibration_images(told.calibrate, read_float(told.model), told.images).images
+    graph = read_float(told.model)
+    found = calibration_images(told.calibrate, graph, told.images).images
     images = np.stack([grown(image, told.height, told.width) for image in found])
-    exported = as_exported(onnx.load(told.model), told.height, told.width)
+    in_pixels = onnx.load_from_string(write(to_pixel_units(graph)))
+    exported = as_exported(in_pixels, told.height, told.width)
     told.output.write_bytes(converted(exported, images))
     print(f"{told.output}: onnx2tf -oiqt, {len(images)} images, {told.height}×{told.width}")
 
