@@ -21,8 +21,9 @@ def upscale(
     """Enlarge images, or folders of them, into a folder (or one image into one file), by any network.
 
     Tiles change no byte of an integer file's result. Alpha is enlarged by bicubic, grey images stay grey, and
-    images stand the way up that EXIF says. What is there already is not made again, so that the same command goes on
-    where it was stopped. An image that cannot be used is named and left out; the exit status is then 2.
+    images stand the way up that EXIF says; PNG and TIFF of 16 bits are rounded to 8, and said to be. What is there
+    already is not made again, so that the same command goes on where it was stopped. An image that cannot be used is
+    named and left out; the exit status is then 2.
     """
     from sr2tflite.cli import show
     from sr2tflite.cli.watch import watching
