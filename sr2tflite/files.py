@@ -182,6 +182,8 @@ def read_range(path: Path, offset: int, length: int) -> bytes:
 def unreadable(path: Path, error: OSError) -> InputError:
     """What a file or folder that cannot be read becomes."""
     hint = f"chmod +r {quoted(path)}" if error.errno in _DENIED else "check the path"
+    if error.errno == errno.EISDIR:
+        hint = "name one of the files in it"
     return InputError(f"cannot read: {error.strerror}", where=str(path), hint=hint)
 
 

@@ -20,8 +20,9 @@ from sr2tflite.bench.ratio import ratio
 from sr2tflite.bench.result import BenchReport, BenchResult, Device, End, ModelBench, OpTime, Placement, Tool
 from sr2tflite.bench.rounds import Round, Signals, State, latency
 from sr2tflite.errors import DeviceError, InputError
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import other_kind, read_bytes, sha256
 from sr2tflite.graph.tflite import admit
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.progress import Progress, silent
 
 Answer = dict[str, Any]
@@ -111,6 +112,8 @@ def _admitted(path: Path, name: str) -> File:
         InputError: It cannot be read, or is damaged.
         UnsupportedError: It needs Flex ops.
     """
+    if path.suffix in (".onnx", *CHECKPOINTS) or path.is_dir():
+        raise other_kind(path, ".tflite", "sr2tflite export QDQ.onnx --int8 --free-shape -o model.tflite")
     data = read_bytes(path)
     refuse_flex(data, str(path))
     admit(data, str(path))

@@ -38,6 +38,18 @@ def out(suffix: str, *, required: bool = True, text: str = "The file to write.")
     return click.option(*flags, required=required, metavar=f"FILE{suffix}", type=kind, callback=named, help=text)
 
 
+def picture(text: str) -> Callable[[Decorated], Decorated]:
+    """``--plot``: the picture to draw."""
+
+    def named(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None and path.suffix != ".png":
+            raise click.BadParameter(f"{path} does not end in .png", param=parameter)
+        return path
+
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option("--plot", type=kind, callback=named, metavar="FILE.png", help=text)
+
+
 def ending(path: Path, suffix: str | None) -> Path:
     """See to it that ``-o`` names a file that ends in ``suffix``; with None, a folder."""
     if suffix is None and (path.suffix == ".tflite" or path.is_file()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import keep_apart, read_bytes, write_bytes, write_text
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.provenance import TRAINED_ON, listed, seen
 from sr2tflite.registry import nearest
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from sr2tflite.fuse import Certificate, Fused
 
-CHECKPOINTS = (".safetensors", ".pt", ".pth")
 ONNX = ".onnx"
 
 FOREIGN = (

@@ -18,11 +18,11 @@ from sr2tflite.graph.receptive_field import receptive_field
 from sr2tflite.graph.shapes import with_size
 from sr2tflite.graph.tflite import listing as tflite_listing
 from sr2tflite.graph.tflite.flat import open_model
+from sr2tflite.networks.header import CHECKPOINTS
 
 SIZE = (720, 1280)
 """Height and width at which costs of free-shape files are told."""
 
-CHECKPOINTS = (".safetensors", ".pth", ".pt")
 SUFFIXES = (".tflite", ".onnx", *CHECKPOINTS)
 
 _Found = tuple[Listing, Graph | None, Sr2TfliteError | None]

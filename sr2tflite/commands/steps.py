@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
+from sr2tflite.files import read_range
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.progress import Progress
 from sr2tflite.run.artifacts import (
     CERTIFICATE,
@@ -50,6 +52,7 @@ def steps(recipe: Recipe, folder: Path, digests: Digests | None = None) -> list[
         RecipeError: An unknown student.
         InputError: A folder of images cannot be read, or an image serves both the making and the judging.
     """
+    _refuse_missing(recipe)
     _refuse_leak(recipe, digests or Digests())
     chain = _Chain(recipe, folder)
     chain.student()
@@ -253,6 +256,14 @@ class _Chain:
         self._add("bench", [threads, runs, rounds], models, [], action)
 
 
+def _refuse_missing(recipe: Recipe) -> None:
+    """See to it, before the first stage, that every file is there which a later one takes."""
+    trainings = [one for one in (recipe.train, recipe.finetune, recipe.qat) if one is not None]
+    for path in (recipe.weights, *(one.teacher for one in trainings)):
+        if path is not None:
+            read_range(path, 0, 0)
+
+
 def _refuse_leak(recipe: Recipe, digest: Digests) -> None:
     used = {digest(path) for path in _images((*recipe.data.train, *recipe.data.calibrate))}
     for path in _images(recipe.data.evaluate, "valid"):
@@ -284,7 +295,7 @@ def _teacher(settings: LoopSettings) -> list[Path]:
 def _weights(student: str | dict[str, Any]) -> Path:
     from sr2tflite.networks import checkpoint
 
-    if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
+    if isinstance(student, str) and student.endswith(CHECKPOINTS):
         return Path(student)
     name = checkpoint.load_named(student).name
     return checkpoint.shipped(name)

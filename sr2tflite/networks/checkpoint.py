@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sr2tflite.errors import InputError
-from sr2tflite.files import write_bytes
+from sr2tflite.files import other_kind, write_bytes
 from sr2tflite.networks.header import METADATA_KEY, facts_of
 from sr2tflite.networks.matching import find, key_difference, with_peak
 from sr2tflite.networks.pickled import read_pickle
@@ -96,7 +96,9 @@ def _refuse_contradiction(spec: Any, told: str | dict[str, Any] | None, where: s
     own = {"name": spec} if isinstance(spec, str) else dict(spec)
     asked = {"name": told} if isinstance(told, str) else dict(told or {})
     if "name" in asked and asked["name"] != own["name"]:
-        raise InputError(f"holds the student {own['name']}; expected {asked['name']}", where=where)
+        raise InputError(
+            f"holds the student {own['name']}; expected {asked['name']}", where=where, hint="leave --student out"
+        )
     held = STUDENTS.parse(own)[1]
     if asked and STUDENTS.parse({**own, **asked})[1] != held:
         raise InputError(f"holds {held}; expected {asked}", where=where, hint="leave the settings out")
@@ -142,7 +144,7 @@ def load_named(spec: str | dict[str, Any]) -> LoadedStudent:
 
 def open_student(source: str | dict[str, Any], student: str | dict[str, Any] | None = None) -> LoadedStudent:
     """A student by name (its shipped weights) or from a checkpoint's path, where ``student`` may say what it is."""
-    if isinstance(source, str) and source.endswith((".safetensors", ".pt", ".pth")):
+    if isinstance(source, str) and Path(source).suffix:
         return load(Path(source), student)
     return load_named(source)
 
@@ -155,6 +157,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if not path.is_file():
         raise InputError("no such file", where=str(path), hint="check the path")
+    if path.suffix in (".onnx", ".tflite"):
+        raise other_kind(path, "a checkpoint: .safetensors, .pt or .pth", "give the weights it was made from")
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, "pt") as file:

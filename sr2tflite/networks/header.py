@@ -10,6 +10,9 @@ from sr2tflite.errors import InputError
 
 METADATA_KEY = "sr2tflite"
 
+CHECKPOINTS = (".safetensors", ".pt", ".pth")
+"""How the names of files with weights end."""
+
 _KINDS = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "C": "complex"}
 """Of safetensors' types."""
 

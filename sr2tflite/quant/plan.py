@@ -148,7 +148,19 @@ def plan_quantization(graph: Graph, bits: Bits | None = None, *, lift_skips: boo
         UnsupportedError: An op cannot be quantized, or no skip lifted; the message names it.
     """
     start = in_pixels(graph)
-    found = with_lifted_skips(start) if lift_skips else Lifted(start)
+    return plan_in_pixels(with_lifted_skips(start) if lift_skips else Lifted(start), bits)
+
+
+def plan_in_pixels(found: Lifted, bits: Bits | None = None) -> Plan:
+    """The same for a graph that is in pixel units already, its skips lifted or not.
+
+    Args:
+        found: The float graph, and what of it holds pixels only.
+        bits: Of weights and activations; 8 when None.
+
+    Raises:
+        UnsupportedError: An op cannot be quantized; the message names it.
+    """
     pixels, bits = found.graph, bits or Bits()
     plan = plan_as_it_is(pixels, found.copies)
     groups = tuple(_with_steps(pixels, _bounded(pixels, group), bits) for group in plan.groups)
