@@ -82,6 +82,11 @@ LINES = {
     "run 'mes photos é'": "Is a directory\n  hint: name one of the files in it",
     "run recipe.yaml --set weights=gone.pth --dry-run": "gone.pth: cannot read: No such file or directory",
     "run recipe.yaml --set qat.teacher=gone.onnx --dry-run": "gone.onnx: cannot read: No such file or directory",
+    "ptq deploy.onnx --calibrate '' -o x.onnx": "'--calibrate': nothing is named; is a variable not set?",
+    "eval '' --data 'mes photos é'": "nothing is named; is a variable not set?",
+    "eval deploy.onnx --data 'mes photos é:'": "mes photos é:: names one folder beside ':'; expected HR:LR",
+    "fuse nets.py -o x.onnx": "nets.py: is a module; expected a class in it\n  hint: sr2tflite fuse nets:CLASS",
+    "fuse nets.py:Net -o x.onnx": "nets.py:Net: names a file; expected a module, as Python imports it",
     "upscale 'mes photos é' --model model.tflite": "mes photos é alone is named; expected what to enlarge, then where",
 }
 
@@ -91,6 +96,14 @@ def test_the_answer_is_what_to_type_instead(line: str, end: End) -> None:
     status, err = end(line)
     assert (status, LINES[line] in err) == (2, True), err
     assert not list(Path.cwd().glob("x*"))
+
+
+def test_the_folder_of_the_user_is_found_where_the_shell_leaves_its_sign(
+    end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(Path("mes photos é").resolve()))
+    status, err = end("ptq deploy.onnx --calibrate=~/0.png --output=~/ptq.onnx")
+    assert (status, Path("mes photos é/ptq.onnx").is_file()) == (0, True), err
 
 
 @pytest.mark.usefixtures("end")
