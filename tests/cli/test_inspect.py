@@ -202,7 +202,7 @@ BAD = {
     "another kind": (
         "x.gguf",
         b"",
-        "is a .gguf file; expected .tflite, .onnx, .safetensors, .pth, .pt or a run folder",
+        "is a .gguf file; expected .tflite, .onnx, .safetensors, .pt, .pth or a run folder",
     ),
     "half a file": ("x.tflite", tflite.write(quantized_sr_graph())[:900], "damaged TFLite file"),
     "no ONNX": ("x.onnx", b"x", "not an ONNX file, or damaged"),

@@ -1,6 +1,11 @@
 """What somebody types who does not know the verbs yet: each is answered with what to type instead."""
 
+import json
+import os
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +101,25 @@ def test_the_answer_is_what_to_type_instead(line: str, end: End) -> None:
     status, err = end(line)
     assert (status, LINES[line] in err) == (2, True), err
     assert not list(Path.cwd().glob("x*"))
+
+
+@pytest.mark.usefixtures("end")
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "latin-1:surrogateescape"])  # Click replaces in ASCII
+def test_signs_that_a_terminal_does_not_have_are_spelled_out(encoding: str) -> None:
+    os.makedirs(b"odd")
+    shutil.copy("judged.png", b"odd/no text \xff.png")
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for words in (
+        "inspect deploy.onnx",
+        "eval deploy.onnx --data odd --per-image",
+        "eval deploy.onnx --data odd --json",
+    ):
+        command = [sys.executable, "-c", "from sr2tflite.cli import main; main()", *shlex.split(words)]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        if "--json" in words:
+            told = "no text ?" if encoding == "ascii" else "no text \udcff"
+            assert told in json.loads(done.stdout)["rows"][0]["images"][0]["image"]
 
 
 def test_the_folder_of_the_user_is_found_where_the_shell_leaves_its_sign(
