@@ -41,12 +41,7 @@ class Step:
 
 
 def steps(recipe: Recipe, folder: Path, digests: Digests | None = None) -> list[Step]:
-    """Every stage of a recipe, in order.
-
-    Args:
-        recipe: What to do.
-        folder: The run folder.
-        digests: Of files that were hashed before.
+    """Every stage of a recipe, in order; ``digests`` of files that were hashed before save reading them again.
 
     Raises:
         RecipeError: An unknown student.

@@ -23,6 +23,7 @@ from sr2tflite.numerics.qparams import STEPS, QuantParams, operand
 from sr2tflite.quant.bits import packed, rectified_steps, weight_limits
 from sr2tflite.quant.prepare import in_pixels, with_lifted_skips
 from sr2tflite.quant.settings import Bits
+from sr2tflite.quant.ties import tied
 
 PIXELS = QuantParams((1.0,), (-128,))
 """The network's input and output: raw pixels − 128."""
@@ -182,7 +183,7 @@ def plan_as_it_is(graph: Graph, copies: frozenset[str] = frozenset()) -> Plan:
     """
     for node in graph.nodes:
         _refuse_unsupported(graph, node)
-    return Plan(graph, tuple(_group(graph, names, copies) for names in _tied(graph)), copies=copies)
+    return Plan(graph, tuple(_group(graph, names, copies) for names in tied(graph, SHARING)), copies=copies)
 
 
 def _group(graph: Graph, names: tuple[str, ...], copies: frozenset[str]) -> Group:
@@ -288,23 +289,3 @@ def _refuse_wide_constant(graph: Graph, node: Node) -> None:
                 f"{node.op.kind} with a constant {constant.shape}; expected one value, or one per channel",
                 where=constant.name,
             )
-
-
-def _tied(graph: Graph) -> list[tuple[str, ...]]:
-    """Activations in execution order, those that must share parameters together."""
-    sets: dict[str, list[str]] = {name: [name] for name in graph.inputs}
-    for node in graph.nodes:
-        sets[node.output] = [node.output]
-        if isinstance(node.op, SHARING):
-            for tensor in graph.activations(node):
-                _unite(sets, tensor.name, node.output)
-    order = list(sets)
-    unique = {id(members): members for members in sets.values()}
-    return [tuple(sorted(members, key=order.index)) for members in unique.values()]
-
-
-def _unite(sets: dict[str, list[str]], one: str, other: str) -> None:
-    if sets[one] is not sets[other]:
-        sets[one].extend(sets[other])
-        for name in sets[other]:
-            sets[name] = sets[one]
