@@ -88,11 +88,14 @@ def test_brackets_in_a_name_are_the_names_own(bench: Bench) -> None:
 
 
 def test_a_picture_that_cannot_be_written_loses_nothing_that_was_measured(bench: Bench) -> None:
-    Path("p.png").mkdir()
-    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "p.png")
+    Path("file").write_text("")
+    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "file/p.png")
     assert status == 3
     assert "int8.tflite" in out
-    assert err.startswith("error: p.png: ")
+    assert err.startswith("error: file: is a file; expected a folder")
+    Path("p.png").mkdir()
+    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "p.png")
+    assert (status, out) == (2, "")
 
 
 def test_a_score_is_of_the_size_that_the_challenge_timed_and_names_the_device(bench: Bench) -> None:
