@@ -134,7 +134,7 @@ def append_line(path: Path, line: str) -> None:
     Raises:
         StorageError: The disk is full, or the file may not be written.
     """
-    append_bytes(path, f"{line}\n".encode())
+    append_bytes(path, f"{line}\n".encode(errors="backslashreplace"))
 
 
 def keep_apart(source: Path, target: Path) -> None:
@@ -148,8 +148,8 @@ def keep_apart(source: Path, target: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 ``text`` to ``path``, whole or not at all."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 ``text`` to ``path``, whole or not at all; names of files that are no text are spelled out in it."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -182,6 +182,8 @@ def read_range(path: Path, offset: int, length: int) -> bytes:
 def unreadable(path: Path, error: OSError) -> InputError:
     """What a file or folder that cannot be read becomes."""
     hint = f"chmod +r {quoted(path)}" if error.errno in _DENIED else "check the path"
+    if error.errno == errno.EISDIR:
+        hint = "name one of the files in it"
     return InputError(f"cannot read: {error.strerror}", where=str(path), hint=hint)
 
 

@@ -39,8 +39,14 @@ def parse_yaml(text: bytes | str) -> Any:
         raise ValueError(" ".join(str(error).split())) from error
 
 
-def parse_settings(model: type[SettingsT], data: Any, where: str) -> SettingsT:
+def parse_settings(model: type[SettingsT], data: Any, where: str, hint: str = "sr2tflite recipe schema") -> SettingsT:
     """Settings from plain data, with every mistake reported at once.
+
+    Args:
+        model: What they are of.
+        data: From a file or a command line.
+        where: What they stand in.
+        hint: Where all keys are told.
 
     Raises:
         RecipeError: Unknown keys (with the nearest known one), missing keys, wrong types or values.
@@ -49,19 +55,37 @@ def parse_settings(model: type[SettingsT], data: Any, where: str) -> SettingsT:
         return model.model_validate(data)
     except ValidationError as error:
         problems = [_problem(model, dict(item), where) for item in error.errors()]
-        raise RecipeError("\n".join(problems), hint="sr2tflite recipe schema") from error
+        raise RecipeError("\n".join(problems), hint=hint) from error
 
 
 def _problem(model: type[BaseModel], item: dict[str, Any], where: str) -> str:
     path = ": ".join(part for part in (where, ".".join(map(str, item["loc"]))) if part)
     if item["type"] != "extra_forbidden":
-        said = item["msg"].removeprefix("Value error, ")
+        said = _expected(model, item) or item["msg"].removeprefix("Value error, ")
         return ": ".join(part for part in (path, f"{said[0].lower()}{said[1:]}") if part)
+    owner = _model_at(model, item["loc"][:-1])
+    return f"{path}: unknown key; {nearest(str(item['loc'][-1]), list(owner.model_fields)) if owner else 'remove it'}"
+
+
+def _expected(model: type[BaseModel], item: dict[str, Any]) -> str | None:
+    """What a list or settings are that something else stands in the place of; None of other mistakes."""
+    given = item["input"]
+    found = str(given) if isinstance(given, str | int | float) else f"a {type(given).__name__}"
+    if item["type"] in ("tuple_type", "list_type"):
+        return f"{found} is no list; expected [{found if found == str(given) else '…'}]"
+    if item["type"] not in ("model_type", "model_attributes_type", "dict_type"):
+        return None
+    owner = _model_at(model, item["loc"])
+    return f"{found} is no mapping; expected {', '.join(sorted(owner.model_fields)) if owner else 'keys and values'}"
+
+
+def _model_at(model: type[BaseModel], place: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The settings that stand at a place within others, as far as annotations tell."""
     owner: type[BaseModel] | None = model
-    for key in item["loc"][:-1]:
+    for key in place:
         field = owner.model_fields.get(str(key)) if owner else None
         owner = _model_in(field.annotation) if field else owner
-    return f"{path}: unknown key; {nearest(str(item['loc'][-1]), list(owner.model_fields)) if owner else 'remove it'}"
+    return owner
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from sr2tflite.errors import UnsupportedError
 from sr2tflite.files import other_kind, quoted, read_bytes
 from sr2tflite.graph.tflite.flat import open_model
+from sr2tflite.networks.header import CHECKPOINTS
 
 FLEX = "Flex"
 """What the names of TensorFlow ops begin with that a file asks TensorFlow itself to run."""
@@ -17,7 +18,7 @@ def content_of(path: Path) -> bytes:
         InputError: It cannot be read, or is another kind of file.
         UnsupportedError: It needs Flex ops.
     """
-    if path.is_dir() or (path.suffix == ".onnx" and path.is_file()):
+    if path.is_dir() or (path.suffix in (".onnx", *CHECKPOINTS) and path.is_file()):
         raise other_kind(path, ".tflite", _instead(path))
     content = read_bytes(path)
     refuse_flex(content, str(path))
@@ -25,10 +26,10 @@ def content_of(path: Path) -> bytes:
 
 
 def _instead(path: Path) -> str:
-    """What to type with an ONNX file, or a folder."""
+    """What to type with an ONNX file, a checkpoint, or a folder."""
     if path.is_dir() and (files := sorted(path.glob("*.tflite"))):
         return f"sr2tflite bench {quoted(files[0])}"
-    source = "QDQ.onnx" if path.is_dir() else quoted(path)
+    source = quoted(path) if path.suffix == ".onnx" else "QDQ.onnx"
     return f"sr2tflite export {source} --int8 --free-shape -o model.tflite"
 
 

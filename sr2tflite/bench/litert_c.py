@@ -5,6 +5,7 @@ by version, and whatever is missing or answers otherwise than expected ends in :
 """
 
 import ctypes
+import os
 from ctypes import byref, c_bool, c_char_p, c_int, c_int32, c_size_t, c_uint64, c_void_p
 from importlib.metadata import distribution
 from pathlib import Path
@@ -87,7 +88,7 @@ class ProfiledModel:
     def __init__(self, path: Path, size: tuple[int, int] | None, threads: int) -> None:
         self._library = library()
         self._environment = self._new("LiteRtCreateEnvironment", c_int(0), None)
-        model = self._new("LiteRtCreateModelFromFile", self._environment, str(path).encode())
+        model = self._new("LiteRtCreateModelFromFile", self._environment, os.fsencode(path))
         options = self._new("LiteRtCreateOptions")
         self._call("LiteRtSetOptionsHardwareAccelerators", options, c_int(CPU))
         self._tell(options, b"runtime_options_string", b"enable_profiling = true\n")

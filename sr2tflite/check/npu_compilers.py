@@ -6,8 +6,10 @@ partitions of a file. Nothing is compiled, and nothing is run on a device.
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +19,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sr2tflite.errors import InputError
+from sr2tflite.progress import Progress, remark, silent
 
 LIMIT_S = 120
 """What one vendor may take; its compiler runs in a process of its own, which may also be lost."""
+
+_UNNOTICED_S = 2.0
+"""What takes no longer is not worth a word."""
+
+_LOOK_S = 0.5
+"""How often the bar moves after that."""
 
 _COUNTED = re.compile(r"Partitioned subgraph<0>, selected (\d+) ops, from a total of (\d+) ops\. resulted in (\d+)")
 _LIBRARY = re.compile(r"load [^\n]*library")
@@ -62,12 +71,13 @@ class Compiler:
         """Whether the vendor's package is there; nothing is imported."""
         return find_spec(self.package) is not None
 
-    def partitions(self, file: Path, chip: str | None = None) -> Partitions:
-        """Ask which ops of a ``.tflite`` it would take.
+    def partitions(self, file: Path, chip: str | None = None, progress: Progress = silent) -> Partitions:
+        """Ask which ops of a ``.tflite`` it would take; an interruption ends the compiler as well.
 
         Args:
             file: The file.
             chip: As the plugin spells it.
+            progress: Told where it takes longer than a moment.
 
         Raises:
             InputError: The compiler does not load, does not know the chip, refuses the file, or ends otherwise.
@@ -91,6 +101,7 @@ class Compiler:
                 Path(folder),
                 os.environ | {"LD_LIBRARY_PATH": os.pathsep.join(found)},
                 self.vendor,
+                progress,
             )
         counted = _COUNTED.search(said)
         if counted is None:
@@ -100,9 +111,9 @@ class Compiler:
         return Partitions(*map(int, counted.groups()))
 
 
-def _said(command: list[str], folder: Path, environment: dict[str, str], vendor: str) -> str:
+def _said(command: list[str], folder: Path, environment: dict[str, str], vendor: str, progress: Progress) -> str:
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             command,
             cwd=folder,
             env=environment,
@@ -111,16 +122,50 @@ def _said(command: list[str], folder: Path, environment: dict[str, str], vendor:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=LIMIT_S,
-            check=False,
+            process_group=0,  # whatever it starts ends with it
         )
-    except subprocess.TimeoutExpired as error:
-        raise InputError(f"did not answer within {LIMIT_S} s", where=vendor) from error
     except OSError as error:
         raise InputError(f"cannot be started: {error.strerror}", where=vendor) from error
-    if done.returncode < 0:
-        raise InputError(f"ended by signal {-done.returncode}", where=vendor)
-    return done.stdout
+    with child:
+        try:
+            said = _listen(child, vendor, progress)
+        except subprocess.TimeoutExpired as error:
+            _end(child)
+            raise InputError(f"did not answer within {LIMIT_S} s", where=vendor) from error
+        except BaseException:
+            _end(child)
+            raise
+    if child.returncode < 0:
+        raise InputError(f"ended by signal {-child.returncode}", where=vendor)
+    return said
+
+
+def _listen(child: "subprocess.Popen[str]", vendor: str, progress: Progress) -> str:
+    """All that a process says; whoever waits longer than a moment is told for what.
+
+    Raises:
+        TimeoutExpired: It did not end in time.
+    """
+    began, look = time.monotonic(), _UNNOTICED_S
+    while True:
+        try:
+            said, _ = child.communicate(timeout=look)
+        except subprocess.TimeoutExpired:
+            waited = time.monotonic() - began
+            if waited >= LIMIT_S:
+                raise
+            remark(progress, "waiting", f"for the compiler of {vendor}, at most {LIMIT_S} s")
+            progress(f"compiler of {vendor}, s", int(waited), LIMIT_S)
+            look = min(_LOOK_S, LIMIT_S - waited)
+        else:
+            if look != _UNNOTICED_S:
+                progress(f"compiler of {vendor}, s", LIMIT_S, LIMIT_S)
+            return said
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _why(said: str) -> str:

@@ -59,7 +59,7 @@ def load_profile(name: str, told: Mapping[str, Mapping[str, Any]] | None = None)
         content = parse_yaml(read_bytes(path))
     except ValueError as error:
         raise RecipeError(f"is no YAML: {error}", where=str(path)) from error
-    file = parse_settings(_File, content, path.name)
+    file = parse_settings(_File, content, path.name, hint=f"start from one in {FOLDER}")
     rules = tuple(RULES.parse(_settled(one, told or {}), path.name) for one in file.rules)
     return Profile(name=path.stem, question=file.question, challenge=_challenge(file, path), rules=rules)
 

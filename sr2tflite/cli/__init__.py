@@ -1,6 +1,7 @@
 """The command line: parse, call one command, show what it returned, end with a status; nothing else knows Click."""
 
 import errno
+import io
 import json
 import os
 import sys
@@ -81,10 +82,23 @@ def _print_form(error: str, message: str, where: str | None, hint: str | None) -
     )
 
 
+def _write_anything() -> None:
+    """Let signs that the encoding of stdout or stderr does not have be spelled out, as U+2026, and not end the program.
+
+    Those are the ones of our tables where it is ASCII, and names of files that are no text anywhere.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):  # closed, or somebody's own
+            continue
+        if stream.errors == "strict" or stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """The entry point."""
     from sr2tflite.cli.verbs import group
 
+    _write_anything()
     # idle OpenMP threads sleep instead of spinning: beside other work, spinning makes two threads slower than one
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # as torchrun and Fabric number the processes of a training

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sr2tflite.cli.group import group
-from sr2tflite.cli.options import COUNT, FILE, IMAGES, data, decibels, json_out, out
+from sr2tflite.cli.options import COUNT, FILE, IMAGES, data, decibels, json_out, out, picture
 
 
 @group.command("eval", short_help="PSNR and SSIM, side by side.")
@@ -52,7 +52,7 @@ def evaluate(
 @click.option("--try", "try_fixes", is_flag=True, help="Carry out and measure the fixes that need no training.")
 @data("Folder of other images, by which --try chooses.", required=False, flag="--calibrate", name="calibrate")
 @out(".onnx", required=False, text="With --try: write the model with the ranges that helped.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png", help="Draw a bar chart.")
+@picture("Draw a bar chart.")
 @click.option("--max-drop", callback=decibels, metavar="DB", help="Exit with 4 where INT8 is further below float.")
 @json_out
 def budget(

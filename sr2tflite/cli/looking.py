@@ -9,8 +9,12 @@ from sr2tflite.cli.options import COUNT, FILE, json_out
 
 
 @group.command(short_help="What a file is, holds and costs.")
-@click.argument("artifact", type=FILE, metavar="MODEL.tflite|MODEL.onnx|CHECKPOINT.safetensors|RUN")
-@click.option("--tree", is_flag=True, help="Every op with the shapes, types and scales of what it reads and writes.")
+@click.argument("artifact", type=FILE, metavar="MODEL.tflite|MODEL.onnx|CHECKPOINT|RUN")
+@click.option(
+    "--tree",
+    is_flag=True,
+    help="Every op with the shapes, types and scales of what it reads and writes; every tensor of a checkpoint.",
+)
 @click.option(
     "--height", type=COUNT, default=720, show_default=True, help="At which costs of free-shape files are told."
 )
@@ -21,7 +25,8 @@ from sr2tflite.cli.options import COUNT, FILE, json_out
 def inspect(artifact: Path, tree: bool, height: int, width: int, as_json: bool) -> None:
     """What an artifact is, holds and costs: ends, ops, parameters, MACs, receptive field, memory, what it has seen.
 
-    Anybody's files, as far as they can be read; what could not be found out is said. Nothing is run.
+    Anybody's files, as far as they can be read; what could not be found out is said. Of a checkpoint (.safetensors,
+    .pth, .pt), also the student or teacher that its keys and shapes are of. No code in a file is run.
     """
     from sr2tflite.cli import show, show_inspect
     from sr2tflite.commands.inspect import inspect as command

@@ -13,16 +13,33 @@ Decorated = Callable[..., Any]
 
 IMAGES = "Folder of high-resolution images, or with HR/ and LR/, or DIV2K's, or two: HR:LR; may be given several times."
 COUNT = click.IntRange(min=1)
-FILE = click.Path(path_type=Path)
+
+
+class Named(click.Path):
+    """A path that is really named, as a :class:`~pathlib.Path`.
+
+    Nothing, which a variable that is not set gives, would be the folder that the shell is in; and shells leave ``~`` as
+    it is behind ``=``.
+    """
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, of the user's own folder where it begins with ``~``."""
+        if not str(value):
+            self.fail("nothing is named; is a variable not set?", param, ctx)
+        return super().convert(Path(value).expanduser() if str(value).startswith("~/") else value, param, ctx)
+
+
+FILE = Named()
 
 
 def data(
     text: str, *, required: bool = True, flag: str = "--data", name: str = "folders"
 ) -> Callable[[Decorated], Decorated]:
     """A repeatable option for folders of images."""
-    return click.option(
-        flag, name, multiple=True, required=required, metavar="DIR", type=click.Path(path_type=Path), help=text
-    )
+    return click.option(flag, name, multiple=True, required=required, metavar="DIR", type=FILE, help=text)
 
 
 def out(suffix: str, *, required: bool = True, text: str = "The file to write.") -> Callable[[Decorated], Decorated]:
@@ -33,9 +50,21 @@ def out(suffix: str, *, required: bool = True, text: str = "The file to write.")
             raise click.BadParameter(f"{path} does not end in {suffix}", param=parameter)
         return path
 
-    kind = click.Path(path_type=Path, dir_okay=False)
+    kind = Named(dir_okay=False)
     flags = ("-o", "--output", "target")
     return click.option(*flags, required=required, metavar=f"FILE{suffix}", type=kind, callback=named, help=text)
+
+
+def picture(text: str) -> Callable[[Decorated], Decorated]:
+    """``--plot``: the picture to draw."""
+
+    def named(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None and path.suffix != ".png":
+            raise click.BadParameter(f"{path} does not end in .png", param=parameter)
+        return path
+
+    kind = Named(dir_okay=False)
+    return click.option("--plot", type=kind, callback=named, metavar="FILE.png", help=text)
 
 
 def ending(path: Path, suffix: str | None) -> Path:

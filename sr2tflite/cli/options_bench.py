@@ -1,12 +1,11 @@
 """Options of ``bench``."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sr2tflite.cli.options import COUNT, FILE, Decorated
+from sr2tflite.cli.options import COUNT, Decorated, picture
 
 
 def _counts(lowest: int) -> Callable[[click.Context, click.Parameter, str | None], tuple[int, ...] | None]:
@@ -43,12 +42,6 @@ def _sizes(_context: click.Context, parameter: click.Parameter, text: str | None
     return tuple(dict.fromkeys(sizes))
 
 
-def _png(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    if path is not None and path.suffix != ".png":
-        raise click.BadParameter(f"{path} does not end in .png", param=parameter)
-    return path
-
-
 def _with_psnr(context: click.Context, _parameter: click.Parameter, year: str | None) -> str | None:
     if (year is None) != (context.params.get("psnr") is None):
         raise click.UsageError("--score and --psnr go together")
@@ -66,9 +59,7 @@ _HOST = (
 )
 
 _REPORT = (
-    click.option(
-        "--plot", type=FILE, callback=_png, metavar="FILE.png", help="Draw every run, and --sizes as a curve."
-    ),
+    picture("Draw every run, and --sizes as a curve."),
     click.option(
         "--score",
         "year",

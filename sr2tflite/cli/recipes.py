@@ -108,7 +108,7 @@ def schema(as_json: bool) -> None:
     return show.next_step("sr2tflite recipe show RECIPE.yaml", err=True)
 
 
-@recipe.command("show")
+@recipe.command("show", short_help="A recipe with every default written out.")
 @click.argument("recipe", type=FILE, metavar="RECIPE.yaml|RUN")
 @overrides_option
 @json_out
@@ -126,7 +126,7 @@ def show_recipe(recipe: Path, overrides: tuple[str, ...], as_json: bool) -> None
     return show.next_step(_run_line(recipe_file(recipe), overrides), mark="# ")
 
 
-@recipe.command("diff")
+@recipe.command("diff", short_help="What two recipes differ in.")
 @click.argument("first", type=FILE, metavar="A")
 @click.argument("second", type=FILE, metavar="B")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Put a value over B's.")

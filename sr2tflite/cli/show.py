@@ -242,8 +242,8 @@ def plan(planned: "Planned", machine: bool) -> None:
         return
     click.echo(resolved(planned.recipe))
     for name, stands, files in planned.stages:
-        what = ", ".join(files) or "figures"
-        click.echo(f"{'stands' if stands else 'to do '}  {name}: {planned.folder}/{what}")
+        what = f"{planned.folder}/{', '.join(files)}" if files else "figures"
+        click.echo(f"{'stands' if stands else 'to do '}  {name}: {what}")
 
 
 def run(result: "RunResult", machine: bool) -> int:

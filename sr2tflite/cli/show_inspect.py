@@ -1,12 +1,12 @@
 """What a person sees of an artifact: a summary, and its ops as a tree."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 from sr2tflite.cli import show
-from sr2tflite.commands.inspection import Costs, Inspection, Said
+from sr2tflite.commands.inspection import Costs, Holdings, Inspection, Said
 from sr2tflite.graph.listing import ListedOp, ListedTensor, Listing
 from sr2tflite.graph.model import Shape
 from sr2tflite.numerics.qparams import QuantParams
@@ -24,14 +24,42 @@ def inspection(found: Inspection, *, tree: bool) -> None:
     for one in found.files or (found,):
         if tree and one.listing is not None:
             _tree(one, one.listing)
+        if tree and one.holdings is not None:
+            _weights(one.holdings)
     show.next_step(found.following)
 
 
 def _file(found: Inspection) -> None:
-    rows = [["file", f"{found.size_bytes:,} bytes, sha256 {found.sha256[:16]}…"], *_ends(found), *_facts(found)]
+    stored = [["file", f"{found.size_bytes:,} bytes, sha256 {found.sha256[:16]}…"]]
+    rows = [*stored, *_held(found.holdings), *_ends(found), *_facts(found)]
     show.table(["", found.words], rows, title=str(found.path), numbers=False)
     for line in found.unknown:
         click.echo(f"not known: {line}")
+
+
+def _held(holdings: Holdings | None) -> Iterator[list[str]]:
+    if holdings is None:
+        return
+    dtypes = ", ".join(
+        dtype if count == len(holdings.weights) else f"{count} {dtype}" for dtype, count in holdings.dtypes.items()
+    )
+    yield ["tensors", f"{len(holdings.weights)}: {dtypes}"]
+    if holdings.wrapper is not None:
+        yield ["under", holdings.wrapper]
+    for one in holdings.likenesses:
+        told = {key: value for key, value in one.settings.items() if key not in one.assumed}
+        yield [one.kind, f"{one.name}, known by {one.known_by}: {_settings(told)}"]
+        if one.assumed:
+            yield ["not told", _settings({key: one.settings[key] for key in one.assumed}) + " (default)"]
+
+
+def _settings(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def _weights(holdings: Holdings) -> None:
+    rows = [[one.name, shape(one.shape), one.dtype] for one in holdings.weights]
+    show.table(["tensor", "shape", "type"], rows, numbers=False)
 
 
 def _ends(found: Inspection) -> Iterator[list[str]]:
@@ -79,6 +107,8 @@ def _said(said: Said) -> Iterator[list[str]]:
     if said.value_range is not None:
         yield ["white is", f"{said.value_range[1]:g}"]
     for key, value in said.metadata.items():
+        if key == "student":  # told above, with its settings
+            continue
         text = str(value)
         yield [f"says {key}", text if len(text) < 100 else f"{text[:99]}…"]
 

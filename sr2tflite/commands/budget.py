@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from sr2tflite.commands.fixes import Trial, tried
+from sr2tflite.commands.graph_file import graph_in
 from sr2tflite.commands.ptq import read_float
 from sr2tflite.errors import InputError
 from sr2tflite.evaluate.budget.advice import advised
@@ -15,8 +16,8 @@ from sr2tflite.evaluate.budget.samples import Samples, with_originals, without_o
 from sr2tflite.evaluate.budget.subject import Subject
 from sr2tflite.evaluate.image_set import image_set
 from sr2tflite.evaluate.protocols import protocol_named
-from sr2tflite.files import keep_apart, read_bytes, sha256, write_bytes
-from sr2tflite.graph import Graph, onnx, tflite
+from sr2tflite.files import keep_apart, quoted, read_bytes, sha256, write_bytes
+from sr2tflite.graph import Graph, tflite
 from sr2tflite.graph.passes.file_io import without_io
 from sr2tflite.graph.shapes import with_size
 from sr2tflite.numerics.qparams import LIMITS, QuantParams
@@ -91,7 +92,8 @@ def budget(
     if not on.allow_leak:
         _refuse_seen(graph, model, samples)
     subject = Subject(graph, float_graph, protocol)
-    result = advised(_measured(subject, samples, model, source, progress), model, source, subject.liftable())
+    measured = _measured(subject, samples, model, source, progress)
+    result = advised(measured, model, source, subject.float_side.liftable)
     if plot is not None:
         write_bytes(plot, chart(result))
     return result if trial is None else tried(trial, result, subject, samples, source, progress)
@@ -131,10 +133,13 @@ def read_quantized(model: Path) -> Graph:
         InputError: The file cannot be read, is not quantized, or its ends are not raw pixels.
         UnsupportedError: It holds an op that no integer kernel runs, or int16 activations.
     """
-    codec = tflite if model.suffix == ".tflite" else onnx
-    graph = codec.read(read_bytes(model), str(model))
+    graph = tflite.read(read_bytes(model), str(model)) if model.suffix == ".tflite" else graph_in(model)
     if not graph.is_quantized:
-        raise InputError("is a float model; expected a quantized one", where=str(model), hint="sr2tflite ptq | qat")
+        raise InputError(
+            "is a float model; expected a quantized one",
+            where=str(model),
+            hint=f"sr2tflite ptq {quoted(model)} --calibrate DIR -o ptq.onnx",
+        )
     refuse_islands(graph)
     graph = without_io(graph)
     for tensor in (graph.input, graph.output):

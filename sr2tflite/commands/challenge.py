@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from sr2tflite.commands.export import Checked, ExportResult, checked, keep
+from sr2tflite.commands.graph_file import graph_in
 from sr2tflite.errors import InputError, UnsupportedError, VerificationError
 from sr2tflite.export.backends import Spec
 from sr2tflite.export.challenges import FIXED, FLOAT, FOLDER, FREE, Challenge, challenge_named
 from sr2tflite.export.cross_check import SIZE, check_images, output
 from sr2tflite.export.kinds import Backend
-from sr2tflite.files import make_folder, quoted, read_bytes
-from sr2tflite.graph import Graph, onnx
+from sr2tflite.files import make_folder, quoted
+from sr2tflite.graph import Graph
 from sr2tflite.graph.passes.clip_output import with_clipped_output
 from sr2tflite.graph.passes.dequantize import dequantized
 from sr2tflite.progress import Progress, silent
@@ -94,7 +95,7 @@ def challenge_files(model: Path, name: str, *, progress: Progress = silent) -> C
 
 
 def _graph(model: Path, rules: Challenge) -> Graph:
-    graph = onnx.read(read_bytes(model), str(model))
+    graph = graph_in(model)
     _check(graph, model, rules.name, rules)
     return graph
 

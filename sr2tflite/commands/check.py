@@ -11,6 +11,7 @@ from sr2tflite.check.engine import Report, ask, ask_package
 from sr2tflite.check.gate import Gate
 from sr2tflite.check.package import Package, Tried
 from sr2tflite.check.profile import Profile, load_profile, profiles
+from sr2tflite.data.images import list_images
 from sr2tflite.errors import InputError
 from sr2tflite.files import quoted
 from sr2tflite.progress import Progress, silent
@@ -72,6 +73,8 @@ def _refuse(given: Given) -> None:
     for name, value in (("--runtime-ms", given.tried.runtime_ms), ("--min-psnr", given.least_psnr)):
         if value is not None and not (isfinite(value) and value > 0):
             raise InputError(f"{name} is {value}; expected a positive number")
+    for folder in given.tried.images:  # also where no rule of the profile looks at them
+        list_images(folder)
 
 
 def _ask(profile: Profile, target: Path, given: Given, progress: Progress) -> Report:

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sr2tflite.commands.graph_file import graph_in
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.export import onnx2tf
 from sr2tflite.export.backends import Made, Spec, make
 from sr2tflite.export.cross_check import CrossCheck, compare_backends
 from sr2tflite.export.kinds import Backend, Kind, backend_for, ends_for, has_two_backends, needs_scales
 from sr2tflite.export.proof import Proof
-from sr2tflite.files import quoted, read_bytes, sha256, write_bytes
-from sr2tflite.graph import Graph, Shape, onnx
+from sr2tflite.files import quoted, sha256, write_bytes
+from sr2tflite.graph import Graph, Shape
 from sr2tflite.graph.passes.file_io import FileIO
 from sr2tflite.progress import Progress, silent
 
@@ -83,7 +84,7 @@ def export(
     """
     _check_size(height, width, free_shape)
     spec = Spec(kind, height, width, ends_for(kind, io), backend_for(kind, backend))
-    graph = onnx.read(read_bytes(model), str(model))
+    graph = graph_in(model)
     _check_scales(graph, model, kind)
     if cross_check and not has_two_backends(kind):
         raise InputError(f"only one backend makes {kind}: nothing to check it with", hint="leave --cross-check out")

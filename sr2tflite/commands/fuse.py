@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
 from sr2tflite.files import keep_apart, read_bytes, write_bytes, write_text
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.provenance import TRAINED_ON, listed, seen
 from sr2tflite.registry import nearest
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from sr2tflite.fuse import Certificate, Fused
 
-CHECKPOINTS = (".safetensors", ".pt", ".pth")
 ONNX = ".onnx"
 
 FOREIGN = (
@@ -132,6 +132,9 @@ def load_source(source: str, student: str | dict[str, Any] | None = None, peak: 
     """
     if ":" in source and not source.endswith(CHECKPOINTS):
         return Source(load_class(source))
+    if Path(source).suffix == ".py":
+        hint = f"sr2tflite fuse {Path(source).stem}:CLASS -o deploy.onnx, in the folder that it is in"
+        raise InputError("is a module; expected a class in it", where=source, hint=hint)
     if not source.endswith(CHECKPOINTS) and Path(source).suffix:
         hint = f"give a file named {', '.join((*CHECKPOINTS, ONNX))}, a student's name, or package.module:Class"
         raise InputError("is no checkpoint", where=source, hint=hint)
@@ -157,6 +160,9 @@ def load_class(source: str) -> "nn.Module":
     module_name, _, class_name = source.partition(":")
     if not module_name or not class_name:
         raise InputError("is no package.module:Class", where=source, hint="for example my_package.my_net:Net")
+    if module_name.endswith(".py"):
+        hint = f"{Path(module_name).stem}:{class_name}, in the folder that it is in"
+        raise InputError("names a file; expected a module, as Python imports it", where=source, hint=hint)
     found = _attribute(_imported(module_name, source), class_name, source)
     if not isinstance(found, nn.Module) and callable(found):
         try:

@@ -4,10 +4,10 @@ import shlex
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
 
+from sr2tflite.commands.inspect_checkpoint import inspect_checkpoint
 from sr2tflite.commands.inspect_run import inspect_run
-from sr2tflite.commands.inspection import Costs, Inspection, Said
+from sr2tflite.commands.inspection import Costs, Inspection, said
 from sr2tflite.errors import InputError, Sr2TfliteError
 from sr2tflite.files import other_kind, quoted, read_bytes, sha256
 from sr2tflite.graph import Graph, onnx
@@ -18,13 +18,12 @@ from sr2tflite.graph.receptive_field import receptive_field
 from sr2tflite.graph.shapes import with_size
 from sr2tflite.graph.tflite import listing as tflite_listing
 from sr2tflite.graph.tflite.flat import open_model
-from sr2tflite.networks.header import read_header
-from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON
+from sr2tflite.networks.header import CHECKPOINTS
 
 SIZE = (720, 1280)
 """Height and width at which costs of free-shape files are told."""
 
-SUFFIXES = (".tflite", ".onnx", ".safetensors")
+SUFFIXES = (".tflite", ".onnx", *CHECKPOINTS)
 
 _Found = tuple[Listing, Graph | None, Sr2TfliteError | None]
 
@@ -33,7 +32,7 @@ def inspect(path: Path, size: tuple[int, int] = SIZE) -> Inspection:
     """Look at an artifact.
 
     Args:
-        path: A ``.tflite``, ``.onnx`` or ``.safetensors``, anybody's; or a run folder.
+        path: A ``.tflite``, ``.onnx``, ``.safetensors``, ``.pth`` or ``.pt``, anybody's; or a run folder.
         size: Height and width at which costs are told where the file leaves them free.
 
     Raises:
@@ -45,18 +44,20 @@ def inspect(path: Path, size: tuple[int, int] = SIZE) -> Inspection:
     if path.suffix not in SUFFIXES:
         raise other_kind(path, f"{', '.join(SUFFIXES)} or a run folder", _elsewhere(path))
     data = read_bytes(path)
-    look = {".tflite": _tflite, ".onnx": _onnx, ".safetensors": _checkpoint}[path.suffix]
-    return replace(look(path, data, size), size_bytes=len(data), sha256=sha256(data))
+    if path.suffix in CHECKPOINTS:
+        found = inspect_checkpoint(path)
+    else:
+        found = (_tflite if path.suffix == ".tflite" else _onnx)(path, data, size)
+    return replace(found, size_bytes=len(data), sha256=sha256(data))
 
 
 def _elsewhere(path: Path) -> str:
     """The verb for a file that this one does not know."""
     verbs = {
-        ".pt": "sr2tflite fuse {} -o deploy.onnx reads PyTorch's own files",
         ".yaml": "sr2tflite recipe show {}",
         ".zip": "sr2tflite check {} --profile mai2026",
     }
-    suffix = {".pth": ".pt", ".yml": ".yaml"}.get(path.suffix, path.suffix)
+    suffix = ".yaml" if path.suffix == ".yml" else path.suffix
     return verbs.get(suffix, "name a network's file").format(quoted(path))
 
 
@@ -100,30 +101,6 @@ def _onnx(path: Path, data: bytes, size: tuple[int, int]) -> Inspection:
     return _with_facts(blank, (of_graph(graph), graph, None), size)
 
 
-def _checkpoint(path: Path, _data: bytes, _size: tuple[int, int]) -> Inspection:
-    header = read_header(path)
-    spec = header.facts.get("student")
-    name = spec.get("name") if isinstance(spec, dict) else spec
-    words = f"weights of the student {name}" if name else "weights, which do not say of what"
-    return Inspection(
-        path,
-        "checkpoint",
-        words,
-        0,
-        "",
-        f"sr2tflite fuse {shlex.quote(str(path))} -o deploy.onnx",
-        parameters=sum(prod(one.shape) for one in header.weights),
-        said=_said(header.facts),
-        unknown=("ops, MACs and memory: they are those of the fused network",),
-    )
-
-
-def _said(metadata: dict[str, Any], value_range: tuple[float, float] | None = None) -> Said:
-    ids = {key: tuple(str(metadata.get(key, "")).split()) for key in (CALIBRATED_ON, TRAINED_ON)}
-    free = {key: value for key, value in metadata.items() if key not in ids}
-    return Said(free, ids[CALIBRATED_ON], ids[TRAINED_ON], value_range)
-
-
 def _with_facts(blank: Inspection, found: _Found, size: tuple[int, int]) -> Inspection:
     """Everything that follows from a list, and more where it is a graph."""
     listing, graph, refusal = found
@@ -131,7 +108,7 @@ def _with_facts(blank: Inspection, found: _Found, size: tuple[int, int]) -> Insp
     result = replace(blank, listing=listing, parameters=listing.parameters)
     if graph is None:
         return replace(result, unknown=tuple(unknown))
-    result = replace(result, said=_said(dict(graph.metadata), graph.value_range))
+    result = replace(result, said=said(dict(graph.metadata), graph.value_range))
     for what, find in (("receptive field", _with_field), ("costs", _with_costs)):
         try:
             result = find(result, graph, size)

@@ -1,12 +1,16 @@
 """What ``sr2tflite inspect`` finds out about an artifact."""
 
+from collections import Counter
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sr2tflite.graph.listing import ListedOp, ListedTensor, Listing
 from sr2tflite.graph.memory_peak import Peak
+from sr2tflite.networks.header import Weight
 from sr2tflite.numerics.qparams import QuantParams
+from sr2tflite.provenance import CALIBRATED_ON, TRAINED_ON
 
 SCHEMA = "sr2tflite.inspect/1"
 """Of the JSON; the number rises where a reader of the old form would misunderstand the new one."""
@@ -47,6 +51,51 @@ class Said:
     """What black and white are."""
 
 
+def said(metadata: dict[str, Any], value_range: tuple[float, float] | None = None) -> Said:
+    """What a file's metadata says, the images it has seen apart from the rest."""
+    ids = {key: tuple(str(metadata.get(key, "")).split()) for key in (CALIBRATED_ON, TRAINED_ON)}
+    free = {key: value for key, value in metadata.items() if key not in ids}
+    return Said(free, ids[CALIBRATED_ON], ids[TRAINED_ON], value_range)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A network that the weights of a checkpoint are of, or may be."""
+
+    kind: Literal["student", "teacher"]
+    name: str
+    settings: dict[str, Any]
+    """Its arguments, as a recipe has them; without ``peak`` where nothing tells what white is."""
+
+    known_by: str
+    """``its metadata``, ``its keys``, ``published keys`` or ``shapes in order``."""
+
+    assumed: tuple[str, ...] = ()
+    """Settings that nothing tells: their defaults."""
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a checkpoint holds."""
+
+    weights: tuple[Weight, ...]
+    wrapper: str | None = None
+    """The key that a training tool put the state dict under."""
+
+    likenesses: tuple[Likeness, ...] = ()
+    """Several where shapes do not decide."""
+
+    @property
+    def parameters(self) -> int:
+        """Values in all tensors, statistics and counters among them."""
+        return sum(prod(one.shape) for one in self.weights)
+
+    @property
+    def dtypes(self) -> dict[str, int]:
+        """How many tensors are of each type."""
+        return dict(Counter(one.dtype for one in self.weights))
+
+
 @dataclass(frozen=True)
 class Inspection:
     """An artifact, looked at."""
@@ -75,6 +124,9 @@ class Inspection:
     """Of the receptive field, in input pixels to either side."""
 
     costs: Costs | None = None
+    holdings: Holdings | None = None
+    """Of a checkpoint."""
+
     unknown: tuple[str, ...] = ()
     """What could not be found out, and why."""
 
@@ -102,6 +154,7 @@ class Inspection:
             "value_range": self.said.value_range and list(self.said.value_range),
             "unknown": list(self.unknown),
             **(_listing(self.listing, self.costs) if self.listing else {}),
+            **(_holdings(self.holdings) if self.holdings else {}),
             "files": [one._plain() for one in self.files],
         }
 
@@ -126,6 +179,15 @@ def _listing(listing: Listing, costs: Costs | None) -> dict[str, Any]:
         "foreign_ops": [op.index for op in listing.foreign],
         "ops": [_op(op, costs) for op in listing.ops],
         "tensors": [_tensor(one) for one in listing.tensors.values()],
+    }
+
+
+def _holdings(holdings: Holdings) -> dict[str, Any]:
+    return {
+        "wrapper": holdings.wrapper,
+        "dtypes": holdings.dtypes,
+        "networks": [{**vars(one), "assumed": list(one.assumed)} for one in holdings.likenesses],
+        "weights": [{"name": one.name, "shape": list(one.shape), "dtype": one.dtype} for one in holdings.weights],
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sr2tflite.commands.graph_file import graph_in
 from sr2tflite.errors import InputError
 from sr2tflite.files import keep_apart, read_bytes, write_bytes
 from sr2tflite.graph import Graph
@@ -109,9 +110,7 @@ def read_float(model: Path) -> Graph:
     Raises:
         InputError: The file cannot be read, or is quantized already.
     """
-    from sr2tflite.graph import onnx
-
-    graph = onnx.read(read_bytes(model), str(model))
+    graph = graph_in(model)
     if graph.is_quantized:
         raise InputError("quantized already; expected a float graph", where=str(model), hint="give the deploy.onnx")
     return graph

@@ -15,6 +15,7 @@ from sr2tflite.files import write_text
 from sr2tflite.progress import Progress, silent
 from sr2tflite.run.artifacts import DEPLOY, MODEL_FREE, PTQ_FREE, RECIPE, crop_file
 from sr2tflite.run.crops import RENDERINGS, side_by_side
+from sr2tflite.run.digests import Digests
 from sr2tflite.run.folder import RunFolder
 from sr2tflite.run.recipe import Recipe, load, resolved
 from sr2tflite.run.report import Report
@@ -61,9 +62,10 @@ def plan(recipe_path: Path, folder: Path | None = None, overrides: tuple[str, ..
     """
     recipe = load(recipe_path, overrides)
     path = folder or Path("runs") / recipe.name
-    manifest = RunFolder(path, make=False)
+    digests = Digests()
+    manifest = RunFolder(path, make=False, digests=digests)
     stages, fresh = [], False
-    for step in steps(recipe, path):
+    for step in steps(recipe, path, digests):
         fresh = fresh or not manifest.stands(step.stage)
         stages.append((step.stage.name, not fresh, tuple(file.name for file in step.stage.outputs)))
     return Planned(path, recipe, tuple(stages))
@@ -87,10 +89,11 @@ def run(
     _refuse_several()
     recipe = load(recipe_path, overrides)
     path = folder or Path("runs") / recipe.name
-    manifest = RunFolder(path)
+    digests = Digests()
+    manifest = RunFolder(path, digests=digests)
     write_text(path / RECIPE, resolved(recipe))
     skipped = []
-    todo = steps(recipe, path)
+    todo = steps(recipe, path, digests)
     for number, step in enumerate(todo):
         progress("stages", number, len(todo), step.stage.name)
         _, stood = manifest.run(step.stage, _bound(step, progress))

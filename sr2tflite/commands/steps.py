@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr2tflite.errors import InputError
-from sr2tflite.files import read_bytes, sha256
+from sr2tflite.files import read_range
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.progress import Progress
 from sr2tflite.run.artifacts import (
     CERTIFICATE,
@@ -22,6 +23,7 @@ from sr2tflite.run.artifacts import (
     RECALIBRATED,
     STUDENT,
 )
+from sr2tflite.run.digests import Digests
 from sr2tflite.run.folder import Facts, Stage
 from sr2tflite.run.recipe import Recipe
 from sr2tflite.train.settings import LoopSettings, TrainSettings
@@ -38,14 +40,15 @@ class Step:
     action: Callable[[Progress], Facts]
 
 
-def steps(recipe: Recipe, folder: Path) -> list[Step]:
-    """Every stage of a recipe, in order.
+def steps(recipe: Recipe, folder: Path, digests: Digests | None = None) -> list[Step]:
+    """Every stage of a recipe, in order; ``digests`` of files that were hashed before save reading them again.
 
     Raises:
         RecipeError: An unknown student.
         InputError: A folder of images cannot be read, or an image serves both the making and the judging.
     """
-    _refuse_leak(recipe)
+    _refuse_missing(recipe)
+    _refuse_leak(recipe, digests or Digests())
     chain = _Chain(recipe, folder)
     chain.student()
     chain.fuse()
@@ -248,10 +251,18 @@ class _Chain:
         self._add("bench", [threads, runs, rounds], models, [], action)
 
 
-def _refuse_leak(recipe: Recipe) -> None:
-    used = {sha256(read_bytes(path)) for path in _images((*recipe.data.train, *recipe.data.calibrate))}
+def _refuse_missing(recipe: Recipe) -> None:
+    """See to it, before the first stage, that every file is there which a later one takes."""
+    trainings = [one for one in (recipe.train, recipe.finetune, recipe.qat) if one is not None]
+    for path in (recipe.weights, *(one.teacher for one in trainings)):
+        if path is not None:
+            read_range(path, 0, 0)
+
+
+def _refuse_leak(recipe: Recipe, digest: Digests) -> None:
+    used = {digest(path) for path in _images((*recipe.data.train, *recipe.data.calibrate))}
     for path in _images(recipe.data.evaluate, "valid"):
-        if sha256(read_bytes(path)) in used:
+        if digest(path) in used:
             raise InputError(
                 "serves training or calibration, and evaluation", where=str(path), hint="evaluate on other images"
             )
@@ -279,7 +290,7 @@ def _teacher(settings: LoopSettings) -> list[Path]:
 def _weights(student: str | dict[str, Any]) -> Path:
     from sr2tflite.networks import checkpoint
 
-    if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
+    if isinstance(student, str) and student.endswith(CHECKPOINTS):
         return Path(student)
     name = checkpoint.load_named(student).name
     return checkpoint.shipped(name)

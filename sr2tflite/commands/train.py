@@ -1,6 +1,7 @@
 """``sr2tflite train``: a float student on folders of images."""
 
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from sr2tflite.data.patches import Batch, Patches
 from sr2tflite.errors import InputError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.networks import checkpoint
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.networks.students import STUDENTS, Student
 from sr2tflite.progress import Progress, silent
 from sr2tflite.provenance import TRAINED_ON, listed, seen
@@ -72,6 +74,13 @@ def _started(module: nn.Module, student: Student, path: Path | None) -> _Start:
     return _Start(sha256(read_bytes(path)), seen(loaded.metadata))
 
 
+def _refuse_checkpoint(student: str | dict[str, Any]) -> None:
+    name = str(student.get("name") if isinstance(student, dict) else student)
+    if name.endswith(CHECKPOINTS):
+        start = f"sr2tflite train STUDENT --start {shlex.quote(name)} --data DIR -o trained.safetensors"
+        raise InputError("is a checkpoint; expected a student's name", where=name, hint=start)
+
+
 def train(
     student: str | dict[str, Any],
     data: Sequence[Path],
@@ -98,6 +107,7 @@ def train(
         InputError: The data, the teacher or the start cannot be used, or the run's folder holds another training.
         DivergedError: The loss is not finite.
     """
+    _refuse_checkpoint(student)
     torch.manual_seed(settings.seed)
     name, spec = STUDENTS.parse(student)
     team = launch(settings, devices)

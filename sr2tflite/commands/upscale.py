@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +40,9 @@ class Upscaled:
 
     error: str | None = None
     """Why it failed."""
+
+    rounded_from: int | None = None
+    """Bits a channel in its file, where they were rounded to 8."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def upscale(
 ) -> UpscaleResult:
     """Enlarge images, whole or in tiles that make no difference.
 
-    Color goes through the network, alpha beside it by bicubic; grey stays grey. Bad images are named and left out.
+    Color goes through the network, alpha beside it by bicubic; grey stays grey. PNG and TIFF of 16 bits are rounded to
+    8, and said to be. Bad images are named and left out.
 
     Args:
         sources: Images, and folders of them.
@@ -122,7 +126,16 @@ def upscale(
         if one.error is not None:
             remark(progress, "left out", one.error)
         done.append(one)
+    _tell_rounded(done, progress)
     return UpscaleResult(model, runner.sha256, runner.scale, target, (*runner.notes, *note), tuple(done))
+
+
+def _tell_rounded(images: Sequence[Upscaled], progress: Progress) -> None:
+    rounded = [one for one in images if one.rounded_from is not None]
+    if rounded:
+        first = f"{rounded[0].source} had {rounded[0].rounded_from} bits a channel"
+        more = f", and so had {len(rounded) - 1} more" if len(rounded) > 1 else ""
+        remark(progress, "rounded to 8 bits", f"{first}{more}")
 
 
 def _network(runner: Runner, tile: int | None) -> tuple[Any, tuple[str, ...]]:
@@ -167,24 +180,25 @@ class _Work:
             key = {"source": sha256(data), "model": self.runner.sha256}
             if self._stands(target, key):
                 return Upscaled(source, target, "stood")
-            made = encode_layers(self._layers(data, source), target.suffix.lower())
+            layers = self._layers(data, source)
+            made, deep = encode_layers(layers, target.suffix.lower()), layers.bits if layers.bits > 8 else None
             if target.exists() and not self.overwrite:
                 if read_bytes(target) == made:
                     self._log(target, key, made)
-                    return Upscaled(source, target, "stood")
+                    return Upscaled(source, target, "stood", rounded_from=deep)
                 raise InputError("is there and is another image", where=str(target), hint="give --overwrite")
         except Sr2TfliteError as error:
             return Upscaled(source, target, "failed", _line(error, source))
         make_folder(target.parent)
         write_bytes(target, made)
         self._log(target, key, made)
-        return Upscaled(source, target, "made")
+        return Upscaled(source, target, "made", rounded_from=deep)
 
     def _layers(self, data: bytes, source: Path) -> Layers:
-        layers = decode_layers(data, str(source))
+        layers = decode_layers(data, str(source), rounds=True)
         rgb: Image = self.network(layers.rgb)
         alpha = None if layers.alpha is None else bicubic(layers.alpha, self.runner.scale)
-        return Layers(rgb, alpha, layers.is_grey)
+        return replace(layers, rgb=rgb, alpha=alpha)
 
     def _stands(self, target: Path, key: dict[str, str]) -> bool:
         if self.folder is None or not target.is_file():

@@ -56,7 +56,7 @@ class ImageCache:
         if not 0 < held_out < len(self.entries):
             raise InputError(
                 f"cannot hold out {held_out} of {len(self.entries)} training images",
-                hint="lower held_out, or give more images",
+                hint="give more images, or lower held_out: --set held_out=1",
             )
         by_hash = sorted(self.entries, key=lambda entry: entry.sha256)
         chosen = {entry.sha256 for entry in by_hash[:held_out]}

@@ -88,10 +88,11 @@ def parted(entry: Path) -> tuple[Path, Degradation | None]:
     """An entry without its mark, and what the mark says.
 
     Raises:
-        InputError: What follows the mark begins like a degradation and is none.
+        InputError: What follows the mark begins like a degradation, or stands behind what is there, and is none.
     """
     before, mark, text = str(entry).rpartition(MARK)
-    if not mark or entry.exists() or not text.startswith(tuple(KINDS)):
+    is_meant = text.startswith(tuple(KINDS)) or Path(before).exists()
+    if not mark or entry.exists() or not is_meant:
         return entry, None
     return Path(before), degradation(text)
 

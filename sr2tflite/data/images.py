@@ -20,6 +20,9 @@ _NAMES = "avif bmp dib exr gif hdr jp2 jpe jpeg jpg pam pbm pfm pgm pic png pnm 
 WRITTEN = (".png", ".webp", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 """Formats that images are written in; all but JPEG without loss."""
 
+_WHITE_IS_FULL = (b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How files begin, PNG and TIFF, whose 16 bits have white at 65535; in PGM and AVIF it may be 1023."""
+
 _WITH_ALPHA = {".png", ".webp", ".tif", ".tiff"}
 
 SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
@@ -53,9 +56,18 @@ class Layers:
     is_grey: bool
     """Whether the file has one channel."""
 
+    bits: int = 8
+    """A channel, in the file; more than 8 were rounded."""
 
-def decode_layers(data: bytes, where: str) -> Layers:
+
+def decode_layers(data: bytes, where: str, *, rounds: bool = False) -> Layers:
     """All that is in some image file's bytes, the way up it is shown.
+
+    Args:
+        data: The file's bytes.
+        where: The file.
+        rounds: Whether the 16 bits of a PNG or TIFF are rounded to 8 (see :func:`_rounded`): for whoever wants to see
+            an image, not for what is measured or trained on. Of other formats OpenCV does not tell what white is.
 
     Raises:
         InputError: It does not decode, or has more than 8 bits a channel.
@@ -64,23 +76,34 @@ def decode_layers(data: bytes, where: str) -> Layers:
     raw, exif = _unchanged(encoded)
     if raw is None:
         raise InputError("does not decode as an image", where=where, hint="remove it or save it again as PNG")
-    if raw.dtype != np.uint8:
-        raise InputError(
-            f"has {raw.dtype.itemsize * 8} bits a channel; expected 8", where=where, hint="convert it to 8-bit PNG"
-        )
+    bits = 8 * raw.dtype.itemsize
+    if raw.dtype != np.uint8 and not (rounds and raw.dtype == np.uint16 and data.startswith(_WHITE_IS_FULL)):
+        raise InputError(f"has {bits} bits a channel; expected 8", where=where, hint="convert it to 8-bit PNG")
     alpha = np.ascontiguousarray(raw[:, :, 3]) if raw.shape[2:] == (4,) else None
     if exif is not None:  # only this way of decoding turns the image as EXIF says; the pixels are the same otherwise
-        raw = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR if raw.ndim == 3 else cv2.IMREAD_GRAYSCALE), np.uint8)
+        color = cv2.IMREAD_COLOR if raw.ndim == 3 else cv2.IMREAD_GRAYSCALE
+        raw = np.asarray(cv2.imdecode(encoded, color | cv2.IMREAD_ANYDEPTH), raw.dtype)
         alpha = None if alpha is None else _turned(alpha, exif)
-    if raw.ndim == 2 or raw.shape[2] == 1:
-        return Layers(np.repeat(raw.reshape(*raw.shape[:2], 1), 3, axis=2), alpha, True)
-    return Layers(np.ascontiguousarray(raw[:, :, 2::-1]), alpha, False)
+    pixels, alpha = _rounded(raw), None if alpha is None else _rounded(alpha)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return Layers(np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2), alpha, True, bits)
+    return Layers(np.ascontiguousarray(pixels[:, :, 2::-1]), alpha, False, bits)
 
 
-def _turned(plane: NDArray[np.uint8], exif: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values of 16 bits in 8: ``⌊v / 257 + 1/2⌋``, which is exact for what 8 bits can say, v = 257·k; uint8 stays.
+
+    257 is odd, so that no value lies half way.
+    """
+    if values.dtype == np.uint8:
+        return np.asarray(values, np.uint8)
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _turned(plane: NDArray[Any], exif: NDArray[np.uint8]) -> NDArray[Any]:
     """A plane turned as EXIF says: by OpenCV, which turns only what it decodes to color or grey."""
     _, encoded = cv2.imencodeWithMetadata(".png", plane, [cv2.IMAGE_METADATA_EXIF], [exif])
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH), plane.dtype)
 
 
 def _unchanged(encoded: NDArray[np.uint8]) -> tuple[NDArray[Any] | None, NDArray[np.uint8] | None]:

@@ -120,8 +120,8 @@ def folders_of(entry: Path, part: Part) -> Folders:
     """Where the images of an entry lie; LR images of every scale.
 
     Raises:
-        InputError: It holds several sets, and more or fewer than one of them is called ``part``, or no degradation
-            is spelled as its is.
+        InputError: It holds several sets, and more or fewer than one of them is called ``part``, it names one side of
+            two, or no degradation is spelled as its is.
     """
     entry, how = parted(entry)
     folders = _folders_of(entry, part)
@@ -130,7 +130,12 @@ def folders_of(entry: Path, part: Part) -> Folders:
 
 def _folders_of(entry: Path, part: Part) -> Folders:
     if not entry.exists() and BETWEEN in str(entry):
-        hr, lr = map(Path, str(entry).split(BETWEEN, 1))
+        sides = str(entry).split(BETWEEN, 1)
+        if not all(sides):
+            raise InputError(
+                f"names one folder beside {BETWEEN!r}; expected HR{BETWEEN}LR", where=str(entry), hint=MADE
+            )
+        hr, lr = map(Path, sides)
         return Folders(_name_of(hr.parent if hr.name == "HR" else hr), hr, lr)
     name = _name_of(entry)
     hr_folders = [one for one in _subfolders(entry) if one.name == "HR" or one.name.endswith("_HR")]

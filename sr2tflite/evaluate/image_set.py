@@ -52,7 +52,7 @@ class ImageSet:
     def sha256(self) -> str:
         """Of names, file hashes, the way LR comes about and the scale."""
         lines = [f"x{self.scale}", *(" ".join((pair.name, *pair.hashes)) for pair in self.pairs)]
-        return sha256("\n".join(lines).encode())
+        return sha256("\n".join(lines).encode(errors="surrogateescape"))  # names need not be text
 
 
 def image_set(folders: Iterable[Path], scale: int, limit: int | None = None) -> ImageSet:

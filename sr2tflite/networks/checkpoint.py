@@ -1,22 +1,20 @@
 """Student checkpoints: safetensors with the architecture in the metadata; other formats are never unpickled freely."""
 
 import json
-import pickle
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from sr2tflite.errors import InputError
-from sr2tflite.files import write_bytes
+from sr2tflite.files import other_kind, write_bytes
 from sr2tflite.networks.header import METADATA_KEY, facts_of
 from sr2tflite.networks.matching import find, key_difference, with_peak
+from sr2tflite.networks.pickled import read_pickle
 from sr2tflite.networks.students import STUDENTS, Student
 
 WEIGHTS_FROM = "weights_from"
@@ -67,7 +65,7 @@ def load(path: Path, student: str | dict[str, Any] | None = None, *, peak: int |
     """
     weights, facts = read(path)
     where = str(path)
-    _refuse_not_finite(weights, where)
+    refuse_not_finite(weights, where)
     spec = facts.pop("student", None)
     if spec is None:
         return _bare(weights, student, peak, where)
@@ -81,8 +79,7 @@ def load(path: Path, student: str | dict[str, Any] | None = None, *, peak: int |
 def _bare(weights: dict[str, Tensor], spec: str | dict[str, Any] | None, peak: int | None, where: str) -> LoadedStudent:
     """A state dict that does not say what it is."""
     match = find(weights, spec, where)
-    if peak is not None or not match.says_white:
-        match = with_peak(match, weights, peak, where)
+    match = with_peak(match, weights, peak, where)
     if match.is_by_keys:
         return LoadedStudent(match.module(weights), match.student, match.name, {})
     assumed = {key: getattr(match.student, key) for key in match.assumed}
@@ -99,13 +96,20 @@ def _refuse_contradiction(spec: Any, told: str | dict[str, Any] | None, where: s
     own = {"name": spec} if isinstance(spec, str) else dict(spec)
     asked = {"name": told} if isinstance(told, str) else dict(told or {})
     if "name" in asked and asked["name"] != own["name"]:
-        raise InputError(f"holds the student {own['name']}; expected {asked['name']}", where=where)
+        raise InputError(
+            f"holds the student {own['name']}; expected {asked['name']}", where=where, hint="leave --student out"
+        )
     held = STUDENTS.parse(own)[1]
     if asked and STUDENTS.parse({**own, **asked})[1] != held:
         raise InputError(f"holds {held}; expected {asked}", where=where, hint="leave the settings out")
 
 
-def _refuse_not_finite(weights: dict[str, Tensor], where: str) -> None:
+def refuse_not_finite(weights: Mapping[str, Tensor], where: str) -> None:
+    """See to it that every value is a number.
+
+    Raises:
+        InputError: One is not.
+    """
     for key, value in weights.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise InputError(f"key {key!r} holds values that are not finite", where=where)
@@ -140,7 +144,7 @@ def load_named(spec: str | dict[str, Any]) -> LoadedStudent:
 
 def open_student(source: str | dict[str, Any], student: str | dict[str, Any] | None = None) -> LoadedStudent:
     """A student by name (its shipped weights) or from a checkpoint's path, where ``student`` may say what it is."""
-    if isinstance(source, str) and source.endswith((".safetensors", ".pt", ".pth")):
+    if isinstance(source, str) and Path(source).suffix:
         return load(Path(source), student)
     return load_named(source)
 
@@ -153,6 +157,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if not path.is_file():
         raise InputError("no such file", where=str(path), hint="check the path")
+    if path.suffix in (".onnx", ".tflite"):
+        raise other_kind(path, "a checkpoint: .safetensors, .pt or .pth", "give the weights it was made from")
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, "pt") as file:
@@ -160,28 +166,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118 (not a dict)
         except SafetensorError as error:
             raise InputError(f"is not a safetensors file: {error}", where=str(path), hint="is it complete?") from error
-    return _read_pickle(path), {}
-
-
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol; what cannot be read is refused
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            "holds pickled objects beside tensors, and loading them could run any code",
-            where=str(path),
-            hint="where you trust it, save model.state_dict() alone: torch.save(model.state_dict(), 'weights.pth')",
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError("is not a torch checkpoint", where=str(path), hint="is it complete?") from error
-    for key in ("params_ema", "params", "state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise InputError("holds no state dict", where=str(path), hint="save model.state_dict()")
-    return {key.removeprefix("module."): value for key, value in content.items()}
+    return read_pickle(path)[0], {}
 
 
 def _fill(module: nn.Module, weights: dict[str, Tensor], where: str) -> None:

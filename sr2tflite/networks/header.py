@@ -10,6 +10,12 @@ from sr2tflite.errors import InputError
 
 METADATA_KEY = "sr2tflite"
 
+CHECKPOINTS = (".safetensors", ".pt", ".pth")
+"""How the names of files with weights end."""
+
+_KINDS = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "C": "complex"}
+"""Of safetensors' types."""
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -18,7 +24,7 @@ class Weight:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    """As safetensors calls it: F32, BF16, I64."""
+    """``float32``, ``bfloat16``, ``int64``."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,16 @@ def read_header(path: Path) -> Header:
         with safe_open(path, "np") as file:
             facts = facts_of(file.metadata(), where)
             slices = {key: file.get_slice(key) for key in sorted(file.keys())}
-            weights = [Weight(key, tuple(one.get_shape()), str(one.get_dtype())) for key, one in slices.items()]
+            weights = [Weight(key, tuple(one.get_shape()), _in_full(one.get_dtype())) for key, one in slices.items()]
     except SafetensorError as error:
         raise InputError(f"is not a safetensors file: {error}", where=where, hint="is it complete?") from error
     return Header(tuple(weights), facts)
+
+
+def _in_full(dtype: str) -> str:
+    """``float32`` of ``F32``."""
+    letters = dtype.rstrip("0123456789_EM") if dtype != "BOOL" else dtype
+    return (_KINDS.get(letters, letters) + dtype.removeprefix(letters)).lower()
 
 
 def facts_of(metadata: Mapping[str, str] | None, where: str) -> dict[str, Any]:

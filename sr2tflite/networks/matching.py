@@ -1,7 +1,7 @@
 """Which student a bare state dict belongs to: by its keys where they are ours, by its shapes in order otherwise."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,13 @@ class Match:
     @property
     def is_by_keys(self) -> bool:
         return all(ours == theirs for ours, theirs in self.keys.items())
+
+    @property
+    def known_by(self) -> str:
+        """What tells it."""
+        if self.is_by_keys:
+            return "its keys"
+        return "published keys" if self.published else "shapes in order"
 
     @property
     def says_white(self) -> bool:
@@ -91,8 +98,7 @@ def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Mat
     if spec is not None:
         STUDENTS.parse({"name": name, **fields})
     tried = [_fit(one, fields, weights) for one in ([name] if name else STUDENTS.names())]
-    matches = [one for one in tried if isinstance(one, Match)]
-    found = [match for match in matches if match.is_by_keys or match.published] or matches
+    found = _fitting(tried)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -105,9 +111,20 @@ def find(weights: Weights, spec: str | dict[str, Any] | None, where: str) -> Mat
     )
 
 
-def fits_a_student(weights: Weights) -> bool:
-    """Whether a state dict is, by keys or shapes, of at least one student."""
-    return any(isinstance(_fit(name, {}, weights), Match) for name in STUDENTS.names())
+def students_of(weights: Weights) -> list[Match]:
+    """Every student that a state dict may be of: those that fit by keys or, where there are none, by shapes."""
+    return _fitting(_fit(name, {}, weights) for name in STUDENTS.names())
+
+
+def misfit(weights: Weights, where: str) -> InputError:
+    """Why a state dict that fits no student does not: the nearest ones, each with the first difference."""
+    tried = [_fit(name, {}, weights) for name in STUDENTS.names()]
+    return _nothing([one for one in tried if isinstance(one, Misfit)], where)
+
+
+def _fitting(tried: Iterable[Match | Misfit | None]) -> list[Match]:
+    matches = [one for one in tried if isinstance(one, Match)]
+    return [match for match in matches if match.is_by_keys or match.published] or matches
 
 
 def _fit(name: str, fields: dict[str, Any], weights: Weights) -> Match | Misfit | None:
@@ -185,13 +202,15 @@ def _nothing(misfits: list[Misfit], where: str) -> InputError:
 
 
 def with_peak(match: Match, weights: Weights, peak: int | None, where: str) -> Match:
-    """The match with what white is: as told, or as the network shows by enlarging a picture.
+    """The match with what white is: as told, as the file says, or as the network shows by enlarging a picture.
 
     Raises:
         InputError: It is not told, and the network enlarges a picture with neither.
     """
     if peak is not None:
         return _peaked(match, peak)
+    if match.says_white:
+        return match
     default = match.student.peak
     decibels = {}
     for candidate in PEAKS:

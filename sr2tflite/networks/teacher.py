@@ -15,7 +15,7 @@ from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.files import read_bytes, sha256
 from sr2tflite.networks import spandrel
 from sr2tflite.networks.checkpoint import read
-from sr2tflite.networks.matching import fits_a_student, key_difference
+from sr2tflite.networks.matching import key_difference, students_of
 from sr2tflite.networks.teachers import TEACHERS, Teacher
 from sr2tflite.registry import parse_settings
 
@@ -73,7 +73,7 @@ def teacher_in(path: Path) -> LoadedTeacher | None:
         return None
     if kind_of(weights) is not None:
         return load_teacher(path)
-    return None if fits_a_student(weights) else _of_spandrel(path, weights)
+    return None if students_of(weights) else _of_spandrel(path, weights)
 
 
 def load_teacher(path: Path, settings: Mapping[str, Any] | None = None) -> LoadedTeacher:

@@ -68,7 +68,7 @@ def balance(
     if not images:
         raise InputError("no images to calibrate on; expected at least 1")
     graph = turn_slopes(plan.graph) if equalize else plan.graph.copy()
-    sets = [members for members in gain_sets(graph) if plan.copies.isdisjoint(members)] if equalize else []
+    sets = gain_sets(graph, plan.copies) if equalize else []
     noise = Noise(replace(plan, graph=graph), sets, measured_moments(graph, images), weights)
     logs = [torch.zeros(graph.tensors[min(members)].channels, dtype=torch.float64) for members in sets]
     ends = _minimize(noise, logs)

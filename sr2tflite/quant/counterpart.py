@@ -17,7 +17,7 @@ from sr2tflite.graph import Graph, Node, ops
 from sr2tflite.graph.passes.lift_skips import lift_skips
 from sr2tflite.graph.passes.pixel_units import PIXEL_RANGE
 from sr2tflite.quant.gains import apply_gain, gain_sets, joined
-from sr2tflite.quant.plan import SHARING, Plan, plan_quantization
+from sr2tflite.quant.plan import SHARING, Plan, plan_in_pixels, plan_quantization
 from sr2tflite.quant.turn import turn_slopes
 
 ROUNDED = 0.6
@@ -51,6 +51,9 @@ class Counterpart:
     bounds: dict[str, tuple[float, float]]
     """Activation that is rounded → the clip that saturation stands for; the output's is black and white."""
 
+    liftable: frozenset[str]
+    """Sums of the file whose skip could be copies of pixels instead."""
+
     apart: float
     """Root mean square distance of the weight codes from the float weights, in steps."""
 
@@ -76,7 +79,7 @@ def counterpart(quantized: Graph, source: Graph) -> Counterpart:
         InputError: The two are of different networks.
         UnsupportedError: The float graph holds an op that cannot be quantized.
     """
-    plan = _plan_of(quantized, source)
+    plan, sums = _plan_of(quantized, source)
     pairs = _pairs(quantized, plan.graph)
     candidates = [plan.graph, turn_slopes(plan.graph)] if "PRELU" in plan.graph.counts() else [plan.graph]
     aligned = [_aligned(quantized, replace(plan, graph=graph), pairs) for graph in candidates]
@@ -84,22 +87,27 @@ def counterpart(quantized: Graph, source: Graph) -> Counterpart:
     groups = {theirs.output: plan.groups[plan.group_of[ours.output]] for theirs, ours in pairs}
     ends = {name: (group.low, group.high) for name, group in groups.items()}
     ends[_last_rounded(quantized)] = PIXEL_RANGE
+    names = {a: b for pair in pairs for a, b in zip(*((*node.inputs, node.output) for node in pair), strict=True)}
     return Counterpart(
         graph,
-        {a: b for pair in pairs for a, b in zip(*((*node.inputs, node.output) for node in pair), strict=True)},
+        names,
         dict(_constants(quantized, graph, pairs)),
         dict(_constants(quantized, plan.graph, pairs)),
         {name: found for name, found in ends.items() if found != (-inf, inf)},
+        frozenset(theirs for theirs, ours in names.items() if ours in sums),
         apart,
     )
 
 
-def _plan_of(quantized: Graph, source: Graph) -> Plan:
-    """The plan of the float graph, its skips lifted where the quantized graph joins what that would join."""
+def _plan_of(quantized: Graph, source: Graph) -> tuple[Plan, frozenset[str]]:
+    """The plan of the float graph, its skips lifted where the quantized one's are, and sums whose skip could still be.
+
+    They are lifted where the quantized graph joins what that would join.
+    """
     plan, kind = plan_quantization(source), ops.Concatenation.kind
     lifted = lift_skips(plan.graph)
     is_lifted = bool(lifted.copies) and quantized.counts().get(kind) == lifted.graph.counts()[kind]
-    return plan_quantization(source, lift_skips=True) if is_lifted else plan
+    return (plan_in_pixels(lifted), frozenset()) if is_lifted else (plan, lifted.sums)
 
 
 def _last_rounded(graph: Graph) -> str:
@@ -157,7 +165,7 @@ def _aligned(quantized: Graph, plan: Plan, pairs: Pairs) -> tuple[Graph, float]:
     no more than chance are left at 1.
     """
     graph = plan.graph.copy()
-    sets = [members for members in gain_sets(graph) if plan.copies.isdisjoint(members)]
+    sets = gain_sets(graph, plan.copies)
     problem = _Problem(quantized, plan.graph, pairs, sets)
     logs = problem.solved()
     if problem.apart(logs) > 0.99 * problem.apart(np.zeros_like(logs)):

@@ -1,5 +1,7 @@
 """Gains that change nothing in the float function: which channels may have one, and how it goes into the weights."""
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,14 +13,19 @@ _SUMS = (ops.Add, ops.Sub)
 _BENDS = (ops.Relu, ops.PRelu, ops.LeakyRelu)
 
 
-def gain_sets(graph: Graph) -> list[set[str]]:
+def gain_sets(graph: Graph, copies: Collection[str] = ()) -> list[set[str]]:
     """Activations whose channels may be given gains: those that lie between convolutions, with only such ops between.
 
     A positive gain per channel passes through RELU, PRELU, LEAKY_RELU, ADD and SUB:
     ``W₂·relu(W₁x + b₁) = (W₂/a)·relu(a·(W₁x + b₁))``. Tensors of one set meet in such an op and share their gains. What
     is joined with others along the channels keeps its own.
+
+    Args:
+        graph: A float graph.
+        copies: Activations that hold pixels only, whose codes a gain would make something else of; no set has one.
     """
-    return [members for members in _meeting(graph) if all(_passes_gains(graph, name) for name in members)]
+    free = [members for members in _meeting(graph) if members.isdisjoint(copies)]
+    return [members for members in free if all(_passes_gains(graph, name) for name in members)]
 
 
 def _meeting(graph: Graph) -> list[set[str]]:

@@ -23,6 +23,7 @@ from sr2tflite.numerics.qparams import STEPS, QuantParams, operand
 from sr2tflite.quant.bits import packed, rectified_steps, weight_limits
 from sr2tflite.quant.prepare import in_pixels, with_lifted_skips
 from sr2tflite.quant.settings import Bits
+from sr2tflite.quant.ties import tied
 
 PIXELS = QuantParams((1.0,), (-128,))
 """The network's input and output: raw pixels − 128."""
@@ -148,7 +149,19 @@ def plan_quantization(graph: Graph, bits: Bits | None = None, *, lift_skips: boo
         UnsupportedError: An op cannot be quantized, or no skip lifted; the message names it.
     """
     start = in_pixels(graph)
-    found = with_lifted_skips(start) if lift_skips else Lifted(start)
+    return plan_in_pixels(with_lifted_skips(start) if lift_skips else Lifted(start), bits)
+
+
+def plan_in_pixels(found: Lifted, bits: Bits | None = None) -> Plan:
+    """The same for a graph that is in pixel units already, its skips lifted or not.
+
+    Args:
+        found: The float graph, and what of it holds pixels only.
+        bits: Of weights and activations; 8 when None.
+
+    Raises:
+        UnsupportedError: An op cannot be quantized; the message names it.
+    """
     pixels, bits = found.graph, bits or Bits()
     plan = plan_as_it_is(pixels, found.copies)
     groups = tuple(_with_steps(pixels, _bounded(pixels, group), bits) for group in plan.groups)
@@ -170,7 +183,7 @@ def plan_as_it_is(graph: Graph, copies: frozenset[str] = frozenset()) -> Plan:
     """
     for node in graph.nodes:
         _refuse_unsupported(graph, node)
-    return Plan(graph, tuple(_group(graph, names, copies) for names in _tied(graph)), copies=copies)
+    return Plan(graph, tuple(_group(graph, names, copies) for names in tied(graph, SHARING)), copies=copies)
 
 
 def _group(graph: Graph, names: tuple[str, ...], copies: frozenset[str]) -> Group:
@@ -276,23 +289,3 @@ def _refuse_wide_constant(graph: Graph, node: Node) -> None:
                 f"{node.op.kind} with a constant {constant.shape}; expected one value, or one per channel",
                 where=constant.name,
             )
-
-
-def _tied(graph: Graph) -> list[tuple[str, ...]]:
-    """Activations in execution order, those that must share parameters together."""
-    sets: dict[str, list[str]] = {name: [name] for name in graph.inputs}
-    for node in graph.nodes:
-        sets[node.output] = [node.output]
-        if isinstance(node.op, SHARING):
-            for tensor in graph.activations(node):
-                _unite(sets, tensor.name, node.output)
-    order = list(sets)
-    unique = {id(members): members for members in sets.values()}
-    return [tuple(sorted(members, key=order.index)) for members in unique.values()]
-
-
-def _unite(sets: dict[str, list[str]], one: str, other: str) -> None:
-    if sets[one] is not sets[other]:
-        sets[one].extend(sets[other])
-        for name in sets[other]:
-            sets[name] = sets[one]

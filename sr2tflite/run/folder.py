@@ -10,6 +10,7 @@ from typing import Any
 from sr2tflite import __version__
 from sr2tflite.errors import InputError
 from sr2tflite.files import make_folder, read_bytes, sha256, write_text
+from sr2tflite.run.digests import Digests
 
 MANIFEST = "manifest.json"
 Facts = dict[str, Any]
@@ -46,10 +47,11 @@ class RunFolder:
     Args:
         path: Made when there is none.
         make: False leaves the disk as it is.
+        digests: Of files that were hashed before.
     """
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, make: bool = True, digests: Digests | None = None) -> None:
+        self.path, self._digest = path, digests or Digests()
         if make:
             make_folder(path)
         manifest = path / MANIFEST
@@ -62,7 +64,7 @@ class RunFolder:
 
     def key(self, stage: Stage) -> str:
         """The hash of everything a stage depends on."""
-        files = [sha256(read_bytes(path)) for path in stage.inputs]
+        files = [self._digest(path) for path in stage.inputs]
         return sha256(json.dumps([__version__, stage.name, stage.settings, files], sort_keys=True).encode())
 
     def stands(self, stage: Stage) -> bool:
@@ -72,9 +74,7 @@ class RunFolder:
         record = self._stages.get(stage.name)
         if record is None or record.get("key") != self.key(stage):
             return False
-        return all(
-            path.exists() and record["outputs"].get(path.name) == sha256(read_bytes(path)) for path in stage.outputs
-        )
+        return all(path.exists() and record["outputs"].get(path.name) == self._digest(path) for path in stage.outputs)
 
     def run(self, stage: Stage, action: Callable[[], Facts]) -> tuple[Facts, bool]:
         """Carry a stage out unless it stands.
@@ -91,7 +91,7 @@ class RunFolder:
             shutil.rmtree(stage.work, ignore_errors=True)
         self._record(stage.name, {"started": key})
         done = action()
-        hashes = {path.name: sha256(read_bytes(path)) for path in stage.outputs}
+        hashes = {path.name: self._digest(path) for path in stage.outputs}
         self._record(stage.name, {"started": key, "key": key, "outputs": hashes, "facts": done})
         return done, False
 

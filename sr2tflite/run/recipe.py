@@ -11,6 +11,7 @@ from sr2tflite.data.pairs import absolute
 from sr2tflite.errors import InputError, RecipeError
 from sr2tflite.evaluate.protocols import protocol_named
 from sr2tflite.files import read_bytes
+from sr2tflite.networks.header import CHECKPOINTS
 from sr2tflite.quant.settings import PtqSettings
 from sr2tflite.registry import Settings, parse_settings, parse_yaml
 from sr2tflite.run.overrides import assign
@@ -158,7 +159,9 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     except ValueError as error:
         raise InputError(f"is not YAML: {error}", where=str(path), hint="start from one in recipes/") from error
     if not isinstance(content, dict):
-        raise InputError("holds no recipe; expected keys and values", where=str(path))
+        raise InputError(
+            "holds no recipe; expected keys and values", where=str(path), hint="start from one in recipes/"
+        )
     for override in overrides:
         assign(content, override)
     recipe = parse_settings(Recipe, content, path.name)
@@ -169,7 +172,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         for field in ("train", "calibrate", "evaluate")
     }
     student = recipe.student
-    if isinstance(student, str) and student.endswith((".safetensors", ".pt", ".pth")):
+    if isinstance(student, str) and student.endswith(CHECKPOINTS):
         student = str((base / student).resolve())
     weights = (base / recipe.weights).resolve() if recipe.weights else None
     told = {

@@ -90,7 +90,7 @@ BAD = {
     "a wrong setting": ("rules: [{name: multipliers, severity: grave}]\nquestion: why", "severity"),
     "no question": ("rules: [op_versions]", "question"),
     "no YAML": ("rules: [", "is no YAML"),
-    "no mapping": ("[]", "valid dictionary"),
+    "no mapping": ("[]", "a list is no mapping; expected challenge, question, rules"),
 }
 
 

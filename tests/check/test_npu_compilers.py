@@ -1,5 +1,10 @@
 """Advice of the vendors' compilers: Intel's for real, the others' as far as LiteRT's plugins say what they miss."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,3 +97,69 @@ def test_without_any_sdk_nothing_is_asked(file: Path, monkeypatch: pytest.Monkey
     found = NpuCompilers().check(Case(file))
     assert found.is_left_out
     assert "openvino==2026.3.1" in found.seen
+
+
+COMMAND = """
+import sys, ai_edge_litert
+ai_edge_litert.__path__.insert(0, sys.argv.pop(1))
+from sr2tflite.cli import main
+main()
+"""
+
+
+def _vendor(folder: Path, program: str) -> list[str]:
+    """A command line whose only vendor is Qualcomm, with this program for LiteRT's."""
+    package = folder / "ai_edge_litert_sdk_qualcomm"
+    for place in (folder / "tools", folder / "vendors" / "qualcomm" / "compiler", package):
+        place.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    asks = folder / "tools" / "apply_plugin_main"
+    asks.write_text(f"#!/bin/sh\n{program}\n")
+    asks.chmod(0o755)
+    profile = folder / "asked.yaml"
+    profile.write_text("question: Asked?\nrules: [{name: npu_compilers, vendors: [qualcomm]}]\n")
+    return [sys.executable, "-c", COMMAND, str(folder), "check", "model.tflite", "--profile", str(profile)]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_whoever_waits_is_told_for_what_and_an_interruption_leaves_nothing_running(file: Path) -> None:
+    folder = file.parent / "vendor"
+    command = _vendor(folder, f"sleep 300 & echo $! > {file.parent}/pid; wait")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    with subprocess.Popen(command, cwd=file.parent, env=environment, stderr=subprocess.PIPE, text=True) as asked:
+        assert asked.stderr is not None
+        assert asked.stderr.readline() == "waiting: for the compiler of qualcomm, at most 120 s\n"
+        compiler = int((file.parent / "pid").read_text())
+        assert _is_running(compiler)
+        asked.send_signal(signal.SIGINT)
+        assert asked.wait() == 130
+    for _ in range(100):  # whom SIGKILL has reached ends when the kernel gets to it
+        if not _is_running(compiler):
+            break
+        time.sleep(0.1)
+    assert not _is_running(compiler)
+
+
+def test_a_compiler_that_does_not_answer_is_ended_and_noted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npu_compilers, "LIMIT_S", 3)
+    told: list[tuple[str, int, int, str]] = []
+    # whatever holds the pipe that it speaks through is ended too: nothing waits for it
+    command = ["/bin/sh", "-c", "sleep 300 & wait"]
+    with pytest.raises(InputError, match="did not answer within 3 s"):
+        npu_compilers._said(command, file.parent, dict(os.environ), "qualcomm", lambda *one: told.append(one))
+    assert told[0][0] == "waiting"
+    assert next(one for one in told if one[2])[:3] == ("compiler of qualcomm, s", 2, 3)
+
+
+def test_a_quick_answer_is_not_worth_a_word(file: Path) -> None:
+    told: list[object] = []
+    command = ["/bin/sh", "-c", "echo quick"]
+    said = npu_compilers._said(command, file.parent, dict(os.environ), "x", lambda *one: told.append(one))
+    assert (said, told) == ("quick\n", [])

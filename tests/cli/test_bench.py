@@ -89,11 +89,14 @@ def test_brackets_in_a_name_are_the_names_own(bench: Bench) -> None:
 
 
 def test_a_picture_that_cannot_be_written_loses_nothing_that_was_measured(bench: Bench) -> None:
-    Path("p.png").mkdir()
-    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "p.png")
+    Path("file").write_text("")
+    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "file/p.png")
     assert status == 3
     assert "int8.tflite" in out
-    assert err.startswith("error: p.png: ")
+    assert err.startswith("error: file: is a file; expected a folder")
+    Path("p.png").mkdir()
+    status, out, err = bench("int8.tflite", *QUICK, *SMALL, "--plot", "p.png")
+    assert (status, out) == (2, "")
 
 
 def test_files_of_different_sizes_are_told_and_a_size_that_changes_nothing_is_too(bench: Bench) -> None:

@@ -90,7 +90,7 @@ USAGE = {
     "no float graph": (("ptq.onnx", "--data", "hr"), "--float"),
     "no such model": (("none.onnx", *ALL[1:]), "none.onnx"),
     "no such folder": ((*ALL[:4], "nowhere"), "no such folder"),
-    "the picture over the model": ((*ALL, "--plot", "ptq.onnx"), "is input and output"),
+    "a picture of no picture's name": ((*ALL, "--plot", "ptq.onnx"), "ptq.onnx does not end in .png"),
     "a wrong protocol": ((*ALL, "--protocol", "psnr"), "unknown protocol"),
 }
 

@@ -199,7 +199,11 @@ def test_a_run_folder_is_its_files_and_whether_they_are_still_those(end: End) ->
 
 
 BAD = {
-    "another kind": ("x.gguf", b"", "is a .gguf file; expected .tflite, .onnx, .safetensors or a run folder"),
+    "another kind": (
+        "x.gguf",
+        b"",
+        "is a .gguf file; expected .tflite, .onnx, .safetensors, .pt, .pth or a run folder",
+    ),
     "half a file": ("x.tflite", tflite.write(quantized_sr_graph())[:900], "damaged TFLite file"),
     "no ONNX": ("x.onnx", b"x", "not an ONNX file, or damaged"),
     "no safetensors": ("x.safetensors", b"x", "is not a safetensors file"),

@@ -163,16 +163,37 @@ def test_images_stand_the_way_up_they_are_shown(channels: int, end: Callable[...
 def test_bad_images_are_named_and_left_out(end: Callable[..., Any]) -> None:
     write_image(Path("in/good.png"), noise(9, 9))
     Path("in/broken.png").write_bytes(b"no image")
-    cv2.imwrite("in/deep.png", np.zeros((9, 9, 3), np.uint16))
+    cv2.imwrite("in/deep.pgm", np.zeros((9, 9), np.uint16))  # does not say what white is
     status, out, err = end("in", "out")
     assert (status, "out: 1 image made, 2 failed, ×3" in out) == (2, True)
     assert "next:" not in out
     assert "left out: in/broken.png: does not decode as an image; remove it or save it again as PNG\n" in err
-    assert "left out: in/deep.png: has 16 bits a channel; expected 8; convert it to 8-bit PNG\n" in err
+    assert "left out: in/deep.pgm: has 16 bits a channel; expected 8; convert it to 8-bit PNG\n" in err
     status, out, err = end("in", "out", "--json")
     told = json.loads(out)
     assert (status, err, told["schema"]) == (2, "", "sr2tflite.upscale/1")
     assert [one["status"] for one in told["images"]] == ["failed", "failed", "stood"]
+
+
+@pytest.mark.parametrize("kind", ["grey", "color", "alpha"])
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_16_bits_are_rounded_to_8_and_said_to_be(kind: str, suffix: str, end: Callable[..., Any]) -> None:
+    shape = {"grey": (9, 8), "color": (9, 8, 3), "alpha": (9, 8, 4)}[kind]
+    Path("in").mkdir()
+    for name in "ab":
+        shallow = RNG.integers(0, 256, shape, dtype=np.uint8)
+        dither = RNG.integers(-128, 129, shape) * (shallow > 0) * (shallow < 255)
+        assert cv2.imwrite(f"in/{name}{suffix}", (shallow.astype(np.int64) * 257 + dither).astype(np.uint16))
+        cv2.imwrite(f"{name}.png", shallow)
+    status, out, err = end("in", "out")
+    assert (status, "2 images made" in out) == (0, True), err
+    assert err == f"rounded to 8 bits: in/a{suffix} had 16 bits a channel, and so had 1 more\n"
+    for name in "ab":
+        assert end(f"{name}.png", f"{name}x3.png")[0] == 0
+        assert Path(f"out/{name}.png").read_bytes() == Path(f"{name}x3.png").read_bytes()
+    told = json.loads(end("in", "again", "--json")[1])
+    assert [one["rounded_from"] for one in told["images"]] == [16, 16]
+    assert json.loads(end("a.png", "c.png", "--json")[1])["images"][0]["rounded_from"] is None
 
 
 def test_the_same_command_goes_on_and_makes_nothing_twice(end: Callable[..., Any]) -> None:

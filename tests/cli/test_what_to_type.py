@@ -95,7 +95,6 @@ def test_what_is_not_there_is_not_called_a_file(verb: str, told: Told) -> None:
 
 
 KINDS = {
-    "a.pth": "sr2tflite fuse a.pth -o deploy.onnx",
     "b c.zip": "sr2tflite check 'b c.zip' --profile mai2026",
     "d.yml": "sr2tflite recipe show d.yml",
     "e.png": "name a network's file",
@@ -112,7 +111,7 @@ def test_inspect_names_the_verb_for_a_file_that_it_does_not_know(name: str, told
 def test_what_is_no_onnx_file_is_not_called_damaged_for_being_another(told: Told) -> None:
     Path("model.tflite").write_bytes(integer_file(network(), (24, 32)))
     status, _, err = told("package", "model.tflite", "--profile", "mai2026", "-o", "a.zip")
-    assert (status, "hint: give a .onnx file" in err) == (2, True), err
+    assert (status, "is a .tflite file; expected .onnx" in err) == (2, True), err
 
 
 def test_each_profile_has_its_name_above_its_rules_and_in_the_help(told: Told) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sr2tflite.data.images import decode_image, list_images, read_image, write_image
+from sr2tflite.data.images import decode_image, decode_layers, list_images, read_image, write_image
 from sr2tflite.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -106,6 +106,22 @@ def test_more_than_8_bits_are_refused_in_any_format(suffix: str, tmp_path: Path)
         read_image(path)
 
 
+def test_16_bits_are_rounded_to_the_nearest_of_8_where_that_is_asked_for() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
+    found = decode_layers(cv2.imencode(".png", every)[1].tobytes(), "a.png", rounds=True)
+    wanted = [(2 * value + 257) // 514 for value in range(1 << 16)]  # ⌊v / 257 + 1/2⌋
+    assert (found.rgb == np.reshape(wanted, (256, 256, 1))).all()
+    assert (found.bits, found.is_grey) == (16, True)
+    assert (found.rgb[..., 0].ravel()[np.arange(256) * 257] == np.arange(256)).all()  # what 8 bits can say is exact
+
+
+@pytest.mark.parametrize("suffix", [".pgm", ".jp2"])
+def test_16_bits_whose_white_is_not_told_are_never_rounded(suffix: str) -> None:
+    data = cv2.imencode(suffix, np.full((40, 40), 1023, np.uint16))[1].tobytes()
+    with pytest.raises(InputError, match="has 16 bits a channel; expected 8"):
+        decode_layers(data, f"a{suffix}", rounds=True)
+
+
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -178,6 +194,17 @@ def test_a_photograph_is_read_the_way_up_it_is_shown(kind: str, orientation: int
     plain = decode_image(encoded, "plain")
     turned = decode_image(_oriented(encoded, orientation), "turned")
     assert (turned == UPRIGHT[orientation](plain)).all()
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("shape", [(8, 16), (8, 16, 3), (8, 16, 4)])
+def test_a_deep_image_is_rounded_the_way_up_it_is_shown(shape: tuple[int, ...], orientation: int) -> None:
+    encoded = cv2.imencode(".png", RNG.integers(0, 1 << 16, shape, dtype=np.uint16))[1].tobytes()
+    plain, turned = (decode_layers(data, "a.png", rounds=True) for data in (encoded, _oriented(encoded, orientation)))
+    assert (turned.rgb == UPRIGHT[orientation](plain.rgb)).all()
+    if plain.alpha is not None:
+        assert turned.alpha is not None
+        assert (turned.alpha == UPRIGHT[orientation](plain.alpha)).all()
 
 
 def test_a_gif_is_read() -> None:

@@ -321,6 +321,13 @@ def test_the_chart_is_a_picture_of_the_most_expensive_rows(files):
     assert np.ptp(small) == 255
 
 
+@pytest.mark.parametrize("name", ["$m^$.onnx", "m\udcff.onnx"])
+def test_a_name_is_no_formula_and_need_not_be_text(name, files):
+    found = measured(files)
+    rows = tuple(replace(row, tensor=name) for row in found.rows) if "$" in name else found.rows
+    assert chart(replace(found, model=name, rows=rows))[:4] == b"\x89PNG"
+
+
 @pytest.mark.parametrize("skip", ["features", "add"])
 def test_a_skip_that_can_be_copies_of_pixels_is_told(files, skip):
     source = float_sr_graph(skip=skip, depth=3)

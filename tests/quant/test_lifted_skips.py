@@ -14,10 +14,13 @@ from sr2tflite.commands.qat import qat
 from sr2tflite.data.images import write_image
 from sr2tflite.errors import InputError, UnsupportedError
 from sr2tflite.graph import Graph, onnx, tflite
+from sr2tflite.graph.passes.lift_skips import Lifted, lift_skips
 from sr2tflite.interpret import Interpreter
 from sr2tflite.quant.counterpart import counterpart
+from sr2tflite.quant.gains import gain_sets
 from sr2tflite.quant.islands import choose_islands
 from sr2tflite.quant.plan import PIXELS as PIXEL_PARAMS
+from sr2tflite.quant.plan import plan_quantization
 from sr2tflite.quant.settings import Bits, BranchSettings, FinetuneSettings, IslandSettings, PtqSettings
 from sr2tflite.quant.view import QuantizedView
 from sr2tflite.runtime import LiteRT
@@ -110,6 +113,29 @@ def test_the_float_side_of_a_lifted_network_is_found_again() -> None:
     assert found.holds_weights
     values = (FloatView(graph, torch.float64)(PIXELS.double()) for graph in (found.graph, GRAPH))
     torch.testing.assert_close(*values, rtol=0, atol=1e-3)
+
+
+def test_whether_skips_can_be_lifted_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {settings.lift_skips: view_of(settings).freeze() for settings in (LIFTED, PtqSettings())}
+    asked: list[Graph] = []
+
+    def counting(graph: Graph) -> Lifted:
+        asked.append(graph)
+        return lift_skips(graph)
+
+    for module in ("quant.counterpart", "quant.prepare"):
+        monkeypatch.setattr(f"sr2tflite.{module}.lift_skips", counting)
+    for is_lifted, file in files.items():
+        asked.clear()
+        assert counterpart(file, GRAPH).liftable == (frozenset() if is_lifted else {"trunk"})
+        assert len(asked) == 1
+
+
+def test_copies_of_pixels_get_no_gains() -> None:
+    plan = plan_quantization(GRAPH, lift_skips=True)
+    assert plan.copies == {"stem.pixels"}
+    assert any("stem.pixels" in members for members in gain_sets(plan.graph))
+    assert not any("stem.pixels" in members for members in gain_sets(plan.graph, plan.copies))
 
 
 @pytest.mark.parametrize("factor", [0.02, 1.0, 50.0])

@@ -11,6 +11,7 @@ from sr2tflite.check.finding import Finding, Place, Severity, counted
 from sr2tflite.check.npu_compilers import COMPILERS, Compiler
 from sr2tflite.check.rules import RULES, Checked, Rule, left_out
 from sr2tflite.errors import InputError
+from sr2tflite.progress import Progress
 
 Vendor = Literal["google_tensor", "intel_openvino", "mediatek", "qualcomm"]
 
@@ -41,16 +42,16 @@ class NpuCompilers(Rule):
             file = Path(folder) / "model.tflite"
             file.write_bytes(case.data)
             for compiler in installed:
-                words, found = self._asked(compiler, file)
+                words, found = self._asked(compiler, file, case.progress)
                 said.append(words)
                 findings += found
         return Checked("; ".join(said), tuple(findings))
 
-    def _asked(self, compiler: Compiler, file: Path) -> tuple[str, list[Finding]]:
+    def _asked(self, compiler: Compiler, file: Path, progress: Progress) -> tuple[str, list[Finding]]:
         chip = self.chips.get(compiler.vendor, compiler.chip)  # type: ignore[call-overload]
         name = f"{compiler.vendor} {chip}"
         try:
-            found = compiler.partitions(file, chip)
+            found = compiler.partitions(file, chip, progress)
         except InputError as error:
             return f"{name}: not known", [self.finding(Place(), f"{name} {error.message}", hint=error.hint)]
         words = f"{name}: {found.selected} of {found.total} ops in {counted(found.count, 'partition')}"

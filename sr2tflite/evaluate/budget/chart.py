@@ -16,6 +16,13 @@ _ROW_INCHES, _MARGIN_INCHES = 0.26, 1.5
 
 def chart(budget: Budget) -> bytes:
     """The picture as PNG, at most ``MOST_ROWS`` rows high."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):  # a dollar is a name's own
+        return _drawn(budget)
+
+
+def _drawn(budget: Budget) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -29,7 +36,8 @@ def chart(budget: Budget) -> bytes:
     costs.set_ylim(len(rows) - 0.4, -0.6)
     left_out = f", {len(budget.rows) - len(rows)} smaller ones not shown" if len(rows) < len(budget.rows) else ""
     images = "1 image" if len(budget.images) == 1 else f"{len(budget.images)} images"
-    figure.suptitle(f"{budget.model}: what quantization costs ({images}{left_out})", fontsize=11)
+    model = budget.model.encode(errors="backslashreplace").decode()  # a file's name need not be text
+    figure.suptitle(f"{model}: what quantization costs ({images}{left_out})", fontsize=11)
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": "sr2tflite"})
     return target.getvalue()

@@ -68,7 +68,8 @@ def without_originals(folders: Sequence[Path], limit: int | None = None) -> Samp
     if not found:
         raise InputError("no images to measure on", hint="give folders of images, and a limit of at least 1")
     samples = [Sample(name, frozenset({short_id(digest)}), partial(_alone, path)) for path, name, digest in found]
-    digest = sha256("\n".join(["low resolution", *(f"{name} {digest}" for _, name, digest in found)]).encode())
+    lines = ["low resolution", *(f"{name} {digest}" for _, name, digest in found)]
+    digest = sha256("\n".join(lines).encode(errors="surrogateescape"))
     return Samples(tuple(samples), digest)
 
 

@@ -15,7 +15,6 @@ from sr2tflite.evaluate.protocols import Protocol
 from sr2tflite.evaluate.runners import to_pixels
 from sr2tflite.graph import Graph, Node, tflite
 from sr2tflite.graph.multiples import size_multiple
-from sr2tflite.graph.passes.lift_skips import lift_skips
 from sr2tflite.graph.passes.pixel_units import to_pixel_units
 from sr2tflite.interpret.site import Codes
 from sr2tflite.quant.counterpart import Counterpart, counterpart, rounds
@@ -71,11 +70,6 @@ class Subject:
             if rounds(node):
                 found.append(Part(node, ()))
         return found
-
-    def liftable(self) -> frozenset[str]:
-        """The sums whose skip could be copies of pixels instead."""
-        sums = lift_skips(self.float_side.graph).sums
-        return frozenset(name for name, ours in self.float_side.names.items() if ours in sums)
 
     def float_values(self, lr: Image) -> Values:
         """Every activation of the float graph, NCHW, in pixel units.
