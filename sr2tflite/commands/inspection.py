@@ -87,8 +87,8 @@ class Holdings:
 
     @property
     def parameters(self) -> int:
-        """Values in all tensors, statistics and counters among them."""
-        return sum(prod(one.shape) for one in self.weights)
+        """Values that training moves, as far as names and types of tensors tell."""
+        return sum(prod(one.shape) for one in self.weights if one.is_parameter)
 
     @property
     def dtypes(self) -> dict[str, int]:

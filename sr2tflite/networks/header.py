@@ -17,6 +17,10 @@ _KINDS = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint", "C": "complex"}
 """Of safetensors' types."""
 
 
+_STATISTICS = (".running_mean", ".running_var")
+"""What PyTorch calls a batch normalization's."""
+
+
 @dataclass(frozen=True)
 class Weight:
     """A tensor of a checkpoint."""
@@ -25,6 +29,11 @@ class Weight:
     shape: tuple[int, ...]
     dtype: str
     """``float32``, ``bfloat16``, ``int64``."""
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether training moves it, as far as name and type tell: no whole numbers, no running statistics."""
+        return "float" in self.dtype and not self.name.endswith(_STATISTICS)
 
 
 @dataclass(frozen=True)

@@ -46,17 +46,18 @@ def _renamed(weights: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_bare_state_dict_is_known_by_its_keys(end: End) -> None:
-    weights = small("aio_mai", 3).build().state_dict()
+    network = small("aio_mai", 3).build()
+    weights = network.state_dict()
     torch.save({"params_ema": {f"module.{key}": value for key, value in weights.items()}}, "a.pth")
     found = told(end, "a.pth")
     assert found["what"] == "weights of the student aio_mai, known by its keys"
-    assert (found["wrapper"], found["parameters"]) == ("params_ema", sum(one.numel() for one in weights.values()))
+    assert (found["wrapper"], found["parameters"]) == ("params_ema", sum(one.numel() for one in network.parameters()))
     counters = sum(one.dtype == torch.int64 for one in weights.values())
     assert counters
     assert found["dtypes"] == {"float32": len(weights) - counters, "int64": counters}
     assert {one["name"]: tuple(one["shape"]) for one in found["weights"]} == {k: tuple(v.shape) for k, v in weights.items()}  # fmt: skip  # noqa: E501
-    (network,) = found["networks"]
-    assert (network["kind"], network["name"], network["settings"]["channels"]) == (
+    (known,) = found["networks"]
+    assert (known["kind"], known["name"], known["settings"]["channels"]) == (
         "student",
         "aio_mai",
         small("aio_mai", 3).model_dump()["channels"],
