@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from kit.graphs import PIXELS, quantized_sr_graph
 from kit.one_op import int8_graph, quantized_one_op_graph
 from kit.tails import WIDE, with_pads, with_tail
@@ -13,6 +15,8 @@ from kit.tails import WIDE, with_pads, with_tail
 from sr2tflite.check.case import Case
 from sr2tflite.check.rules import RULES, Checked
 from sr2tflite.check.rules._unit import UnitRule
+from sr2tflite.commands.check import check
+from sr2tflite.errors import InputError
 from sr2tflite.graph import Graph, Tensor, ops
 from sr2tflite.graph.passes.file_io import with_io
 from sr2tflite.graph.shapes import with_size
@@ -306,3 +310,17 @@ def test_a_branch_that_cannot_be_computed_here_is_not_measured(filed: Callable[.
     graph.nodes.append(replace(graph.nodes[3], op=ops.Relu(), inputs=("trunk",), outputs=("odd",)))
     graph.update("odd", quant=QuantParams((2.0**-60,), (0,)))
     assert "not measured: " in RULES["concatenation"]().check(filed(graph)).seen
+
+
+@pytest.mark.parametrize("end", ["inputs", "outputs"])
+def test_a_resize_of_a_tensor_that_is_not_there_ends_no_rule(end: str, filed: Callable[..., Case]) -> None:
+    path = filed(bilinear()).path
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
+    setattr(model.subgraphs[0].operators[0], end, [99])
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    checked = RULES["resize"](most=31, factors=(4,)).check(Case(path))
+    assert (checked.seen, checked.findings) == ("1 resizes", ())
+    with pytest.raises(InputError, match="names tensor 99 of 3"):
+        check(path, ("nnapi", "hexagon", "ethos-u"))

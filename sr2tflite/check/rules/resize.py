@@ -6,10 +6,8 @@ from typing import Any, ClassVar
 from ai_edge_litert import schema_py_generated as schema
 
 from sr2tflite.check.case import Case
-from sr2tflite.check.finding import Place
 from sr2tflite.check.rules import RULES, Checked
 from sr2tflite.check.rules._unit import UnitRule
-from sr2tflite.graph import tflite
 from sr2tflite.graph.tflite.flat import FlatOp
 
 _RECORDS = {
@@ -39,11 +37,11 @@ class Resize(UnitRule):
 
     def check(self, case: Case) -> Checked:
         """Read the options as they stand in the file: a graph has no place for all of them."""
-        names, count, findings = tflite.names_of(case.flat), 0, []
+        count, findings = 0, []
         for index, op in enumerate(case.flat.ops):
             if op.builtin in _RECORDS:
                 count += 1
-                place = Place(index, _RECORDS[op.builtin][0], names[op.outputs[0]])
+                place = case.place_at(index, _RECORDS[op.builtin][0])
                 findings += [self.finding(place, *one) for one in self._faults(case, op)]
         return Checked(f"{count} resizes", tuple(findings))
 
@@ -56,7 +54,10 @@ class Resize(UnitRule):
             yield "align_corners is true", "false"
         if options.halfPixelCenters and not self.half_pixel_centers:
             yield "half_pixel_centers is true", "false"
-        before, after = (case.flat.tensors[index].shape[1:3] for index in (op.inputs[0], op.outputs[0]))
+        sizes = _sizes(case, op)
+        if sizes is None:
+            return
+        before, after = sizes
         if kind == "RESIZE_BILINEAR" and self.most is not None and max(after, default=0) > self.most:
             yield f"writes {'×'.join(map(str, after))} pixels", f"at most {self.most} either way"
         if self.factors and not self._is_multiple(before, after, int(options.alignCorners)):
@@ -68,3 +69,12 @@ class Resize(UnitRule):
             all(large - corners == (small - corners) * one for small, large in zip(before, after, strict=True))
             for one in self.factors
         )
+
+
+def _sizes(case: Case, op: FlatOp) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Height and width before and after; None in a damaged file, of which the reader says what is wrong."""
+    ends, tensors = (*op.inputs[:1], *op.outputs[:1]), case.flat.tensors
+    if len(ends) < 2 or not all(0 <= index < len(tensors) for index in ends):
+        return None
+    before, after = (tensors[index].shape[1:3] for index in ends)
+    return (before, after) if len(before) == len(after) == 2 else None
