@@ -11,7 +11,7 @@ from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.plot import picture
 from sr2tflite.bench.result import BenchReport, Device, Failure, Placement
 from sr2tflite.check.profile import profiles
-from sr2tflite.cli import show_bench
+from sr2tflite.cli import show, show_bench
 from sr2tflite.cli.benching import bench as command
 from sr2tflite.commands.bench import bench
 
@@ -45,18 +45,17 @@ def test_the_table_says_which_phone_left_which_ops(two, capsys):
     assert "m0.tflite: outside xnnpack: RELU" in capsys.readouterr().out.splitlines()
 
 
-def test_a_narrow_terminal_shows_whole_names_and_numbers(two, capsys, monkeypatch):
+@pytest.mark.parametrize("digits", [1, 6, 12])
+def test_a_narrow_terminal_shows_whole_names_and_numbers(digits, capsys, monkeypatch):
     for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
         monkeypatch.setenv(name, value)
-    name = "a_long_name_of_a_file_that_says_all.tflite"
-    (first, *_) = two.results
-    show_bench.report(BenchReport((replace(first, models=(replace(first.models[0], name=name),)),)))
-    lines = capsys.readouterr().out.splitlines()
-    assert "…" not in "".join(lines)
-    assert any("delegated" in line and line.rstrip().endswith("verdict") for line in lines)
-    place = next(index for index, line in enumerate(lines) if line.split()[:1] == ["ms"])
-    folded = "".join(line.split()[0] for line in lines[place + 1 :] if line and "noisy:" not in line)
-    assert folded.startswith(name)
+    name, numbers = "a_long_name_of_a_file_that_says_all.tflite", ["7" * digits] * 9
+    show.table(["ms", *(["median"] * 9)], [[name, *numbers], ["b.tflite", *numbers]])
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["ms", *(["median"] * 9)]
+    assert lines[0].split()[1:] == lines[-1].split()[1:] == numbers
+    assert "".join(line.split()[0] for line in lines[:-1]) == name
+    assert len(lines[0].split()[0]) >= show.LEAST_NAME
 
 
 def test_a_phone_that_was_not_measured_is_told_and_measured_again(two, capsys):
