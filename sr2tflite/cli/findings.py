@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sr2tflite.check.engine import Report, RuleResult, Status
-from sr2tflite.cli.show import next_step, table
+from sr2tflite.cli.show import next_step
+from sr2tflite.cli.tables import table
 from sr2tflite.errors import VerificationError
 
 if TYPE_CHECKING:

@@ -133,7 +133,7 @@ def show_recipe(recipe: Path, overrides: tuple[str, ...], as_json: bool) -> None
 @json_out
 def diff_recipes(first: Path, second: Path, overrides: tuple[str, ...], as_json: bool) -> int:
     """What two recipes, or those of two run folders, differ in with all defaults; exit status 4 where they do."""
-    from sr2tflite.cli import show
+    from sr2tflite.cli import show, tables
     from sr2tflite.commands.recipe import diff as command
     from sr2tflite.commands.recipe import recipe_file
 
@@ -143,7 +143,7 @@ def diff_recipes(first: Path, second: Path, overrides: tuple[str, ...], as_json:
     else:
         rows = [[one.key, str(one.first), str(one.second)] for one in found.changes]
         if rows:
-            show.table(["setting", "A", "B"], rows, numbers=False)
+            tables.table(["setting", "A", "B"], rows, numbers=False)
         click.echo(f"different: {show.counted(rows, 'setting')}" if rows else "A and B are equal")
         show.next_step(_run_line(recipe_file(second), overrides))
     return show.GATE_FAILED if found.changes else 0

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sr2tflite.cli.tables import table
 from sr2tflite.evaluate.result import EvalResult
 from sr2tflite.files import quoted
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from sr2tflite.train.loop import Fitted
 
 GATE_FAILED = 4
-
-LEAST_NAME = 12
-"""Characters of a name that stand side by side in the narrowest terminal, whose lines are then broken by itself."""
 
 
 def plain(value: Any) -> Any:
@@ -59,44 +56,6 @@ def as_json(result: Any, form: str | None = None) -> None:
     if form is not None:
         content = {"schema": f"sr2tflite.{form}/1", **content}
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
-
-
-def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, numbers: bool = True
-) -> None:
-    """Print a table; the first column holds words, the others numbers, or words too."""
-    from rich.cells import cell_len
-    from rich.table import Table
-
-    grid = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
-    for column in grid.columns:
-        column.overflow = "fold"  # a narrow terminal loses no end of a name
-    for column in grid.columns[1:] if numbers else ():
-        column.justify, column.no_wrap = "right", True
-    for row in rows:
-        grid.add_row(*row)
-    names, *others = [max(map(cell_len, cells)) for cells in zip(head, *rows, strict=True)]
-    grid.columns[0].min_width = min(names, LEAST_NAME)
-    gap = sum(grid.padding[1::2])
-    print_wide(grid, sum((gap + one for one in others), min(names, LEAST_NAME)) if numbers else 0)
-
-
-def print_wide(thing: Any, least: int = 0) -> None:
-    """Print something of rich's: a file or a pipe takes lines of any length, a terminal folds.
-
-    Args:
-        thing: To print.
-        least: Characters of a line that are needed, however narrow the terminal is.
-    """
-    from rich.console import Console
-
-    plain_console = partial(Console, highlight=False, markup=False, emoji=False)  # brackets, colons are a name's own
-    console = plain_console()
-    if not console.is_terminal:
-        console = plain_console(width=200)
-    elif console.width < least:
-        console = plain_console(width=least, height=console.height)  # of a dumb terminal rich takes both or neither
-    console.print(thing)
 
 
 def counted(things: Sequence[Any], name: str) -> str:

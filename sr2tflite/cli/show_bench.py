@@ -13,7 +13,7 @@ from sr2tflite.bench.phone.cpu_groups import numbers_of
 from sr2tflite.bench.plot import ms_per_megapixel, output_megapixels
 from sr2tflite.bench.result import BenchReport, BenchResult, Placement
 from sr2tflite.bench.verdict import disturbances
-from sr2tflite.cli import show
+from sr2tflite.cli import show, tables
 from sr2tflite.cli.typed import typed_again
 from sr2tflite.files import quoted
 
@@ -78,7 +78,7 @@ def _latencies(result: BenchResult, device: str) -> None:
         rows.append([model.name, size, *told, memory, _delegated(placed), model.verdict])
     head = ["ms", "input", "min", "p5", "median", "p95", "first", "init", "MiB", "delegated", "verdict"]
     click.echo(f"{device}, threads: {result.threads}{_pinned(result)}")
-    show.table(head, rows)
+    tables.table(head, rows)
     for model in result.models:
         if model.verdict == "noisy":
             click.echo(f"{model.name}: noisy: {'; '.join(disturbances(model.rounds))}")
@@ -115,7 +115,7 @@ def _per_megapixel(results: Sequence[BenchResult]) -> None:
             size = "×".join(map(str, model.output.shape[1:3]))
             each = [figure(output_megapixels(model)), figure(ms_per_megapixel(model))]
             rows.append([model.name, str(result.threads), size, *each])
-    show.table(["time for a megapixel of the output", "threads", "output", "megapixels", "ms/megapixel"], rows)
+    tables.table(["time for a megapixel of the output", "threads", "output", "megapixels", "ms/megapixel"], rows)
 
 
 def _ops(result: BenchResult, where: str) -> None:
@@ -126,7 +126,7 @@ def _ops(result: BenchResult, where: str) -> None:
         total = sum(op.ms for op in model.ops) or 1.0  # all may be shorter than a microsecond
         rows = [[op.op, op.delegate or "builtin", figure(op.ms), f"{100 * op.ms / total:.1f} %"] for op in model.ops]
         click.echo(f"{model.name}{where}, threads: {result.threads}: ops, in a pass of its own")
-        show.table(["op", "kernel", "ms", "share"], rows)
+        tables.table(["op", "kernel", "ms", "share"], rows)
 
 
 def following(found: BenchReport, models: Sequence[Path], context: click.Context) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sr2tflite.cli import show
+from sr2tflite.cli import show, tables
 from sr2tflite.evaluate.budget.result import Budget, Fix, Quality
 
 BAR = 16
@@ -74,7 +74,7 @@ def _table(result: Budget) -> None:
         for row in result.rows
     ]
     title = f"{result.model} on {show.counted(result.images, 'image')}: what quantization costs"
-    show.table([*head, "as fused", "grid"], rows, title=title)
+    tables.table([*head, "as fused", "grid"], rows, title=title)
 
 
 def _ends(result: Budget) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from sr2tflite.check.finding import Place
-from sr2tflite.cli import show
+from sr2tflite.cli import show, tables
 from sr2tflite.commands.diff import Diff
 
 MOST = 8
@@ -20,7 +20,7 @@ def diff(found: Diff) -> None:
         ["sha256", *(one.sha256[:16] for one in sides)],
         ["ops", *(one.graph.summary() for one in sides)],
     ]
-    show.table(["", "A", "B"], rows, numbers=False)
+    tables.table(["", "A", "B"], rows, numbers=False)
     for line in _cut([f"{end.what}: A {end.first}, B {end.second}" for end in found.ends]):
         click.echo(line)
     for line in _cut(list(found.moved)):

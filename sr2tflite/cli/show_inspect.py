@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from sr2tflite.cli import show
+from sr2tflite.cli import show, tables
 from sr2tflite.commands.inspection import Costs, Holdings, Inspection, Said
 from sr2tflite.graph.listing import ListedOp, ListedTensor, Listing
 from sr2tflite.graph.model import Shape
@@ -32,7 +32,7 @@ def inspection(found: Inspection, *, tree: bool) -> None:
 def _file(found: Inspection) -> None:
     stored = [["file", f"{found.size_bytes:,} bytes, sha256 {found.sha256[:16]}…"]]
     rows = [*stored, *_held(found.holdings), *_ends(found), *_facts(found)]
-    show.table(["", found.words], rows, title=str(found.path), numbers=False)
+    tables.table(["", found.words], rows, title=str(found.path), numbers=False)
     for line in found.unknown:
         click.echo(f"not known: {line}")
 
@@ -59,7 +59,7 @@ def _settings(settings: Mapping[str, object]) -> str:
 
 def _weights(holdings: Holdings) -> None:
     rows = [[one.name, shape(one.shape), one.dtype] for one in holdings.weights]
-    show.table(["tensor", "shape", "type"], rows, numbers=False)
+    tables.table(["tensor", "shape", "type"], rows, numbers=False)
 
 
 def _ends(found: Inspection) -> Iterator[list[str]]:
@@ -117,7 +117,7 @@ def _run(found: Inspection) -> None:
     rows = [
         [one.path.name, f"{one.size_bytes:,}", f"{one.parameters:,}", one.sha256[:12], one.words] for one in found.files
     ]
-    show.table([str(found.path), "bytes", "parameters", "sha256", "what"], rows, numbers=False)
+    tables.table([str(found.path), "bytes", "parameters", "sha256", "what"], rows, numbers=False)
     for line in found.unknown:
         click.echo(f"not known: {line}")
 
@@ -148,7 +148,7 @@ def _tree(found: Inspection, listing: Listing) -> None:
             branch.add(Text(f"reads  {_tensor(listing.tensors[name])}"))
         for name in op.outputs:
             branch.add(Text(f"writes {_tensor(listing.tensors[name])}"))
-    show.print_wide(root)
+    tables.print_wide(root)
 
 
 def _attribute(value: object) -> str:

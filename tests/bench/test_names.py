@@ -11,7 +11,7 @@ from sr2tflite.bench.plan import Plan
 from sr2tflite.bench.plot import picture
 from sr2tflite.bench.result import BenchReport, Device, Failure, Placement
 from sr2tflite.check.profile import profiles
-from sr2tflite.cli import show, show_bench
+from sr2tflite.cli import show_bench, tables
 from sr2tflite.cli.benching import bench as command
 from sr2tflite.commands.bench import bench
 
@@ -50,12 +50,12 @@ def test_a_narrow_terminal_shows_whole_names_and_numbers(digits, capsys, monkeyp
     for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
         monkeypatch.setenv(name, value)
     name, numbers = "a_long_name_of_a_file_that_says_all.tflite", ["7" * digits] * 9
-    show.table(["ms", *(["median"] * 9)], [[name, *numbers], ["b.tflite", *numbers]])
+    tables.table(["ms", *(["median"] * 9)], [[name, *numbers], ["b.tflite", *numbers]])
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == ["ms", *(["median"] * 9)]
     assert lines[0].split()[1:] == lines[-1].split()[1:] == numbers
     assert "".join(line.split()[0] for line in lines[:-1]) == name
-    assert len(lines[0].split()[0]) >= show.LEAST_NAME
+    assert len(lines[0].split()[0]) >= tables.LEAST_NAME
 
 
 def test_a_phone_that_was_not_measured_is_told_and_measured_again(two, capsys):
