@@ -1,7 +1,8 @@
 """What onnx2tf alone makes of the same weights: PixelShuffle and a clip go in, its own calibration's INT8 comes out.
 
 The network is written as PyTorch's exporter writes it: color-major channels before the shuffle (CRD), a clip to the
-pixels' range behind it. Calibrated on the images that ``sr2tflite ptq --set images=32`` would take, at the file's size. Then
+pixels' range behind it. Calibrated on the images that ``sr2tflite ptq --set images=32`` would take, at the
+file's size. Then
 
     python benchmarks/converter.py deploy.onnx --calibrate datasets/train -o plain.tflite
     sr2tflite check plain.tflite --profile nnapi --images datasets/eval/Set5 --fix -o fixed.tflite
